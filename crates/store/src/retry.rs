@@ -1,0 +1,1 @@
+//! Retries with back-off around any store.

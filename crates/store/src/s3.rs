@@ -1,0 +1,1 @@
+//! The store over S3, by `aws-sdk-s3`.

@@ -216,8 +216,7 @@ mod tests {
             shard: 0,
             codec: Codec::Snappy,
         };
-        let text =
-            "etl/v1/data/region=us-east-1/organization=org-acme/year=2026/month=03/day=01/hour=09/20260301T100000Z-0000-snappy.parquet";
+        let text = "etl/v1/data/region=us-east-1/organization=org-acme/year=2026/month=03/day=01/hour=09/20260301T100000Z-0000-snappy.parquet";
         assert_eq!(key.to_string(), text);
         assert_eq!(ArchiveKey::parse(text), Some(key));
         for bad in [

@@ -9,8 +9,8 @@
 //! - **sealed until** is the start of the first period that is not sealed yet;
 //! - a **digest** states what one seal added to an organization's archive, a **seal record** what one seal did.
 
-pub mod layout;
 pub mod lake_file;
+pub mod layout;
 pub mod period;
 
 pub use lake_file::{Codec, Lake};

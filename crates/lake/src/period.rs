@@ -78,15 +78,8 @@ impl SealTime {
         if bytes.len() != 16 || !name.is_ascii() || bytes[8] != b'T' || bytes[15] != b'Z' {
             return None;
         }
-        let text = format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            &name[0..4],
-            &name[4..6],
-            &name[6..8],
-            &name[9..11],
-            &name[11..13],
-            &name[13..15]
-        );
+        let text =
+            format!("{}-{}-{}T{}:{}:{}Z", &name[0..4], &name[4..6], &name[6..8], &name[9..11], &name[11..13], &name[13..15]);
         let seal_time = Self(Timestamp::parse(&text).ok()?);
         (seal_time.key_name() == name).then_some(seal_time)
     }
@@ -130,10 +123,7 @@ impl SealRule {
     /// The arrivals in which rows of `seal_time` can lie: from (inclusive) and until (exclusive), `[H - lead, H + p + slack)`.
     pub fn window(&self, seal_time: SealTime) -> (Arrival, Arrival) {
         let start = seal_time.start();
-        (
-            Arrival(start.plus_millis(-self.lead_ms)),
-            Arrival(start.plus_millis(self.period.millis() + self.slack_ms)),
-        )
+        (Arrival(start.plus_millis(-self.lead_ms)), Arrival(start.plus_millis(self.period.millis() + self.slack_ms)))
     }
 
     /// The last period whose window an arrival lies in: once it is sealed, the object holds nothing that is not sealed.

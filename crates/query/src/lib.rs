@@ -1,1 +1,14 @@
-//! x
+//! The typed query of the lake, and the engines' narrow trait.
+//!
+//! - a **query** says which events of one organization are asked for: a time range and conditions on columns;
+//! - an **engine** answers it by the two-sided exact read at `sealed until`: archive rows with an earlier seal time, landing rows
+//!   with that or a later one, each event exactly once;
+//! - a **cursor** is the signed place in the order of an answer at which the next page begins.
+
+pub mod engine;
+pub mod typed;
+
+pub use engine::{
+    Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind, SearchRequest,
+};
+pub use typed::{Condition, Field, InvalidQuery, Query};

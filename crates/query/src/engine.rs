@@ -1,0 +1,175 @@
+//! The narrow trait that both engines implement.
+
+use async_trait::async_trait;
+use auditlake_event::{Event, Timestamp};
+use auditlake_lake::SealTime;
+use serde::{Deserialize, Serialize};
+
+use crate::typed::Query;
+
+/// A place in the order of answers: newest first, by (`event_time`, `event_id`, `source`, `region`), all descending.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Event time of the last row that was given out.
+    pub event_time: Timestamp,
+    /// Its id.
+    pub event_id: String,
+    /// Its source.
+    pub source: String,
+    /// Its region.
+    pub region: String,
+}
+
+/// A page of events is asked for.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// Which events.
+    pub query: Query,
+    /// Only rows that come after this place in the order (older ones); from the newest if `None`.
+    pub after: Option<Position>,
+    /// Most rows to return, 1–1000.
+    pub limit: usize,
+}
+
+/// A page of events.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The rows, newest first.
+    pub events: Vec<Event<'static>>,
+    /// The place of the last row if more may follow.
+    pub next: Option<Position>,
+    /// The first period not sealed when the answer was made.
+    pub sealed_until: SealTime,
+    /// Bytes read from storage for it (Athena: bytes scanned).
+    pub scanned_bytes: u64,
+    /// `scan` or `athena`.
+    pub engine: &'static str,
+}
+
+/// The length of a time bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interval {
+    /// One minute.
+    Minute,
+    /// One hour.
+    Hour,
+    /// One day, UTC.
+    Day,
+}
+
+impl Interval {
+    /// The length in milliseconds.
+    pub const fn millis(self) -> i64 {
+        match self {
+            Interval::Minute => 60_000,
+            Interval::Hour => Timestamp::HOUR_MS,
+            Interval::Day => 24 * Timestamp::HOUR_MS,
+        }
+    }
+}
+
+/// A column to count by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is the column of that name")]
+pub enum GroupBy {
+    Action,
+    ActorId,
+    ActorEmail,
+    Category,
+    Outcome,
+    ResourceType,
+    ResourceId,
+    Source,
+    SourceIp,
+    ServiceName,
+}
+
+/// Counts are asked for: of each time bucket, of each value of a column, of both, or one total.
+#[derive(Debug, Clone)]
+pub struct CountRequest {
+    /// Which events.
+    pub query: Query,
+    /// By time bucket.
+    pub interval: Option<Interval>,
+    /// By the value of a column.
+    pub group_by: Option<GroupBy>,
+    /// Most groups to return, the most frequent values first; time buckets do not count.
+    pub limit: usize,
+}
+
+/// One time bucket.
+pub type Bucket = Timestamp;
+
+/// The number of events of one bucket and value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Start of the time bucket, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Bucket>,
+    /// The column's value, if asked for; `None` is null.
+    pub value: Option<String>,
+    /// How many events.
+    pub count: u64,
+}
+
+/// Counts.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// The groups: by time ascending, then count descending, then value ascending.
+    pub counts: Vec<Count>,
+    /// Whether values beyond `limit` were left out (their events are in no group).
+    pub truncated: bool,
+    /// The first period not sealed when the answer was made.
+    pub sealed_until: SealTime,
+    /// Bytes read from storage for it.
+    pub scanned_bytes: u64,
+    /// `scan` or `athena`.
+    pub engine: &'static str,
+}
+
+/// What an error of a query means for its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryErrorKind {
+    /// The query itself cannot be answered: say what to change (400).
+    Invalid,
+    /// It would read too much (422).
+    TooLarge,
+    /// Storage or engine is throttled or away: try again (429, 503).
+    Unavailable,
+    /// It was cancelled.
+    Cancelled,
+    /// The caller's rights do not suffice for storage or engine.
+    Denied,
+    /// Stored data contradicts its own rules, or a defect of ours (500).
+    Internal,
+}
+
+/// Why a query failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// What it means for the caller.
+    pub kind: QueryErrorKind,
+    /// What happened, in words.
+    pub message: String,
+}
+
+impl QueryError {
+    /// An error of `kind`.
+    pub fn new(kind: QueryErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// Answers typed queries. Each answer is exact at its `sealed_until`: every event that was acknowledged before the call
+/// and matches is in it once.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// A page of events, newest first.
+    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError>;
+
+    /// Numbers of events.
+    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError>;
+}

@@ -1,0 +1,73 @@
+//! What may be asked: one typed query, whatever engine answers it.
+
+use auditlake_event::{Organization, Region, Timestamp};
+use serde::Serialize;
+
+/// What a condition compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Equal to the column `event_id`.
+    EventId,
+    /// Equal to `actor_id`, `actor_name` or `actor_email`.
+    Actor,
+    /// Equal to `actor_email`, whatever the case of ASCII letters.
+    ActorEmail,
+    /// Equal to `actor_via`: the credential or role behind the actor.
+    ActorVia,
+    /// Equal to `access_key_id` or `issued_access_key_id` in `metadata`: everything one key did, and the call that issued it.
+    Credential,
+    /// Equal to `action`.
+    Action,
+    /// Equal to `category`.
+    Category,
+    /// Equal to `outcome`.
+    Outcome,
+    /// Equal to `resource_type`.
+    ResourceType,
+    /// Equal to `resource_id`.
+    ResourceId,
+    /// Equal to `source`.
+    Source,
+    /// Equal to `source_ip`.
+    SourceIp,
+    /// Contained in `actor_email`, `actor_id`, `actor_name`, `resource_id`, `resource_name` or `resource_type`, whatever the
+    /// case of ASCII letters.
+    Text,
+}
+
+/// One condition: the field has one of the values, or (negated) none of them. A null column has no value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Condition {
+    /// What is compared.
+    pub field: Field,
+    /// Whether the values are excluded.
+    pub negated: bool,
+    /// The values; never empty.
+    pub values: Vec<String>,
+}
+
+/// Which events of one organization are asked for. All conditions must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Query {
+    /// The organization; every answer holds rows of this one only.
+    pub organization: Organization,
+    /// Only this region; all if `None`.
+    pub region: Option<Region>,
+    /// The earliest event time, inclusive.
+    pub from: Option<Timestamp>,
+    /// The latest event time, exclusive.
+    pub to: Option<Timestamp>,
+    /// The conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// Why a parameter of a query is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{parameter}: {rule}")]
+pub struct InvalidQuery {
+    /// The parameter's name.
+    pub parameter: String,
+    /// The rule it breaks.
+    pub rule: String,
+}

@@ -29,6 +29,8 @@ pub struct SearchRequest {
     pub after: Option<Position>,
     /// Most rows to return, 1–1000.
     pub limit: usize,
+    /// Whether `raw` is wanted too: it is often larger than the rest of the event, so lists leave it out.
+    pub with_raw: bool,
 }
 
 /// A page of events.
@@ -42,6 +44,8 @@ pub struct Answer {
     pub sealed_until: SealTime,
     /// Bytes read from storage for it (Athena: bytes scanned).
     pub scanned_bytes: u64,
+    /// Landing objects that could not be understood and are missing from the answer; the seal sets them aside with an alarm.
+    pub unreadable_objects: usize,
     /// `scan` or `athena`.
     pub engine: &'static str,
 }
@@ -95,7 +99,8 @@ pub struct CountRequest {
     pub interval: Option<Interval>,
     /// By the value of a column.
     pub group_by: Option<GroupBy>,
-    /// Most groups to return, the most frequent values first; time buckets do not count.
+    /// Most values to return, those with the highest totals over all buckets (of equal ones the smaller value first, null last);
+    /// time buckets do not count.
     pub limit: usize,
 }
 
@@ -117,7 +122,8 @@ pub struct Count {
 /// Counts.
 #[derive(Debug, Clone)]
 pub struct Counts {
-    /// The groups: by time ascending, then count descending, then value ascending.
+    /// The groups: by time ascending, then count descending, then value ascending (null last). Empty groups are left out; a
+    /// count of neither interval nor column is always one group.
     pub counts: Vec<Count>,
     /// Whether values beyond `limit` were left out (their events are in no group).
     pub truncated: bool,
@@ -125,6 +131,8 @@ pub struct Counts {
     pub sealed_until: SealTime,
     /// Bytes read from storage for it.
     pub scanned_bytes: u64,
+    /// Landing objects that could not be understood and are missing from the counts; the seal sets them aside with an alarm.
+    pub unreadable_objects: usize,
     /// `scan` or `athena`.
     pub engine: &'static str,
 }

@@ -10,7 +10,10 @@
 //!
 //! Everything here is pure: time and random ids are passed in.
 
+pub mod batch;
+pub mod canonical;
 pub mod columns;
+mod escape;
 pub mod limits;
 pub mod model;
 pub mod name;

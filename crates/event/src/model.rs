@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::columns::Column;
 use crate::time::Timestamp;
 
 macro_rules! text_enum {
@@ -162,4 +163,90 @@ pub struct Event<'a> {
     pub metadata: Option<Cow<'a, str>>,
     /// The original record of an imported event.
     pub raw: Option<Cow<'a, str>>,
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
+}
+
+impl Event<'_> {
+    /// The text of a text column; `None` where it is null and for columns that hold no text.
+    pub fn text(&self, column: Column) -> Option<&str> {
+        match column {
+            Column::EventId => Some(&self.event_id),
+            Column::Region => Some(&self.region),
+            Column::Organization => Some(&self.organization),
+            Column::Source => Some(&self.source),
+            Column::Action => Some(&self.action),
+            Column::ErrorCode => self.error_code.as_deref(),
+            Column::ErrorMessage => self.error_message.as_deref(),
+            Column::ActorId => self.actor_id.as_deref(),
+            Column::ActorName => self.actor_name.as_deref(),
+            Column::ActorEmail => self.actor_email.as_deref(),
+            Column::ActorVia => self.actor_via.as_deref(),
+            Column::ResourceType => self.resource_type.as_deref(),
+            Column::ResourceId => self.resource_id.as_deref(),
+            Column::ResourceName => self.resource_name.as_deref(),
+            Column::ScopeType => self.scope_type.as_deref(),
+            Column::ScopeId => self.scope_id.as_deref(),
+            Column::Changes => self.changes.as_deref(),
+            Column::SourceIp => self.source_ip.as_deref(),
+            Column::UserAgent => self.user_agent.as_deref(),
+            Column::ServiceName => self.service_name.as_deref(),
+            Column::RequestId => self.request_id.as_deref(),
+            Column::HttpMethod => self.http_method.as_deref(),
+            Column::HttpPath => self.http_path.as_deref(),
+            Column::Metadata => self.metadata.as_deref(),
+            Column::Raw => self.raw.as_deref(),
+            Column::Category => self.category.map(Category::as_str),
+            Column::Outcome => Some(self.outcome.as_str()),
+            Column::ActorType => self.actor_type.map(ActorType::as_str),
+            Column::EventTime | Column::EventTimeNanos | Column::ReceivedTime | Column::SealTime | Column::HttpStatus => {
+                None
+            }
+        }
+    }
+
+    /// The same event owning its texts.
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            event_time: self.event_time,
+            event_time_nanos: self.event_time_nanos,
+            received_time: self.received_time,
+            category: self.category,
+            outcome: self.outcome,
+            actor_type: self.actor_type,
+            http_status: self.http_status,
+            event_id: Cow::Owned(self.event_id.into_owned()),
+            region: Cow::Owned(self.region.into_owned()),
+            organization: Cow::Owned(self.organization.into_owned()),
+            source: Cow::Owned(self.source.into_owned()),
+            action: Cow::Owned(self.action.into_owned()),
+            error_code: owned(self.error_code),
+            error_message: owned(self.error_message),
+            actor_id: owned(self.actor_id),
+            actor_name: owned(self.actor_name),
+            actor_email: owned(self.actor_email),
+            actor_via: owned(self.actor_via),
+            resource_type: owned(self.resource_type),
+            resource_id: owned(self.resource_id),
+            resource_name: owned(self.resource_name),
+            scope_type: owned(self.scope_type),
+            scope_id: owned(self.scope_id),
+            changes: owned(self.changes),
+            source_ip: owned(self.source_ip),
+            user_agent: owned(self.user_agent),
+            service_name: owned(self.service_name),
+            request_id: owned(self.request_id),
+            http_method: owned(self.http_method),
+            http_path: owned(self.http_path),
+            metadata: owned(self.metadata),
+            raw: owned(self.raw),
+        }
+    }
+
+    /// What makes two rows one event inside a partition's order: `(event_time, event_id, source)`.
+    pub fn order_key(&self) -> (Timestamp, &str, &str) {
+        (self.event_time, &self.event_id, &self.source)
+    }
 }

@@ -54,6 +54,16 @@ fn digits(bytes: &[u8], from: usize, count: usize) -> Result<i64, InvalidTime> {
     Ok(value)
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a single decimal digit")]
+fn digit(value: i64) -> u8 {
+    b'0' + value as u8
+}
+
+fn put_two_digits(text: &mut [u8; 24], position: usize, value: i64) {
+    text[position] = digit(value / 10);
+    text[position + 1] = digit(value % 10);
+}
+
 /// A date and time taken apart, in UTC: what object keys are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Civil {
@@ -176,6 +186,24 @@ impl Timestamp {
         }
     }
 
+    /// The text of [`Timestamp`]'s `Display` as bytes, without going through a formatter; `None` outside the years 0–9999.
+    pub fn rfc3339_bytes(self) -> Option<[u8; 24]> {
+        let civil = self.civil();
+        let year = u16::try_from(civil.year).ok().filter(|year| *year <= 9_999)?;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let century = i64::from(year / 100);
+        put_two_digits(&mut text, 0, century);
+        put_two_digits(&mut text, 2, i64::from(year % 100));
+        put_two_digits(&mut text, 5, civil.month);
+        put_two_digits(&mut text, 8, civil.day);
+        put_two_digits(&mut text, 11, civil.hour);
+        put_two_digits(&mut text, 14, civil.minute);
+        put_two_digits(&mut text, 17, civil.second);
+        put_two_digits(&mut text, 20, civil.millisecond / 10);
+        text[22] = digit(civil.millisecond % 10);
+        Some(text)
+    }
+
     /// From a date and a time of day in UTC; `None` if there is no such date.
     pub fn from_civil(civil: Civil) -> Option<Self> {
         let fits = (1..=12).contains(&civil.month)
@@ -264,6 +292,7 @@ mod tests {
             let time = Timestamp(day * 86_400_000 + 45_296_789);
             assert_eq!(Timestamp::parse(&time.to_string()), Ok(time));
             assert_eq!(Timestamp::from_civil(time.civil()), Some(time));
+            assert_eq!(time.rfc3339_bytes().map(|bytes| bytes.to_vec()), Some(time.to_string().into_bytes()));
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - a **digest** states what one seal added to an organization's archive, a **seal record** what one seal did.
 
 pub mod lake_file;
+pub mod landing_file;
 pub mod layout;
 pub mod period;
 

@@ -1,0 +1,249 @@
+//! The canonical form of an event and its hash.
+//!
+//! The canonical form is RFC 8785 (JCS) JSON of the non-null columns other than `received_time` and `seal_time`: times as
+//! RFC 3339 in UTC with three fraction digits, integers as numbers, `changes` and `metadata` as strings that hold the
+//! normalised JSON text as it stands in the column. The event hash is the SHA-256 of that form.
+//!
+//! The same bytes come from an [`Event`] ([`write_canonical`]) and from a row of a landing or archive batch
+//! ([`ColumnarHasher`]), so that a receipt given at the door can be found again in the archive.
+
+use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampMillisecondType};
+use sha2::{Digest, Sha256};
+
+use crate::columns::{Column, ColumnKind};
+use crate::escape::write_string;
+use crate::model::{ActorType, Category, Event};
+use crate::name::{Organization, Region};
+use crate::time::Timestamp;
+
+/// The columns of the canonical form in the order of RFC 8785 section 3.2.3 (all names are ASCII: byte order).
+pub const CANONICAL_ORDER: [Column; 31] = [
+    Column::Action,
+    Column::ActorEmail,
+    Column::ActorId,
+    Column::ActorName,
+    Column::ActorType,
+    Column::ActorVia,
+    Column::Category,
+    Column::Changes,
+    Column::ErrorCode,
+    Column::ErrorMessage,
+    Column::EventId,
+    Column::EventTime,
+    Column::EventTimeNanos,
+    Column::HttpMethod,
+    Column::HttpPath,
+    Column::HttpStatus,
+    Column::Metadata,
+    Column::Organization,
+    Column::Outcome,
+    Column::Raw,
+    Column::Region,
+    Column::RequestId,
+    Column::ResourceId,
+    Column::ResourceName,
+    Column::ResourceType,
+    Column::ScopeId,
+    Column::ScopeType,
+    Column::ServiceName,
+    Column::Source,
+    Column::SourceIp,
+    Column::UserAgent,
+];
+
+#[inline]
+fn put_text(out: &mut Vec<u8>, key: &[u8], text: Option<&str>) {
+    if let Some(text) = text {
+        out.extend_from_slice(key);
+        write_string(text, out);
+    }
+}
+
+#[inline]
+fn put_time(out: &mut Vec<u8>, key: &[u8], time: Timestamp) {
+    out.extend_from_slice(key);
+    out.push(b'"');
+    match time.rfc3339_bytes() {
+        Some(bytes) => out.extend_from_slice(&bytes),
+        None => out.extend_from_slice(time.to_string().as_bytes()),
+    }
+    out.push(b'"');
+}
+
+#[inline]
+fn put_integer(out: &mut Vec<u8>, key: &[u8], value: Option<i32>) {
+    let Some(value) = value else { return };
+    out.extend_from_slice(key);
+    let mut digits = [0_u8; 10];
+    let mut position = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        position -= 1;
+        digits[position] = b'0' + (rest % 10).to_le_bytes()[0];
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[position..]);
+}
+
+/// Replaces the content of `out` by the canonical form of `event`.
+pub fn write_canonical(event: &Event<'_>, out: &mut Vec<u8>) {
+    write_form(event, Some(&event.event_id), out);
+}
+
+/// Replaces the content of `out` by the canonical form of `event` without its `event_id`: what a derived id is made of.
+pub fn write_canonical_without_id(event: &Event<'_>, out: &mut Vec<u8>) {
+    write_form(event, None, out);
+}
+
+fn write_form(event: &Event<'_>, event_id: Option<&str>, out: &mut Vec<u8>) {
+    out.clear();
+    put_text(out, b"{\"action\":", Some(&event.action));
+    put_text(out, b",\"actor_email\":", event.actor_email.as_deref());
+    put_text(out, b",\"actor_id\":", event.actor_id.as_deref());
+    put_text(out, b",\"actor_name\":", event.actor_name.as_deref());
+    put_text(out, b",\"actor_type\":", event.actor_type.map(ActorType::as_str));
+    put_text(out, b",\"actor_via\":", event.actor_via.as_deref());
+    put_text(out, b",\"category\":", event.category.map(Category::as_str));
+    put_text(out, b",\"changes\":", event.changes.as_deref());
+    put_text(out, b",\"error_code\":", event.error_code.as_deref());
+    put_text(out, b",\"error_message\":", event.error_message.as_deref());
+    put_text(out, b",\"event_id\":", event_id);
+    put_time(out, b",\"event_time\":", event.event_time);
+    put_integer(out, b",\"event_time_nanos\":", event.event_time_nanos);
+    put_text(out, b",\"http_method\":", event.http_method.as_deref());
+    put_text(out, b",\"http_path\":", event.http_path.as_deref());
+    put_integer(out, b",\"http_status\":", event.http_status);
+    put_text(out, b",\"metadata\":", event.metadata.as_deref());
+    put_text(out, b",\"organization\":", Some(&event.organization));
+    put_text(out, b",\"outcome\":", Some(event.outcome.as_str()));
+    put_text(out, b",\"raw\":", event.raw.as_deref());
+    put_text(out, b",\"region\":", Some(&event.region));
+    put_text(out, b",\"request_id\":", event.request_id.as_deref());
+    put_text(out, b",\"resource_id\":", event.resource_id.as_deref());
+    put_text(out, b",\"resource_name\":", event.resource_name.as_deref());
+    put_text(out, b",\"resource_type\":", event.resource_type.as_deref());
+    put_text(out, b",\"scope_id\":", event.scope_id.as_deref());
+    put_text(out, b",\"scope_type\":", event.scope_type.as_deref());
+    put_text(out, b",\"service_name\":", event.service_name.as_deref());
+    put_text(out, b",\"source\":", Some(&event.source));
+    put_text(out, b",\"source_ip\":", event.source_ip.as_deref());
+    put_text(out, b",\"user_agent\":", event.user_agent.as_deref());
+    out.push(b'}');
+}
+
+/// SHA-256 of the canonical form.
+pub fn event_hash(event: &Event<'_>) -> [u8; 32] {
+    let mut canonical = Vec::with_capacity(1024);
+    write_canonical(event, &mut canonical);
+    hash_canonical(&canonical)
+}
+
+/// SHA-256 of bytes that are a canonical form.
+pub fn hash_canonical(canonical: &[u8]) -> [u8; 32] {
+    Sha256::digest(canonical).into()
+}
+
+/// Why a batch has no canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotCanonical {
+    /// A column is missing and no constant stands in for it.
+    #[error("the batch lacks the column `{0}`")]
+    MissingColumn(&'static str),
+    /// A column has another type.
+    #[error("the column `{column}` has the type {found}")]
+    WrongType {
+        /// Which column.
+        column: &'static str,
+        /// The type it has.
+        found: DataType,
+    },
+    /// A column that we do not know: hashing without it would be wrong.
+    #[error("the batch has the unknown column `{0}`")]
+    UnknownColumn(String),
+}
+
+enum Values<'a> {
+    Text(&'a StringArray),
+    Int32(&'a Int32Array),
+    Time(&'a TimestampMillisecondArray),
+    Constant(&'a str),
+}
+
+/// The canonical form and hash of the rows of a batch, computed from the columns without building events.
+pub struct ColumnarHasher<'a> {
+    columns: Vec<(Vec<u8>, Values<'a>)>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> ColumnarHasher<'a> {
+    /// For a landing batch (`partition` is `None`) or an archive batch, whose region and organization are its path's.
+    /// Fails if a column is missing, has another type, or is not known.
+    pub fn new(batch: &'a RecordBatch, partition: Option<(&'a Region, &'a Organization)>) -> Result<Self, NotCanonical> {
+        let schema = batch.schema_ref();
+        if let Some(unknown) = schema.fields().iter().find(|field| Column::from_name(field.name()).is_none()) {
+            return Err(NotCanonical::UnknownColumn(unknown.name().clone()));
+        }
+        let mut columns = Vec::with_capacity(CANONICAL_ORDER.len());
+        for column in CANONICAL_ORDER {
+            let separator = if columns.is_empty() { '{' } else { ',' };
+            let key = format!("{separator}\"{}\":", column.name()).into_bytes();
+            let values = match (column, partition) {
+                (Column::Region, Some((region, _))) => Values::Constant(region.as_str()),
+                (Column::Organization, Some((_, organization))) => Values::Constant(organization.as_str()),
+                _ => {
+                    let array = batch.column_by_name(column.name()).ok_or(NotCanonical::MissingColumn(column.name()))?;
+                    typed_values(column, array)?
+                }
+            };
+            columns.push((key, values));
+        }
+        Ok(Self { columns, buffer: Vec::with_capacity(1024) })
+    }
+
+    /// Replaces the content of `out` by the canonical form of a row. The row must lie in the batch.
+    pub fn canonical(&self, row: usize, out: &mut Vec<u8>) {
+        out.clear();
+        for (key, values) in &self.columns {
+            match values {
+                Values::Text(array) if array.is_valid(row) => put_text(out, key, Some(array.value(row))),
+                Values::Int32(array) if array.is_valid(row) => put_integer(out, key, Some(array.value(row))),
+                Values::Time(array) if array.is_valid(row) => {
+                    put_time(out, key, Timestamp::from_millis(array.value(row)));
+                }
+                Values::Constant(text) => put_text(out, key, Some(text)),
+                Values::Text(_) | Values::Int32(_) | Values::Time(_) => {}
+            }
+        }
+        out.push(b'}');
+    }
+
+    /// The event hash of a row. The row must lie in the batch.
+    pub fn hash(&mut self, row: usize) -> [u8; 32] {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.canonical(row, &mut buffer);
+        let hash = hash_canonical(&buffer);
+        self.buffer = buffer;
+        hash
+    }
+}
+
+fn typed_values(column: Column, array: &dyn Array) -> Result<Values<'_>, NotCanonical> {
+    let values = match column.kind() {
+        ColumnKind::Text => array.as_string_opt::<i32>().map(Values::Text),
+        ColumnKind::Int32 => array.as_primitive_opt::<Int32Type>().map(Values::Int32),
+        ColumnKind::Time => match array.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                array.as_primitive_opt::<TimestampMillisecondType>().map(Values::Time)
+            }
+            _ => None,
+        },
+    };
+    values.ok_or_else(|| NotCanonical::WrongType { column: column.name(), found: array.data_type().clone() })
+}

@@ -1,0 +1,2 @@
+//! How fast events become landing objects.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Converts an NDJSON file of events to landing objects in a folder.
+fn main() {}

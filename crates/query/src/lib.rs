@@ -5,9 +5,12 @@
 //!   with that or a later one, each event exactly once;
 //! - a **cursor** is the signed place in the order of an answer at which the next page begins.
 
+pub mod cursor;
 pub mod engine;
+pub mod parameters;
 pub mod typed;
 
+pub use cursor::{Cursor, CursorError};
 pub use engine::{
     Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind, SearchRequest,
 };

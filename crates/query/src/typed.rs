@@ -2,6 +2,7 @@
 
 use auditlake_event::{Organization, Region, Timestamp};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// What a condition compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -60,6 +61,37 @@ pub struct Query {
     pub to: Option<Timestamp>,
     /// The conditions.
     pub conditions: Vec<Condition>,
+}
+
+impl Query {
+    /// Everything an organization has.
+    pub fn all(organization: Organization) -> Self {
+        Self { organization, region: None, from: None, to: None, conditions: Vec::new() }
+    }
+
+    /// The canonical JSON: members in a fixed order, conditions by field and sign, values in byte order, each once. Two queries
+    /// that ask the same have the same.
+    pub fn canonical_json(&self) -> String {
+        serde_json::to_string(&self.normalised()).unwrap_or_default()
+    }
+
+    /// SHA-256 of the canonical JSON: what a cursor and a query's id are bound to.
+    pub fn filter_hash(&self) -> [u8; 32] {
+        Sha256::digest(self.canonical_json().as_bytes()).into()
+    }
+
+    /// The same question with conditions and values in order, each once.
+    fn normalised(&self) -> Self {
+        let mut normalised = self.clone();
+        for condition in &mut normalised.conditions {
+            condition.values.sort_unstable();
+            condition.values.dedup();
+        }
+        let order = |condition: &Condition| (condition.field, condition.negated, condition.values.clone());
+        normalised.conditions.sort_by_key(order);
+        normalised.conditions.dedup();
+        normalised
+    }
 }
 
 /// Why a parameter of a query is refused.

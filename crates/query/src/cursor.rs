@@ -1,0 +1,175 @@
+//! The cursor: where the next page of an answer begins, as an opaque text that only we can make.
+//!
+//! It holds the place of the last row given out, the hash of the query it belongs to, and the upper bound of event time that was
+//! fixed with the first page, so that events which arrive later do not shift pages. It is signed (HMAC-SHA-256) and always
+//! shorter than 2 KB. It holds no condition's value, so nothing that was asked for leaks through it.
+
+use auditlake_event::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::engine::Position;
+use crate::typed::Query;
+
+/// First byte of every cursor.
+const VERSION: u8 = 1;
+/// Length of the hash and of the signature.
+const HASH_BYTES: usize = 32;
+/// Longest cursor, in characters.
+pub const MAX_CURSOR_CHARS: usize = 2_000;
+
+/// Where the next page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The place of the last row that was given out.
+    pub after: Position,
+    /// The latest event time of all pages, exclusive.
+    pub until: Timestamp,
+}
+
+/// Why a cursor cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// It is no cursor, or one of another version.
+    #[error("the cursor is malformed: pass `next_cursor` of the previous page unchanged")]
+    Malformed,
+    /// It was not made by this installation, or was changed.
+    #[error("the cursor's signature does not fit: pass `next_cursor` of the previous page unchanged")]
+    WrongSignature,
+    /// It belongs to another query.
+    #[error("the cursor belongs to another query: keep every filter as it was on the first page, or leave the cursor out")]
+    OtherQuery,
+    /// Names so long that the cursor would not fit.
+    #[error("the last row's id is too long for a cursor: narrow the time range instead")]
+    TooLong,
+}
+
+impl Cursor {
+    /// The signed text of this cursor for `query`, the query as it was asked (without the bound of this cursor).
+    /// Fails with [`CursorError::TooLong`] if id, source and region together exceed some 1,300 bytes, which no door accepts.
+    pub fn encode(&self, query: &Query, key: &[u8]) -> Result<String, CursorError> {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&query.filter_hash());
+        bytes.extend_from_slice(&self.until.millis().to_be_bytes());
+        bytes.extend_from_slice(&self.after.event_time.millis().to_be_bytes());
+        for text in [&self.after.event_id, &self.after.source, &self.after.region] {
+            let length = u16::try_from(text.len()).map_err(|_| CursorError::TooLong)?;
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        let signature = signer(&bytes, key)?.finalize().into_bytes();
+        bytes.extend_from_slice(&signature);
+        let text = URL_SAFE_NO_PAD.encode(bytes);
+        if text.len() > MAX_CURSOR_CHARS { Err(CursorError::TooLong) } else { Ok(text) }
+    }
+
+    /// Reads a cursor of `query`. The signature is checked first, in constant time, then that it belongs to the query.
+    pub fn decode(text: &str, query: &Query, key: &[u8]) -> Result<Self, CursorError> {
+        if text.len() > MAX_CURSOR_CHARS {
+            return Err(CursorError::Malformed);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
+        let (signed, signature) = bytes.split_last_chunk::<HASH_BYTES>().ok_or(CursorError::Malformed)?;
+        if signed.first() != Some(&VERSION) {
+            return Err(CursorError::Malformed);
+        }
+        signer(signed, key)?.verify_slice(signature).map_err(|_| CursorError::WrongSignature)?;
+        let mut rest = Reader(&signed[1..]);
+        if rest.take(HASH_BYTES)? != query.filter_hash() {
+            return Err(CursorError::OtherQuery);
+        }
+        let until = rest.time()?;
+        let event_time = rest.time()?;
+        let after = Position { event_time, event_id: rest.text()?, source: rest.text()?, region: rest.text()? };
+        if !rest.0.is_empty() {
+            return Err(CursorError::Malformed);
+        }
+        Ok(Self { after, until })
+    }
+}
+
+fn signer(bytes: &[u8], key: &[u8]) -> Result<Hmac<Sha256>, CursorError> {
+    // HMAC takes a key of any length, so this does not fail.
+    let mut signer = <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| CursorError::Malformed)?;
+    // A key that also signs other things must not let one stand for the other.
+    signer.update(b"auditlake cursor\0");
+    signer.update(bytes);
+    Ok(signer)
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], CursorError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(CursorError::Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn time(&mut self) -> Result<Timestamp, CursorError> {
+        let bytes: [u8; 8] = self.take(8)?.try_into().map_err(|_| CursorError::Malformed)?;
+        Ok(Timestamp::from_millis(i64::from_be_bytes(bytes)))
+    }
+
+    fn text(&mut self) -> Result<String, CursorError> {
+        let length: [u8; 2] = self.take(2)?.try_into().map_err(|_| CursorError::Malformed)?;
+        let bytes = self.take(usize::from(u16::from_be_bytes(length)))?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| CursorError::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditlake_event::Organization;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &[u8] = b"a key of the test";
+
+    fn query() -> Query {
+        Query::from_parameters(Organization::parse("acme").unwrap(), [("action", "role_assign")]).unwrap()
+    }
+
+    fn cursor(event_id: &str) -> Cursor {
+        let event_time = Timestamp::from_millis(1_772_366_400_123);
+        let after =
+            Position { event_time, event_id: event_id.to_owned(), source: "api".to_owned(), region: "us-east-1".to_owned() };
+        Cursor { after, until: Timestamp::from_millis(1_772_366_500_000) }
+    }
+
+    #[test]
+    fn another_key_another_query_and_another_text_are_told_apart() {
+        let text = cursor("id").encode(&query(), KEY).unwrap();
+        assert_eq!(Cursor::decode(&text, &query(), KEY), Ok(cursor("id")));
+        assert_eq!(Cursor::decode(&text, &query(), b"other"), Err(CursorError::WrongSignature));
+        let other = Query::all(Organization::parse("acme").unwrap());
+        assert_eq!(Cursor::decode(&text, &other, KEY), Err(CursorError::OtherQuery));
+        let other_tenant = Query { organization: Organization::parse("globex").unwrap(), ..query() };
+        assert_eq!(Cursor::decode(&text, &other_tenant, KEY), Err(CursorError::OtherQuery));
+        for malformed in ["", "AQ", "not base64!", &text[1..], &"A".repeat(3_000)] {
+            assert_eq!(Cursor::decode(malformed, &query(), KEY), Err(CursorError::Malformed), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn the_longest_id_of_a_client_fits_and_an_absurd_one_is_refused() {
+        assert!(cursor(&"x".repeat(128)).encode(&query(), KEY).unwrap().len() < 400);
+        assert!(cursor(&"x".repeat(1_300)).encode(&query(), KEY).unwrap().len() <= MAX_CURSOR_CHARS);
+        assert_eq!(cursor(&"x".repeat(1_500)).encode(&query(), KEY), Err(CursorError::TooLong));
+        assert_eq!(cursor(&"x".repeat(70_000)).encode(&query(), KEY), Err(CursorError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_with_any_character_changed_is_refused(id in ".{0,40}", at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
+            let text = cursor(&id).encode(&query(), KEY).unwrap();
+            prop_assert_eq!(Cursor::decode(&text, &query(), KEY), Ok(cursor(&id)));
+            let at = at.index(text.len());
+            let changed = format!("{}{}{}", &text[..at], to, &text[at + 1..]);
+            prop_assert!(changed == text || Cursor::decode(&changed, &query(), KEY).is_err());
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! From the parameters of a request to a typed query: names, limits and the error of each.
+//!
+//! | parameter | meaning |
+//! |---|---|
+//! | `from`, `to` | RFC 3339 time with any offset, or a date, which stands for its first instant in UTC; `from` inclusive, `to` exclusive |
+//! | `region` | one region |
+//! | `event_id`, `actor`, `actor_email`, `actor_via`, `credential`, `action`, `category`, `outcome`, `resource_type`, `resource_id`, `source`, `source_ip`, `q` | a condition; several values by repeating it: any of them; `name!` (in a URL `name!=value`): none of them |
+//!
+//! Times finer than a millisecond are widened to whole ones, because events are kept to the millisecond.
+
+use std::net::IpAddr;
+
+use auditlake_event::limits::MAX_SHORT_TEXT_BYTES;
+use auditlake_event::{Category, Organization, Outcome, Region, Timestamp};
+
+use crate::typed::{Condition, Field, InvalidQuery, Query};
+
+/// Most values of all conditions together.
+pub const MAX_VALUES: usize = 100;
+
+/// Every parameter that takes conditions, and the field it compares.
+pub const CONDITION_PARAMETERS: &[(&str, Field)] = &[
+    ("event_id", Field::EventId),
+    ("actor", Field::Actor),
+    ("actor_email", Field::ActorEmail),
+    ("actor_via", Field::ActorVia),
+    ("credential", Field::Credential),
+    ("action", Field::Action),
+    ("category", Field::Category),
+    ("outcome", Field::Outcome),
+    ("resource_type", Field::ResourceType),
+    ("resource_id", Field::ResourceId),
+    ("source", Field::Source),
+    ("source_ip", Field::SourceIp),
+    ("q", Field::Text),
+];
+
+impl Query {
+    /// Builds a query of `organization` from a request's parameters, names and values already percent-decoded.
+    ///
+    /// Fails with the parameter's name and the rule it breaks: unknown names, times that are none, `from` not before `to`,
+    /// values outside an enum, empty or longer than 2 KiB, more than [`MAX_VALUES`] values, `from`, `to` or `region` given twice.
+    pub fn from_parameters<N: AsRef<str>, V: AsRef<str>>(
+        organization: Organization,
+        parameters: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, InvalidQuery> {
+        let mut query = Self::all(organization);
+        let mut values = 0;
+        for (name, value) in parameters {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            match name {
+                "from" => set_once(&mut query.from, name, parse_time(name, value, Rounding::Down)?)?,
+                "to" => set_once(&mut query.to, name, parse_time(name, value, Rounding::Up)?)?,
+                "region" => {
+                    let region = Region::parse(value).map_err(|error| invalid(name, error.to_string()))?;
+                    set_once(&mut query.region, name, region)?;
+                }
+                _ => {
+                    values += 1;
+                    if values > MAX_VALUES {
+                        return Err(invalid(name, format!("a query may have at most {MAX_VALUES} values")));
+                    }
+                    query.add_condition(name, value)?;
+                }
+            }
+        }
+        if let (Some(from), Some(to)) = (query.from, query.to)
+            && from >= to
+        {
+            return Err(invalid("from", "must be earlier than `to` (which is exclusive)"));
+        }
+        Ok(query)
+    }
+
+    fn add_condition(&mut self, parameter: &str, value: &str) -> Result<(), InvalidQuery> {
+        let (name, negated) = match parameter.strip_suffix('!') {
+            Some(name) => (name, true),
+            None => (parameter, false),
+        };
+        let Some((_, field)) = CONDITION_PARAMETERS.iter().find(|(known, _)| *known == name) else {
+            return Err(unknown_parameter(parameter));
+        };
+        let value = checked_value(parameter, *field, value)?;
+        match self.conditions.iter_mut().find(|condition| condition.field == *field && condition.negated == negated) {
+            Some(condition) if condition.values.contains(&value) => {}
+            Some(condition) => condition.values.push(value),
+            None => self.conditions.push(Condition { field: *field, negated, values: vec![value] }),
+        }
+        Ok(())
+    }
+}
+
+fn invalid(parameter: &str, rule: impl Into<String>) -> InvalidQuery {
+    InvalidQuery { parameter: parameter.to_owned(), rule: rule.into() }
+}
+
+fn unknown_parameter(parameter: &str) -> InvalidQuery {
+    let mut known = vec!["from", "to", "region"];
+    known.extend(CONDITION_PARAMETERS.iter().map(|(name, _)| *name));
+    // A name from outside is repeated no longer than a name could sensibly be.
+    let shown: String = parameter.chars().take(64).collect();
+    invalid(&shown, format!("unknown parameter; known are {}, and all but the first three with `!` for \"none of\"", known.join(", ")))
+}
+
+fn set_once<T>(slot: &mut Option<T>, parameter: &str, value: T) -> Result<(), InvalidQuery> {
+    if slot.is_some() {
+        return Err(invalid(parameter, "may be given once only"));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rounding {
+    Down,
+    Up,
+}
+
+/// An RFC 3339 time or a date; a date stands for its first instant in UTC.
+fn parse_time(parameter: &str, text: &str, rounding: Rounding) -> Result<Timestamp, InvalidQuery> {
+    let is_date = text.len() == 10;
+    let full = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let Ok((time, nanos)) = Timestamp::parse_with_nanos(&full) else {
+        return Err(invalid(parameter, "must be an RFC 3339 time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01"));
+    };
+    Ok(if rounding == Rounding::Up && nanos > 0 { time.plus_millis(1) } else { time })
+}
+
+fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, InvalidQuery> {
+    if value.is_empty() {
+        return Err(invalid(parameter, "must not be empty"));
+    }
+    if value.len() > MAX_SHORT_TEXT_BYTES {
+        return Err(invalid(parameter, format!("must not be longer than {MAX_SHORT_TEXT_BYTES} bytes")));
+    }
+    match field {
+        Field::Category if Category::parse(value).is_none() => Err(one_of(parameter, Category::TEXTS)),
+        Field::Outcome if Outcome::parse(value).is_none() => Err(one_of(parameter, Outcome::TEXTS)),
+        Field::SourceIp => Ok(normalised_ip(value)),
+        _ => Ok(value.to_owned()),
+    }
+}
+
+fn one_of(parameter: &str, texts: &[&str]) -> InvalidQuery {
+    invalid(parameter, format!("must be one of {}", texts.join(", ")))
+}
+
+/// An address as events keep it; what is no address (some sources put a host name there) stays as it is.
+fn normalised_ip(value: &str) -> String {
+    value.parse::<IpAddr>().map_or_else(|_| value.to_owned(), |address| address.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(parameters: &[(&str, &str)]) -> Result<Query, InvalidQuery> {
+        Query::from_parameters(Organization::parse("acme").unwrap(), parameters.iter().copied())
+    }
+
+    fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
+        Condition { field, negated, values: values.iter().map(|&value| value.to_owned()).collect() }
+    }
+
+    #[test]
+    fn repeated_parameters_are_alternatives_and_a_bang_excludes() {
+        let query = query(&[
+            ("action", "role_assign"),
+            ("actor!", "root"),
+            ("action", "role_revoke"),
+            ("action", "role_assign"),
+            ("from", "2026-03-01"),
+            ("to", "2026-03-01T12:00:00.0001+01:00"),
+            ("region", "eu-west-1"),
+        ])
+        .unwrap();
+        assert_eq!(
+            query.conditions,
+            [condition(Field::Action, false, &["role_assign", "role_revoke"]), condition(Field::Actor, true, &["root"])]
+        );
+        assert_eq!(query.from.unwrap().to_string(), "2026-03-01T00:00:00.000Z");
+        assert_eq!(query.to.unwrap().to_string(), "2026-03-01T11:00:00.001Z");
+        assert_eq!(query.region.unwrap().as_str(), "eu-west-1");
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_named_with_its_rule() {
+        for (parameters, parameter, rule) in [
+            (&[("colour", "red")][..], "colour", "unknown parameter; known are from, to, region, event_id, actor,"),
+            (&[("from!", "2026-03-01")], "from!", "unknown parameter"),
+            (&[("from", "yesterday")], "from", "must be an RFC 3339 time"),
+            (&[("to", "2026-02-30")], "to", "must be an RFC 3339 time"),
+            (&[("from", "2026-03-02"), ("to", "2026-03-02")], "from", "must be earlier than `to`"),
+            (&[("from", "2026-03-02"), ("from", "2026-03-02")], "from", "may be given once only"),
+            (&[("outcome", "Denied")], "outcome", "must be one of success, failure, denied, unknown"),
+            (&[("category!", "x")], "category!", "must be one of user_management"),
+            (&[("region", "EU/west")], "region", "must match"),
+            (&[("q", "")], "q", "must not be empty"),
+            (&[("q", &"x".repeat(2_049))], "q", "must not be longer than 2048 bytes"),
+        ] {
+            let error = query(parameters).unwrap_err();
+            assert_eq!(error.parameter, parameter);
+            assert!(error.rule.starts_with(rule), "{error}");
+        }
+        let many: Vec<(String, String)> = (0..101).map(|index| ("actor".to_owned(), index.to_string())).collect();
+        let error = Query::from_parameters(Organization::parse("acme").unwrap(), many).unwrap_err();
+        assert_eq!(error.rule, "a query may have at most 100 values");
+    }
+
+    #[test]
+    fn addresses_are_compared_as_events_keep_them() {
+        let query = query(&[("source_ip", "2001:DB8:0:0::1"), ("source_ip", "s3.amazonaws.com")]).unwrap();
+        assert_eq!(query.conditions, [condition(Field::SourceIp, false, &["2001:db8::1", "s3.amazonaws.com"])]);
+    }
+
+    #[test]
+    fn the_hash_tells_questions_apart_but_not_ways_of_asking() {
+        let hash = |parameters: &[(&str, &str)]| query(parameters).unwrap().filter_hash();
+        let same = [("action", "a"), ("action", "b"), ("q", "x")];
+        let other_order = [("q", "x"), ("action", "b"), ("action", "a"), ("action", "b")];
+        assert_eq!(hash(&same), hash(&other_order));
+        for other in [&[("action", "a"), ("q", "x")][..], &[("action!", "a"), ("action!", "b"), ("q", "x")], &[]] {
+            assert_ne!(hash(&same), hash(other));
+        }
+        let bare = query(&[]).unwrap();
+        assert_eq!(bare.canonical_json(), r#"{"organization":"acme","region":null,"from":null,"to":null,"conditions":[]}"#);
+        // The same text through `sha256sum` (GNU coreutils).
+        assert_eq!(bare.filter_hash()[..4], [0xdf, 0x2f, 0xe5, 0xdb]);
+    }
+}

@@ -9,10 +9,19 @@
 //! - **sealed until** is the start of the first period that is not sealed yet;
 //! - a **digest** states what one seal added to an organization's archive, a **seal record** what one seal did.
 
+pub mod archive_file;
+mod archived_rows;
+pub mod gather;
 pub mod lake_file;
+pub mod landing;
 pub mod landing_file;
 pub mod layout;
+pub mod merkle;
 pub mod period;
+mod resolve;
+pub mod shard;
+pub mod status;
+mod stored_object;
 
 pub use lake_file::{Codec, Lake};
 pub use period::{Arrival, Period, SealTime};

@@ -14,9 +14,12 @@ pub mod batch;
 pub mod canonical;
 pub mod columns;
 mod escape;
+pub mod input;
+mod json;
 pub mod limits;
 pub mod model;
 pub mod name;
+mod normal_json;
 pub mod time;
 
 pub use columns::Column;

@@ -1,5 +1,7 @@
 //! Every limit of an event and of a request, in one place. The same values hold in a function and in `serve`.
 
+use crate::columns::Column;
+
 /// Largest request body as sent, in bytes (4 MiB): an HTTP API's event reaches a function escaped or as base64, within 6 MB.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Largest request body after inflating gzip or zstd, in bytes (32 MiB).
@@ -22,3 +24,13 @@ pub const MAX_SHORT_TEXT_BYTES: usize = 2 * 1024;
 pub const MAX_LONG_TEXT_BYTES: usize = 16 * 1024;
 /// Deepest nesting of JSON in `metadata` and `changes`.
 pub const MAX_JSON_DEPTH: usize = 64;
+
+/// The longest text that a column of a posted event may hold, in bytes. `changes` and `metadata` are bounded by the size of
+/// the event, `raw` by the record it was read from.
+pub const fn max_text_bytes(column: Column) -> usize {
+    match column {
+        Column::ErrorMessage | Column::UserAgent | Column::HttpPath => MAX_LONG_TEXT_BYTES,
+        Column::Changes | Column::Metadata | Column::Raw => usize::MAX,
+        _ => MAX_SHORT_TEXT_BYTES,
+    }
+}

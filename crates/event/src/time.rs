@@ -53,8 +53,6 @@ fn digits(bytes: &[u8], from: usize, count: usize) -> Result<i64, InvalidTime> {
     }
     Ok(value)
 }
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a single decimal digit")]
 fn digit(value: i64) -> u8 {
     b'0' + value as u8
 }
@@ -161,7 +159,6 @@ impl Timestamp {
         }
         seconds -= offset_minutes * 60;
         let millis = seconds * 1_000 + nanos / 1_000_000;
-        #[expect(clippy::cast_possible_truncation, reason = "below 1,000,000")]
         let rest = (nanos % 1_000_000) as i32;
         Ok((Self(millis), rest))
     }

@@ -1,0 +1,51 @@
+//! What a door knows about the events that come through it.
+
+use uuid::Uuid;
+
+use crate::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS, MAX_EVENTS_PER_REQUEST, MAX_INFLATED_BYTES};
+use crate::name::{Organization, Region};
+use crate::time::Timestamp;
+
+/// The namespace of event ids that are derived from an idempotency key (a random UUID, fixed for ever).
+pub const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_2c3a_9d41_4e57_b8f4_1c52_6a7e_93d0);
+
+/// What holds for every event of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct DoorContext<'c> {
+    /// Now: when the lake takes the events in.
+    pub received_time: Timestamp,
+    /// How far in the future an event's time may lie, in ms.
+    pub lead_ms: i64,
+    /// The region of events that state none.
+    pub region: &'c Region,
+    /// The organization of the caller's token: events that state none get it, events that state another are refused.
+    /// `None` for a caller who may speak for every organization: then each event must state its own.
+    pub organization: Option<&'c Organization>,
+    /// The door: an event that states a `source` must state this one.
+    pub source: &'c str,
+    /// The request's idempotency key, if it has one: ids are derived from it.
+    pub idempotency_key: Option<&'c str>,
+    /// Largest event, in bytes of its JSON as sent.
+    pub max_event_bytes: usize,
+    /// Most events in one body.
+    pub max_events: usize,
+    /// Largest body, in bytes after inflating.
+    pub max_body_bytes: usize,
+}
+
+impl<'c> DoorContext<'c> {
+    /// The context of a request to the API, with the limits of [`crate::limits`].
+    pub const fn api(received_time: Timestamp, region: &'c Region, organization: Option<&'c Organization>) -> Self {
+        Self {
+            received_time,
+            lead_ms: LEAD_MS,
+            region,
+            organization,
+            source: "api",
+            idempotency_key: None,
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            max_events: MAX_EVENTS_PER_REQUEST,
+            max_body_bytes: MAX_INFLATED_BYTES,
+        }
+    }
+}

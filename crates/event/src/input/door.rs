@@ -1,0 +1,555 @@
+//! One event: its members are read, then checked and normalised column by column.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::changes;
+use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
+use super::errors::{FieldError, WHOLE_EVENT};
+use crate::canonical::{hash_canonical, write_canonical, write_canonical_without_id};
+use crate::columns::{Column, ColumnKind};
+use crate::json::{LoneSurrogate, RawString, Reader, SyntaxError};
+use crate::limits::{EARLIEST_EVENT_TIME_MS, MAX_EVENT_ID_CHARS, max_text_bytes};
+use crate::model::{ActorType, Category, Event, Outcome};
+use crate::name::{Organization, Region};
+use crate::normal_json::{DUPLICATE_KEY, Fault, LONE_SURROGATE, Member, NodeId, Tree};
+use crate::time::Timestamp;
+
+const ALREADY_IN_METADATA: &str = "is no column, and `metadata` has a member of this name already";
+
+/// A rule that is broken at a place below a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// The path below the column, such as `[0].field`; empty for the column itself.
+    pub path: String,
+    /// The rule, in words.
+    pub detail: Cow<'static, str>,
+}
+
+/// The value of a column as it was sent.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    Null,
+    Text(RawString<'a>),
+    /// A number, `true` or `false`.
+    Literal(&'a str),
+    /// A container, or anything in `changes` and `metadata`, that was kept.
+    Tree(NodeId),
+    /// A container where none belongs.
+    Container,
+    /// Something whose error has been noted.
+    Refused,
+}
+
+/// Reads events one after another with memory that is used again.
+pub(super) struct Door<'a> {
+    context: DoorContext<'a>,
+    /// Which columns the event states, one bit each.
+    stated: u64,
+    values: [Value<'a>; Column::ALL.len()],
+    /// Members that are no columns.
+    others: Vec<Member<'a>>,
+    tree: Tree<'a>,
+    /// The columns of the event before, in the order stated: most often the next event has the same.
+    expected: Vec<Column>,
+    errors: Vec<FieldError>,
+    index: usize,
+    canonical: Vec<u8>,
+}
+
+const fn bit(column: Column) -> u64 {
+    1 << column.index()
+}
+
+impl<'a> Door<'a> {
+    pub fn new(context: DoorContext<'a>) -> Self {
+        Self {
+            context,
+            stated: 0,
+            values: [Value::Null; Column::ALL.len()],
+            others: Vec::new(),
+            tree: Tree::default(),
+            expected: Vec::with_capacity(Column::ALL.len()),
+            errors: Vec::new(),
+            index: 0,
+            canonical: Vec::with_capacity(1024),
+        }
+    }
+
+    /// Reads the event that is next, which is the one of position `index`. `Ok(None)` if it breaks a rule; the errors are in
+    /// [`Door::take_errors`]. Fails if it is not JSON. In both cases of a rule the reader stands behind the event.
+    pub fn read(
+        &mut self,
+        index: usize,
+        reader: &mut Reader<'a>,
+        random: &mut dyn FnMut() -> [u8; 10],
+    ) -> Result<Option<(Event<'a>, [u8; 32])>, SyntaxError> {
+        self.index = index;
+        self.stated = 0;
+        self.others.clear();
+        self.tree.clear();
+        let start = reader.position;
+        if reader.peek() != Some(b'{') {
+            reader.skip_value()?;
+            self.refuse_event("must be a JSON object");
+            return Ok(None);
+        }
+        let errors_before = self.errors.len();
+        self.read_members(reader)?;
+        if reader.position - start > self.context.max_event_bytes {
+            self.forget(index);
+            self.refuse_large_event();
+            return Ok(None);
+        }
+        let event = self.event();
+        if self.errors.len() > errors_before {
+            return Ok(None);
+        }
+        Ok(event.map(|event| self.identified(event, random)))
+    }
+
+    /// What was wrong with the events read since the last call.
+    pub fn take_errors(&mut self) -> Vec<FieldError> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// Forgets what was noted about an event, because something larger is wrong with it.
+    pub fn forget(&mut self, index: usize) {
+        while self.errors.last().is_some_and(|error| error.index == index) {
+            self.errors.pop();
+        }
+    }
+
+    /// Notes an error of an event that could not be read at all.
+    pub fn refuse(&mut self, index: usize, detail: impl Into<Cow<'static, str>>) {
+        self.index = index;
+        self.refuse_event(detail);
+    }
+
+    /// Notes that an event is larger than allowed.
+    pub fn refuse_large(&mut self, index: usize) {
+        self.index = index;
+        self.refuse_large_event();
+    }
+
+    /// Notes an error of one column.
+    pub fn refuse_column(&mut self, index: usize, column: Column, detail: impl Into<Cow<'static, str>>) {
+        self.index = index;
+        self.note(column.name(), detail);
+    }
+
+    fn refuse_large_event(&mut self) {
+        let detail = format!("must not be larger than {} bytes", self.context.max_event_bytes);
+        self.refuse_event(detail);
+    }
+
+    #[cold]
+    fn note(&mut self, field: impl Into<String>, detail: impl Into<Cow<'static, str>>) {
+        self.errors.push(FieldError { index: self.index, field: field.into(), detail: detail.into() });
+    }
+
+    fn refuse_event(&mut self, detail: impl Into<Cow<'static, str>>) {
+        self.note(WHOLE_EVENT, detail);
+    }
+
+    fn read_members(&mut self, reader: &mut Reader<'a>) -> Result<(), SyntaxError> {
+        reader.position += 1;
+        reader.skip_whitespace();
+        if reader.take(b'}') {
+            return Ok(());
+        }
+        let mut position = 0;
+        loop {
+            if reader.peek() != Some(b'"') {
+                return Err(reader.error("a member's name"));
+            }
+            match self.expected_column(position, reader) {
+                Some(column) => {
+                    reader.colon()?;
+                    self.read_column(column, reader)?;
+                    position += 1;
+                }
+                None => position += usize::from(self.read_unexpected(position, reader)?),
+            }
+            if !reader.comma_or(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The column at this position of the event before, if its name is what comes next; then the name is read.
+    #[inline]
+    fn expected_column(&self, position: usize, reader: &mut Reader<'a>) -> Option<Column> {
+        let column = *self.expected.get(position)?;
+        let name = column.name();
+        let rest = reader.rest();
+        let is_next = rest.get(1..=name.len()) == Some(name.as_bytes()) && rest.get(name.len() + 1) == Some(&b'"');
+        if !is_next {
+            return None;
+        }
+        reader.position += name.len() + 2;
+        Some(column)
+    }
+
+    /// Reads a member that is not the expected one; whether it is a column.
+    fn read_unexpected(&mut self, position: usize, reader: &mut Reader<'a>) -> Result<bool, SyntaxError> {
+        let name = reader.string()?;
+        let Ok(name) = name.decode() else {
+            self.note(name.raw, LONE_SURROGATE);
+            reader.colon()?;
+            reader.skip_value()?;
+            return Ok(false);
+        };
+        reader.colon()?;
+        if let Some(column) = Column::from_name(&name) {
+            self.expected.truncate(position);
+            self.expected.push(column);
+            self.read_column(column, reader)?;
+            return Ok(true);
+        }
+        if let Some(value) = self.read_tree(&name, reader)? {
+            self.others.push(Member { name, value });
+        }
+        Ok(false)
+    }
+
+    /// Reads a value into the tree; `None` if it breaks a rule, which is then noted.
+    fn read_tree(&mut self, field: &str, reader: &mut Reader<'a>) -> Result<Option<NodeId>, SyntaxError> {
+        let start = reader.position;
+        match self.tree.read(reader) {
+            Ok(value) => Ok(Some(value)),
+            Err(Fault::Syntax(error)) => Err(error),
+            Err(Fault::Rule { path, detail }) => {
+                reader.position = start;
+                reader.skip_value()?;
+                self.note(format!("{field}{path}"), detail);
+                Ok(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn read_column(&mut self, column: Column, reader: &mut Reader<'a>) -> Result<(), SyntaxError> {
+        let value = match reader.peek() {
+            Some(b'"') if !matches!(column, Column::Changes | Column::Metadata) => Value::Text(reader.string()?),
+            Some(b'n') => {
+                reader.literal()?;
+                Value::Null
+            }
+            _ if matches!(column, Column::Changes | Column::Metadata) => {
+                self.read_tree(column.name(), reader)?.map_or(Value::Refused, Value::Tree)
+            }
+            Some(b'{' | b'[') => {
+                reader.skip_value()?;
+                Value::Container
+            }
+            _ => Value::Literal(reader.literal()?),
+        };
+        if self.stated & bit(column) != 0 {
+            self.note(column.name(), DUPLICATE_KEY);
+            return Ok(());
+        }
+        self.stated |= bit(column);
+        self.values[column.index()] = value;
+        Ok(())
+    }
+
+    #[inline]
+    fn value(&self, column: Column) -> Value<'a> {
+        if self.stated & bit(column) == 0 { Value::Null } else { self.values[column.index()] }
+    }
+
+    /// The text of a column, checked against its limit; an empty text is none.
+    #[inline]
+    fn text(&mut self, column: Column) -> Option<Cow<'a, str>> {
+        let string = match self.value(column) {
+            Value::Text(string) => string,
+            Value::Null | Value::Refused => return None,
+            Value::Literal(_) | Value::Container | Value::Tree(_) => {
+                self.note(column.name(), "must be a string");
+                return None;
+            }
+        };
+        let text = match string.decode() {
+            Ok(text) => text,
+            Err(LoneSurrogate) => {
+                self.note(column.name(), LONE_SURROGATE);
+                return None;
+            }
+        };
+        if text.is_empty() {
+            return None;
+        }
+        if text.len() > max_text_bytes(column) {
+            self.note(column.name(), format!("must not be longer than {} bytes", max_text_bytes(column)));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn listed<T>(&mut self, column: Column, parse: impl Fn(&str) -> Option<T>, texts: &[&str]) -> Option<T> {
+        let text = self.text(column)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.note(column.name(), format!("must be one of {}", texts.join(", ")));
+        }
+        value
+    }
+
+    fn integer(&mut self, column: Column, least: i32, most: i32) -> Option<i32> {
+        let value = match self.value(column) {
+            Value::Null | Value::Refused => return None,
+            Value::Literal(literal) => literal.parse().ok().filter(|value| (least..=most).contains(value)),
+            Value::Text(_) | Value::Container | Value::Tree(_) => None,
+        };
+        if value.is_none() {
+            self.note(column.name(), format!("must be an integer from {least} to {most}"));
+        }
+        value
+    }
+
+    fn event(&mut self) -> Option<Event<'a>> {
+        for column in [Column::ReceivedTime, Column::SealTime, Column::Raw] {
+            if !matches!(self.value(column), Value::Null) {
+                self.note(column.name(), "is set by the lake and must not be stated");
+            }
+        }
+        let time = self.event_time();
+        let region = self.region();
+        let organization = self.organization();
+        self.check_source();
+        let action = self.text(Column::Action);
+        if action.is_none() && matches!(self.value(Column::Action), Value::Null | Value::Text(_)) {
+            self.require(Column::Action);
+        }
+        let event_id = self.event_id();
+        let changes = self.changes();
+        let metadata = self.metadata();
+        let outcome = self.listed(Column::Outcome, Outcome::parse, Outcome::TEXTS);
+        let event = Event {
+            event_id: event_id.unwrap_or_default(),
+            event_time: time.map(|(time, _)| time).unwrap_or_default(),
+            event_time_nanos: time.and_then(|(_, nanos)| nanos),
+            received_time: self.context.received_time,
+            region: region.unwrap_or_default(),
+            organization: organization.unwrap_or_default(),
+            source: Cow::Borrowed(self.context.source),
+            action: action.unwrap_or_default(),
+            category: self.listed(Column::Category, Category::parse, Category::TEXTS),
+            outcome: outcome.unwrap_or(Outcome::Unknown),
+            error_code: self.text(Column::ErrorCode),
+            error_message: self.text(Column::ErrorMessage),
+            actor_id: self.text(Column::ActorId),
+            actor_type: self.listed(Column::ActorType, ActorType::parse, ActorType::TEXTS),
+            actor_name: self.text(Column::ActorName),
+            actor_email: self.text(Column::ActorEmail).and_then(trimmed),
+            actor_via: self.text(Column::ActorVia),
+            resource_type: self.text(Column::ResourceType),
+            resource_id: self.text(Column::ResourceId),
+            resource_name: self.text(Column::ResourceName),
+            scope_type: self.text(Column::ScopeType),
+            scope_id: self.text(Column::ScopeId),
+            changes,
+            source_ip: self.text(Column::SourceIp).and_then(trimmed).map(canonical_address),
+            user_agent: self.text(Column::UserAgent),
+            service_name: self.text(Column::ServiceName),
+            request_id: self.text(Column::RequestId),
+            http_method: self.text(Column::HttpMethod),
+            http_path: self.text(Column::HttpPath),
+            http_status: self.integer(Column::HttpStatus, 100, 599),
+            metadata,
+            raw: None,
+        };
+        Some(event)
+    }
+
+    fn require(&mut self, column: Column) {
+        let noted = self.errors.last().is_some_and(|error| error.index == self.index && error.field == column.name());
+        if !noted {
+            self.note(column.name(), "is required");
+        }
+    }
+
+    /// The event's time and what it states below the millisecond.
+    fn event_time(&mut self) -> Option<(Timestamp, Option<i32>)> {
+        let column = Column::EventTime;
+        let stated_nanos = self.integer(Column::EventTimeNanos, 0, 999_999);
+        if matches!(self.value(column), Value::Null) {
+            self.require(column);
+            return None;
+        }
+        let Some(text) = self.text(column) else {
+            self.require(column);
+            return None;
+        };
+        let (time, nanos) = match Timestamp::parse_with_nanos(&text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.note(column.name(), error.to_string());
+                return None;
+            }
+        };
+        if time.millis() < EARLIEST_EVENT_TIME_MS {
+            let earliest = Timestamp::from_millis(EARLIEST_EVENT_TIME_MS);
+            self.note(column.name(), format!("must not lie before {earliest}"));
+        }
+        if time > self.context.received_time.plus_millis(self.context.lead_ms) {
+            let lead_seconds = self.context.lead_ms / 1_000;
+            self.note(column.name(), format!("must not lie more than {lead_seconds} seconds in the future"));
+        }
+        let has_fine_digits = nanos != 0 || fraction_digits(&text) > 3;
+        if !has_fine_digits {
+            return Some((time, stated_nanos));
+        }
+        if stated_nanos.is_some() {
+            let detail = "must not be stated if `event_time` has digits below the millisecond";
+            self.note(Column::EventTimeNanos.name(), detail);
+        }
+        Some((time, Some(nanos)))
+    }
+
+    fn region(&mut self) -> Option<Cow<'a, str>> {
+        let Some(region) = self.text(Column::Region) else { return Some(Cow::Borrowed(self.context.region.as_str())) };
+        if let Err(error) = Region::validate(&region) {
+            self.note(Column::Region.name(), error.to_string());
+        }
+        Some(region)
+    }
+
+    fn organization(&mut self) -> Option<Cow<'a, str>> {
+        let column = Column::Organization;
+        let stated = self.text(column);
+        match (stated, self.context.organization) {
+            (Some(stated), Some(allowed)) if stated != allowed.as_str() => {
+                self.note(column.name(), format!("must be `{allowed}`, the organization of the caller, or left out"));
+                None
+            }
+            (_, Some(allowed)) => Some(Cow::Borrowed(allowed.as_str())),
+            (Some(stated), None) => {
+                if let Err(error) = Organization::validate(&stated) {
+                    self.note(column.name(), error.to_string());
+                }
+                Some(stated)
+            }
+            (None, None) => {
+                self.require(column);
+                None
+            }
+        }
+    }
+
+    fn check_source(&mut self) {
+        if let Some(source) = self.text(Column::Source)
+            && source != self.context.source
+        {
+            let detail = format!("must be `{}` or left out: it is set by the door", self.context.source);
+            self.note(Column::Source.name(), detail);
+        }
+    }
+
+    fn event_id(&mut self) -> Option<Cow<'a, str>> {
+        let event_id = self.text(Column::EventId)?;
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._~:@+=-".contains(&byte);
+        if event_id.len() > MAX_EVENT_ID_CHARS || !event_id.bytes().all(is_allowed) {
+            self.note(Column::EventId.name(), "must match [A-Za-z0-9._~:@+=-]{1,128}");
+        }
+        Some(event_id)
+    }
+
+    fn changes(&mut self) -> Option<Cow<'a, str>> {
+        let Value::Tree(changes) = self.value(Column::Changes) else { return None };
+        match changes::normalise(&self.tree, changes) {
+            Ok(text) => text.map(Cow::Owned),
+            Err(Problem { path, detail }) => {
+                self.note(format!("{}{path}", Column::Changes.name()), detail);
+                None
+            }
+        }
+    }
+
+    /// `metadata` with the members that are no columns.
+    fn metadata(&mut self) -> Option<Cow<'a, str>> {
+        let mut root = match self.value(Column::Metadata) {
+            Value::Tree(metadata) => Some(metadata),
+            _ => None,
+        };
+        if root.is_some_and(|root| self.tree.as_object(root).is_none()) {
+            self.note(Column::Metadata.name(), "must be a JSON object");
+            return None;
+        }
+        if !self.others.is_empty() {
+            let mut members = std::mem::take(&mut self.others);
+            members.extend_from_slice(root.and_then(|root| self.tree.as_object(root)).unwrap_or_default());
+            match self.tree.object_of(members) {
+                Ok(merged) => root = Some(merged),
+                Err(name) => {
+                    let in_metadata = root.and_then(|root| self.tree.as_object(root)).unwrap_or_default();
+                    let is_in_metadata = in_metadata.iter().any(|member| member.name == name);
+                    self.note(name, if is_in_metadata { ALREADY_IN_METADATA } else { DUPLICATE_KEY });
+                    return None;
+                }
+            }
+        }
+        let root = root.filter(|root| self.tree.as_object(*root).is_some_and(|members| !members.is_empty()))?;
+        let mut text = Vec::with_capacity(128);
+        self.tree.write(root, &mut text);
+        String::from_utf8(text).ok().map(Cow::Owned)
+    }
+
+    /// The event with an id, and its hash.
+    fn identified(&mut self, mut event: Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> (Event<'a>, [u8; 32]) {
+        if event.event_id.is_empty() {
+            event.event_id = Cow::Owned(self.derived_id(&event, random).hyphenated().to_string());
+        }
+        write_canonical(&event, &mut self.canonical);
+        let hash = hash_canonical(&self.canonical);
+        (event, hash)
+    }
+
+    fn derived_id(&mut self, event: &Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Uuid {
+        let Some(key) = self.context.idempotency_key else {
+            let millis = u64::try_from(event.received_time.millis()).unwrap_or(0);
+            return uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid();
+        };
+        write_canonical_without_id(event, &mut self.canonical);
+        let mut name = Vec::with_capacity(key.len() + self.canonical.len() + 16);
+        name.extend_from_slice(key.as_bytes());
+        name.push(0);
+        name.extend_from_slice(self.index.to_string().as_bytes());
+        name.push(0);
+        name.extend_from_slice(&self.canonical);
+        Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, &name)
+    }
+}
+
+/// How many digits an RFC 3339 time has after the second.
+fn fraction_digits(time: &str) -> usize {
+    let fraction = time.as_bytes().get(19..).and_then(|rest| rest.strip_prefix(b"."));
+    fraction.map_or(0, |fraction| fraction.iter().take_while(|byte| byte.is_ascii_digit()).count())
+}
+
+/// The text without white space at its ends; none if nothing is left.
+fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// An IP address in its canonical text (RFC 5952; IPv4-mapped ones as IPv4); any other text as it is.
+fn canonical_address(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.parse::<IpAddr>() {
+        // A text that parses as IPv4 is canonical: no other text of the address does.
+        Ok(IpAddr::V4(_)) | Err(_) => text,
+        Ok(address) => {
+            let canonical = address.to_canonical().to_string();
+            if canonical == text { text } else { Cow::Owned(canonical) }
+        }
+    }
+}
+
+const _: () = assert!(Column::ALL.len() <= 64, "`Door::stated` has one bit a column");
+const _: () = assert!(matches!(Column::EventTimeNanos.kind(), ColumnKind::Int32));

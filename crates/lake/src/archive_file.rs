@@ -1,0 +1,177 @@
+//! Archive objects: how their bytes are made. Layout and settings are explained, with what was measured, in
+//! `docs/archive-layout.md`.
+//!
+//! The bytes are a function of the rows, of how many of them were announced, and of the version that writes them.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::TimestampMillisecondType;
+use auditlake_event::columns::{SCHEMA_VERSION, archive_schema};
+use auditlake_event::{Column, Timestamp};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use sha2::{Digest, Sha256};
+
+use crate::lake_file::{Codec, FORMAT_VERSION};
+use crate::landing_file::{FORMAT_KEY, SCHEMA_KEY};
+use crate::merkle::{Hash, MerkleTree};
+use crate::period::SealTime;
+
+/// Footer key: the seal that wrote the object, RFC 3339.
+pub const SEAL_TIME_KEY: &str = "auditlake.seal_time";
+
+/// Rows in a row group.
+pub const ROW_GROUP_ROWS: usize = 32 * 1024;
+/// Most rows in a page.
+pub const PAGE_ROWS: usize = 4 * 1024;
+
+/// What is known of an archive object from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveFacts {
+    /// SHA-256 of the bytes.
+    pub sha256: Hash,
+    /// Their number.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Merkle root over the rows' event hashes in file order.
+    pub merkle_root: Hash,
+    /// The first event time.
+    pub min_event_time: Timestamp,
+    /// The last event time.
+    pub max_event_time: Timestamp,
+}
+
+/// Columns whose statistics let a reader skip row groups and pages.
+const PAGE_STATISTICS: [Column; 1] = [Column::EventTime];
+/// Columns whose statistics let a reader skip row groups.
+const GROUP_STATISTICS: [Column; 3] = [Column::SealTime, Column::Outcome, Column::Source];
+
+fn path(column: Column) -> ColumnPath {
+    ColumnPath::from(column.name())
+}
+
+fn key_values(seal_time: SealTime) -> Vec<KeyValue> {
+    vec![
+        KeyValue::new(FORMAT_KEY.to_owned(), FORMAT_VERSION.to_string()),
+        KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_string()),
+        KeyValue::new(SEAL_TIME_KEY.to_owned(), seal_time.to_string()),
+    ]
+}
+
+/// How archive objects are written, for `rows` rows.
+fn properties(codec: Codec, seal_time: SealTime, rows: u64) -> WriterProperties {
+    let compression = match codec {
+        Codec::Snappy => Compression::SNAPPY,
+        Codec::Zstd => Compression::ZSTD(ZstdLevel::default()),
+    };
+    let mut builder: WriterPropertiesBuilder = WriterProperties::builder()
+        .set_compression(compression)
+        .set_key_value_metadata(Some(key_values(seal_time)))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_dictionary_enabled(path(Column::EventId), false)
+        .set_column_bloom_filter_max_ndv(path(Column::EventId), rows.clamp(1, ROW_GROUP_ROWS as u64))
+        .set_column_bloom_filter_fpp(path(Column::EventId), 0.01);
+    for column in PAGE_STATISTICS {
+        builder = builder.set_column_statistics_enabled(path(column), EnabledStatistics::Page);
+    }
+    for column in GROUP_STATISTICS {
+        builder = builder.set_column_statistics_enabled(path(column), EnabledStatistics::Chunk);
+    }
+    builder.build()
+}
+
+/// Bytes on their way to storage, hashed as they pass.
+#[derive(Default)]
+struct HashedBuffer {
+    bytes: Vec<u8>,
+    sha256: Sha256,
+    passed: u64,
+}
+
+impl std::io::Write for HashedBuffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.sha256.update(bytes);
+        self.passed += bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes one archive object. Bytes can be taken away while it grows.
+pub struct ArchiveEncoder {
+    writer: ArrowWriter<HashedBuffer>,
+    merkle: MerkleTree,
+    min_time: i64,
+    max_time: i64,
+}
+
+impl ArchiveEncoder {
+    /// For an object of about `rows` rows, written by the seal of `seal_time`.
+    pub fn new(codec: Codec, seal_time: SealTime, rows: u64) -> Result<Self, ParquetError> {
+        // Arrow's own copy of the schema would add kilobytes to every small object and says nothing that Parquet's does not.
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(codec, seal_time, rows)).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(HashedBuffer::default(), archive_schema(), options)?;
+        Ok(Self { writer, merkle: MerkleTree::new(), min_time: i64::MAX, max_time: i64::MIN })
+    }
+
+    /// Appends rows, which must come after all before in time order; `hashes` are their event hashes.
+    pub fn push(&mut self, rows: &RecordBatch, hashes: &[Hash]) -> Result<(), ParquetError> {
+        let position = archive_schema().index_of(Column::EventTime.name())?;
+        let times = rows.column(position).as_primitive_opt::<TimestampMillisecondType>();
+        let Some(times) = times.filter(|times| times.len() == hashes.len()) else {
+            return Err(ParquetError::General("rows without their event times or hashes".to_owned()));
+        };
+        for time in times.values() {
+            self.min_time = self.min_time.min(*time);
+            self.max_time = self.max_time.max(*time);
+        }
+        self.writer.write(rows)?;
+        for hash in hashes {
+            self.merkle.push(hash);
+        }
+        Ok(())
+    }
+
+    /// How many rows were appended.
+    pub fn rows(&self) -> u64 {
+        self.merkle.leaves()
+    }
+
+    /// How many finished bytes can be taken.
+    pub fn finished_bytes(&self) -> usize {
+        self.writer.inner().bytes.len()
+    }
+
+    /// Takes the finished bytes away.
+    pub fn take_bytes(&mut self) -> Bytes {
+        std::mem::take(&mut self.writer.inner_mut().bytes).into()
+    }
+
+    /// Ends the object: the bytes not taken yet, and what it is.
+    pub fn finish(mut self) -> Result<(Bytes, ArchiveFacts), ParquetError> {
+        self.writer.finish()?;
+        let buffer = std::mem::take(self.writer.inner_mut());
+        let facts = ArchiveFacts {
+            sha256: Hash::new(buffer.sha256.finalize().into()),
+            bytes: buffer.passed,
+            rows: self.merkle.leaves(),
+            merkle_root: self.merkle.root(),
+            min_event_time: Timestamp::from_millis(self.min_time),
+            max_event_time: Timestamp::from_millis(self.max_time),
+        };
+        Ok((buffer.bytes.into(), facts))
+    }
+}

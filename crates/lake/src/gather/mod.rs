@@ -1,0 +1,239 @@
+//! Bringing all rows of one seal time together in order, in bounded memory.
+//!
+//! A [`Gatherer`] takes the batches of landing objects one object after another and keeps the rows of its seal time. While they
+//! fit into half of the memory budget they stay where they are; beyond that they are written to temporary files as sorted runs.
+//! [`Gatherer::sorted`] then gives the rows of each partition in the order (event_time, event_id, source, arrival), merged as
+//! they are read.
+//!
+//! Guarantees:
+//! - GA-1: the multiset of rows is preserved; [`SortedRows::rows`] is their number;
+//! - GA-2: what comes out is a function of the rows and of the ranks of their objects alone: not of the order of adding, of how
+//!   rows were cut into batches, or of the budget;
+//! - GA-3: memory is bounded by the budget and one batch of output, whatever the number of rows or objects (index entries of
+//!   about 32 bytes for each megabyte of rows and each partition aside);
+//! - an object is taken whole or not at all: after [`GatherError::BadObject`] the gatherer is as it was before.
+
+mod incoming;
+mod keyed;
+mod sorted;
+mod spill;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::error::ArrowError;
+use auditlake_event::columns::archive_schema;
+
+pub use sorted::{PieceRows, SortedRows};
+pub use summary::{MinuteSummary, PartitionSummary};
+
+use crate::landing_file::LandingObject;
+use crate::layout::Partition;
+use crate::period::{SealRule, SealTime};
+use incoming::Incoming;
+use keyed::{KeyedBatch, RowRef, index_u32, sort_rows};
+use spill::{RunWriter, Segment, Segments, SpilledRun};
+use summary::SummaryBuilder;
+
+/// The memory budget unless stated otherwise, in bytes (256 MiB).
+pub const DEFAULT_MEMORY_BUDGET: usize = 256 * 1024 * 1024;
+
+/// Most sorted runs that are merged at once; more are first merged among themselves.
+const MAX_RUNS: usize = 32;
+
+/// Why rows could not be gathered.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// The object is not what a landing object must be; the gatherer is as it was before. Set the object aside.
+    #[error("not a landing object: {0}")]
+    BadObject(String),
+    /// The temporary files failed: disk full, no such folder.
+    #[error("temporary file: {0}")]
+    Spill(#[from] std::io::Error),
+    /// A temporary file no longer holds what was written.
+    #[error("a temporary file does not hold what was written to it")]
+    SpillLost,
+    /// Rows could not be copied.
+    #[error("rows cannot be brought together: {0}")]
+    Arrow(#[from] ArrowError),
+}
+
+/// Takes rows of one seal time in, see the module's text.
+pub struct Gatherer {
+    seal_time: SealTime,
+    rule: SealRule,
+    memory_budget: usize,
+    spill_directory: Option<PathBuf>,
+    numbers: BTreeMap<Partition, u32>,
+    partitions: Vec<SummaryBuilder>,
+    held: Held,
+    runs: Vec<SpilledRun>,
+    rows: u64,
+}
+
+/// Rows in memory.
+#[derive(Default)]
+struct Held {
+    batches: Vec<Arc<KeyedBatch>>,
+    segments: Segments,
+    bytes: usize,
+    rows: u64,
+}
+
+impl Held {
+    fn present_columns(&self) -> Vec<bool> {
+        let holds = |position: usize| {
+            self.batches.iter().any(|batch| {
+                let column = batch.columns().column(position);
+                column.null_count() < column.len()
+            })
+        };
+        (0..archive_schema().fields().len()).map(holds).collect()
+    }
+
+    /// The rows of some segments in order.
+    fn sorted_rows(&self, segments: &[Segment]) -> (Vec<Arc<KeyedBatch>>, Vec<RowRef>) {
+        let mut batches = Vec::with_capacity(segments.len());
+        let mut rows = Vec::new();
+        for (slot, segment) in segments.iter().enumerate() {
+            let batch = &self.batches[segment.batch as usize];
+            rows.extend((segment.start..segment.end).map(|row| batch.reference(index_u32(slot), row)));
+            batches.push(Arc::clone(batch));
+        }
+        sort_rows(&batches, &mut rows);
+        (batches, rows)
+    }
+}
+
+impl Gatherer {
+    /// For the rows of `seal_time`. `memory_budget` in bytes; temporary files go to `spill_directory`, or to the system's own
+    /// place for them.
+    pub fn new(seal_time: SealTime, rule: SealRule, memory_budget: usize, spill_directory: Option<PathBuf>) -> Self {
+        Self {
+            seal_time,
+            rule,
+            memory_budget,
+            spill_directory,
+            numbers: BTreeMap::new(),
+            partitions: Vec::new(),
+            held: Held::default(),
+            runs: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Takes the rows of one landing object that have this gatherer's seal time and says how many they are. `ordinal` is the rank
+    /// of the object's key among those of the plan: the smaller, the earlier it arrived; each may be used once. Objects may be
+    /// added in any order.
+    pub fn add(&mut self, ordinal: u32, object: LandingObject) -> Result<u64, GatherError> {
+        self.add_batches(ordinal, &object.batches)
+    }
+
+    /// As [`Gatherer::add`], for an object's batches (of the landing schema, in file order).
+    pub fn add_batches(&mut self, ordinal: u32, batches: &[RecordBatch]) -> Result<u64, GatherError> {
+        let incoming = Incoming::read(self.seal_time, ordinal, batches)?;
+        let rows = incoming.rows();
+        for (batch, ranges) in incoming.batches {
+            self.hold(batch, ranges);
+        }
+        self.rows += rows;
+        if self.held.bytes > self.memory_budget / 2 {
+            self.spill()?;
+        }
+        Ok(rows)
+    }
+
+    fn hold(&mut self, batch: KeyedBatch, ranges: Vec<incoming::PartitionRange>) {
+        let position = index_u32(self.held.batches.len());
+        for range in ranges {
+            let next_number = index_u32(self.partitions.len());
+            let number = *self.numbers.entry(range.partition.clone()).or_insert(next_number);
+            if number == next_number {
+                self.partitions.push(SummaryBuilder::default());
+            }
+            self.partitions[number as usize].add(&batch, range.start, range.end, &self.rule, self.seal_time);
+            self.held.segments.entry(number).or_default().push(Segment {
+                batch: position,
+                start: range.start,
+                end: range.end,
+                min_time: batch.time(range.start),
+                max_time: batch.time(range.end - 1),
+            });
+            self.held.rows += u64::from(range.end - range.start);
+        }
+        self.held.bytes += batch.columns().get_array_memory_size();
+        self.held.batches.push(Arc::new(batch));
+    }
+
+    fn rows_per_batch(&self, bytes: usize, rows: u64) -> usize {
+        let bytes_per_row = (bytes as u64).checked_div(rows).unwrap_or(1).max(1);
+        let batch_bytes = (self.memory_budget / 256).clamp(4 << 10, 1 << 20) as u64;
+        usize::try_from(batch_bytes / bytes_per_row).unwrap_or(usize::MAX).clamp(8, 4096)
+    }
+
+    /// Partitions in order, by number.
+    fn numbers_in_order(&self) -> Vec<u32> {
+        self.numbers.values().copied().collect()
+    }
+
+    fn spill(&mut self) -> Result<(), GatherError> {
+        let held = std::mem::take(&mut self.held);
+        let rows_per_batch = self.rows_per_batch(held.bytes, held.rows);
+        let mut run = RunWriter::create(self.spill_directory.as_deref(), held.present_columns(), rows_per_batch)?;
+        for number in self.numbers_in_order() {
+            if let Some(segments) = held.segments.get(&number) {
+                let (batches, rows) = held.sorted_rows(segments);
+                run.push(number, batches, rows)?;
+            }
+        }
+        self.runs.push(run.finish()?);
+        tracing::debug!(bytes = held.bytes, rows = held.rows, runs = self.runs.len(), "rows spilled");
+        if self.runs.len() >= MAX_RUNS { self.merge_runs(rows_per_batch) } else { Ok(()) }
+    }
+
+    fn merge_runs(&mut self, rows_per_batch: usize) -> Result<(), GatherError> {
+        let mut present = vec![false; archive_schema().fields().len()];
+        for run in &self.runs {
+            for (merged, own) in present.iter_mut().zip(&run.present) {
+                *merged |= *own;
+            }
+        }
+        let mut merged = RunWriter::create(self.spill_directory.as_deref(), present, rows_per_batch)?;
+        for number in self.numbers_in_order() {
+            let mut scan = sorted::Scan::new(&self.held, &mut self.runs, number, i64::MIN, i64::MAX);
+            while let Some((batches, rows)) = scan.next_chunk()? {
+                merged.push(number, batches, rows)?;
+            }
+        }
+        self.runs = vec![merged.finish()?];
+        Ok(())
+    }
+
+    /// How many rows were taken.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// What was taken, by partition in order.
+    pub fn summary(&self) -> Vec<PartitionSummary> {
+        let partitions = self.numbers.iter();
+        partitions.map(|(partition, number)| self.partitions[*number as usize].finish(partition.clone())).collect()
+    }
+
+    /// All rows in order.
+    pub fn sorted(self) -> Result<SortedRows, GatherError> {
+        Ok(SortedRows {
+            numbers: self.numbers,
+            held: self.held,
+            runs: self.runs,
+            rows: self.rows,
+            temporary_directory: self.spill_directory,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

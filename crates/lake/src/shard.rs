@@ -1,0 +1,420 @@
+//! Writing the archive objects of a part of a seal.
+//!
+//! Guarantees:
+//! - SH-1: of all copies of an event (equal region, organization, source, event_time and event_id) exactly one is in the archive:
+//!   the one an earlier seal wrote, else the first that arrived. An equal copy is counted, a differing one is handed back whole;
+//! - SH-2: rows read = rows written + equal copies + differing copies, for every piece, or it fails;
+//! - SH-3: an object that is there already is read, and counts only if its rows are the ones that belong there;
+//! - nothing is deleted or rewritten, and writing the same pieces again, or twice at once, ends in the same archive.
+
+use std::collections::BTreeMap;
+
+use arrow::error::ArrowError;
+use auditlake_event::canonical::NotCanonical;
+use auditlake_event::{Organization, Timestamp};
+use auditlake_store::{Put, Store, StoreError, Upload};
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use serde::{Deserialize, Serialize};
+
+use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
+use crate::gather::{GatherError, SortedRows};
+use crate::lake_file::Codec;
+use crate::layout::{ArchiveKey, Partition};
+use crate::merkle::Hash;
+use crate::period::{SealRule, SealTime};
+use crate::resolve::Resolver;
+use crate::stored_object::{StoredObject, StoredObjectError};
+
+/// The rows of one archive object: a partition, or a time range of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Piece {
+    /// The partition.
+    pub partition: Partition,
+    /// The object's number among those of the seal in this partition.
+    pub shard: u16,
+    /// The first event time, inclusive; `None` for the start of the partition.
+    pub from: Option<Timestamp>,
+    /// The event time after the last, exclusive; `None` for the end of the partition.
+    pub until: Option<Timestamp>,
+}
+
+/// What a shard must know of its seal.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardContext {
+    /// The period that is sealed.
+    pub seal_time: SealTime,
+    /// Compression of the objects.
+    pub codec: Codec,
+    /// The rule that says which rows are late.
+    pub rule: SealRule,
+}
+
+/// One object that a seal added to the archive, as it is in storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveObject {
+    /// Its key.
+    pub key: String,
+    /// Where it lies.
+    pub partition: Partition,
+    /// SHA-256 of its bytes.
+    pub sha256: Hash,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// RFC 9162 Merkle root over its rows' event hashes, in file order.
+    pub merkle_root: Hash,
+    /// Its first event time.
+    pub min_event_time: Timestamp,
+    /// Its last event time.
+    pub max_event_time: Timestamp,
+}
+
+/// A copy of an event that differs from the one in the archive.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Where both belong.
+    pub partition: Partition,
+    /// The door both came through.
+    pub source: String,
+    /// When it happened.
+    pub event_time: Timestamp,
+    /// The id both claim.
+    pub event_id: String,
+    /// Event hash of the copy in the archive.
+    pub kept_hash: Hash,
+    /// Event hash of this copy.
+    pub other_hash: Hash,
+    /// This copy's canonical form.
+    pub other: Box<serde_json::value::RawValue>,
+}
+
+/// What became of the rows of a shard.
+#[derive(Debug, Default)]
+pub struct ShardOutcome {
+    /// The objects, in the order of the pieces; a piece of which no row is left has none.
+    pub objects: Vec<ArchiveObject>,
+    /// Rows read.
+    pub rows_in: u64,
+    /// Rows in the objects.
+    pub rows_out: u64,
+    /// Copies equal to the kept one.
+    pub duplicates: u64,
+    /// The same by organization.
+    pub duplicates_by_organization: BTreeMap<Organization, u64>,
+    /// Rows read that are late: sealed with a later period than their own.
+    pub late_rows: u64,
+    /// Of the duplicates those whose kept copy was written by an earlier seal.
+    pub late_duplicates: u64,
+    /// Copies that differ from the kept one, in the order of their keys.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Why a shard could not be written. What is written stays; the same call may be made again.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Rows could not be read.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    /// Rows could not be encoded.
+    #[error("archive object cannot be made: {0}")]
+    Encode(#[from] ParquetError),
+    /// Rows could not be copied.
+    #[error("rows cannot be brought together: {0}")]
+    Arrow(#[from] ArrowError),
+    /// A row has no canonical form.
+    #[error("a row has no canonical form: {0}")]
+    NotCanonical(#[from] NotCanonical),
+    /// An object of an earlier seal, needed to judge late rows, cannot be read.
+    #[error("{key}: {error}")]
+    Archived {
+        /// The object.
+        key: String,
+        /// What is wrong with it.
+        error: StoredObjectError,
+    },
+    /// An object is there already, and it is not the one that belongs there: somebody tampered with the archive.
+    #[error("{key} exists and is not what this seal writes: {reason}")]
+    Mismatch {
+        /// The object.
+        key: String,
+        /// How it differs.
+        reason: String,
+    },
+    /// Rows got lost or appeared from nowhere (SH-2).
+    #[error(
+        "{key}: {rows_in} of {expected} rows read, {rows_out} written, {duplicates} equal copies, {conflicts} differing copies"
+    )]
+    RowsLost {
+        /// The object.
+        key: String,
+        /// Rows gathered.
+        expected: u64,
+        /// Rows read.
+        rows_in: u64,
+        /// Rows written.
+        rows_out: u64,
+        /// Equal copies.
+        duplicates: u64,
+        /// Differing copies.
+        conflicts: u64,
+    },
+}
+
+impl ShardError {
+    /// Whether the same call may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            ShardError::Store(error) | ShardError::Archived { error: StoredObjectError::Store(error), .. } => {
+                error.retryable()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Rows judged and encoded at once.
+const BATCH_ROWS: usize = 4096;
+
+/// Objects up to this size are put at once, larger ones are uploaded while they are made.
+const PUT_BYTES: usize = 8 * 1024 * 1024;
+
+/// How often a write is tried whose outcome is not known.
+const WRITE_ATTEMPTS: u32 = 4;
+
+/// What became of the rows of one piece.
+#[derive(Debug, Default)]
+pub(crate) struct PieceCounts {
+    pub rows_in: u64,
+    pub duplicates: u64,
+    pub late_rows: u64,
+    pub late_duplicates: u64,
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Writes the objects of `pieces`, whose rows are read from `rows`. Rows outside the pieces are left for others.
+pub async fn write_pieces(
+    store: &dyn Store,
+    context: &ShardContext,
+    pieces: &[Piece],
+    rows: &mut SortedRows,
+) -> Result<ShardOutcome, ShardError> {
+    let mut outcome = ShardOutcome::default();
+    for piece in pieces {
+        let (object, counts) = PieceWriter { store, context, piece, rows }.write().await?;
+        outcome.rows_in += counts.rows_in;
+        outcome.rows_out += object.as_ref().map_or(0, |object| object.rows);
+        outcome.duplicates += counts.duplicates;
+        outcome.late_rows += counts.late_rows;
+        outcome.late_duplicates += counts.late_duplicates;
+        outcome.conflicts.extend(counts.conflicts);
+        if counts.duplicates > 0 {
+            let organization = piece.partition.organization.clone();
+            *outcome.duplicates_by_organization.entry(organization).or_default() += counts.duplicates;
+        }
+        outcome.objects.extend(object);
+    }
+    Ok(outcome)
+}
+
+/// Lets others run: making an object is work for the processor that would not otherwise wait for anything.
+async fn let_others_run() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return std::task::Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+struct PieceWriter<'a> {
+    store: &'a dyn Store,
+    context: &'a ShardContext,
+    piece: &'a Piece,
+    rows: &'a mut SortedRows,
+}
+
+/// One attempt at making an object.
+struct Attempt {
+    put: Option<Put>,
+    facts: ArchiveFacts,
+    counts: PieceCounts,
+}
+
+impl PieceWriter<'_> {
+    fn key(&self) -> ArchiveKey {
+        ArchiveKey {
+            partition: self.piece.partition.clone(),
+            seal_time: self.context.seal_time,
+            shard: self.piece.shard,
+            codec: self.context.codec,
+        }
+    }
+
+    async fn write(mut self) -> Result<(Option<ArchiveObject>, PieceCounts), ShardError> {
+        let expected = self.rows.count(self.piece)?;
+        if expected == 0 {
+            return Ok((None, PieceCounts::default()));
+        }
+        let mut attempts = 1;
+        let attempt = loop {
+            match self.attempt(expected).await {
+                Err(ShardError::Store(error)) if error.retryable() && attempts < WRITE_ATTEMPTS => {
+                    tracing::warn!(key = %self.key(), %error, attempts, "archive object is made again");
+                    attempts += 1;
+                }
+                other => break other?,
+            }
+        };
+        let Attempt { put, facts, counts } = attempt;
+        let key = self.key();
+        let rows_out = facts.rows;
+        let conflicts = counts.conflicts.len() as u64;
+        if counts.rows_in != expected || expected != rows_out + counts.duplicates + conflicts {
+            let (rows_in, duplicates) = (counts.rows_in, counts.duplicates);
+            return Err(ShardError::RowsLost { key: key.to_string(), expected, rows_in, rows_out, duplicates, conflicts });
+        }
+        let stored = match put {
+            None => return Ok((None, counts)),
+            Some(Put::Created { .. }) => facts,
+            Some(Put::Exists) => self.accept_existing(&key, &facts).await?,
+        };
+        let object = ArchiveObject {
+            key: key.to_string(),
+            partition: key.partition,
+            sha256: stored.sha256,
+            bytes: stored.bytes,
+            rows: stored.rows,
+            merkle_root: stored.merkle_root,
+            min_event_time: stored.min_event_time,
+            max_event_time: stored.max_event_time,
+        };
+        Ok((Some(object), counts))
+    }
+
+    async fn attempt(&mut self, expected: u64) -> Result<Attempt, ShardError> {
+        let mut upload: Option<Box<dyn Upload>> = None;
+        let result = self.attempt_with(expected, &mut upload).await;
+        if let (Err(_), Some(upload)) = (&result, upload)
+            && let Err(error) = upload.abort().await
+        {
+            tracing::warn!(key = %self.key(), %error, "an abandoned upload could not be aborted");
+        }
+        result
+    }
+
+    async fn attempt_with(&mut self, expected: u64, upload: &mut Option<Box<dyn Upload>>) -> Result<Attempt, ShardError> {
+        let name = self.key().to_string();
+        let mut encoder = ArchiveEncoder::new(self.context.codec, self.context.seal_time, expected)?;
+        let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
+        let mut rows = self.rows.read(self.piece);
+        while let Some(batch) = rows.next(BATCH_ROWS)? {
+            let (kept, hashes) = resolver.resolve(batch).await?;
+            encoder.push(&kept, &hashes)?;
+            if encoder.finished_bytes() >= PUT_BYTES {
+                let open = match upload {
+                    Some(open) => open,
+                    None => upload.insert(self.store.upload(&name).await?),
+                };
+                open.write(encoder.take_bytes()).await?;
+            }
+            let_others_run().await;
+        }
+        let counts = resolver.finish();
+        let is_empty = encoder.rows() == 0;
+        let (bytes, facts) = encoder.finish()?;
+        if is_empty {
+            return Ok(Attempt { put: None, facts, counts });
+        }
+        let Some(mut open) = upload.take() else {
+            let put = Some(self.put(&name, bytes).await?);
+            return Ok(Attempt { put, facts, counts });
+        };
+        if let Err(error) = open.write(bytes).await {
+            *upload = Some(open);
+            return Err(error.into());
+        }
+        Ok(Attempt { put: Some(open.finish().await?), facts, counts })
+    }
+
+    /// Puts an object that fits into memory, again with the same bytes where nothing is known of the effect.
+    async fn put(&self, name: &str, bytes: Bytes) -> Result<Put, ShardError> {
+        let mut attempts = 1;
+        loop {
+            match self.store.put_if_absent(name, bytes.clone()).await {
+                Err(error) if error.retryable() && attempts < WRITE_ATTEMPTS => attempts += 1,
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// What is stored under our key, if its rows are ours. `ours` is what we would have written.
+    async fn accept_existing(&mut self, key: &ArchiveKey, ours: &ArchiveFacts) -> Result<ArchiveFacts, ShardError> {
+        let mismatch = |reason: String| ShardError::Mismatch { key: key.to_string(), reason };
+        let judge = |error: StoredObjectError| match error {
+            StoredObjectError::Store(error) => ShardError::Store(error),
+            other => mismatch(other.to_string()),
+        };
+        let stored = StoredObject::fetch(self.store, key, self.rows.temporary_directory()).await.map_err(judge)?;
+        let theirs = stored.facts().map_err(judge)?;
+        if theirs.rows != ours.rows {
+            return Err(mismatch(format!("it has {} rows instead of {}", theirs.rows, ours.rows)));
+        }
+        // Another version may have put the same rows in another order.
+        if theirs.merkle_root != ours.merkle_root
+            && !self.has_our_rows(&stored, ours.rows).await.map_err(|error| match error {
+                OwnOrStored::Own(error) => error,
+                OwnOrStored::Stored(error) => judge(error),
+            })?
+        {
+            return Err(mismatch("its rows are not ours".to_owned()));
+        }
+        Ok(theirs)
+    }
+
+    /// Whether a stored object holds the rows of this piece, in whatever order. Hashes are compared a part of their range at a
+    /// time, so that an object of any size needs little memory.
+    async fn has_our_rows(&mut self, stored: &StoredObject, rows: u64) -> Result<bool, OwnOrStored> {
+        let parts = (rows / HASHES_COMPARED_AT_ONCE + 1).min(256);
+        for part in 0..parts {
+            let belongs = |hash: &&Hash| u64::from(hash.as_bytes()[0]) * parts / 256 == part;
+            let mut theirs: Vec<Hash> = Vec::new();
+            let collected = stored.for_each_batch(|_, hashes| {
+                theirs.extend(hashes.iter().filter(belongs));
+                Ok(())
+            });
+            collected.map_err(OwnOrStored::Stored)?;
+            let mut ours: Vec<Hash> = Vec::new();
+            let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
+            let mut batches = self.rows.read(self.piece);
+            while let Some(batch) = batches.next(BATCH_ROWS).map_err(|error| OwnOrStored::Own(error.into()))? {
+                let (_, hashes) = resolver.resolve(batch).await.map_err(OwnOrStored::Own)?;
+                ours.extend(hashes.iter().filter(belongs));
+                let_others_run().await;
+            }
+            theirs.sort_unstable();
+            ours.sort_unstable();
+            if theirs != ours {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Event hashes held at once when two orders of rows are compared.
+const HASHES_COMPARED_AT_ONCE: u64 = 500_000;
+
+/// Whose rows could not be read.
+enum OwnOrStored {
+    Own(ShardError),
+    Stored(StoredObjectError),
+}

@@ -1,0 +1,179 @@
+//! Reading an archive object that is there already: what is in storage counts, not what somebody remembers having written.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
+use arrow::datatypes::TimestampMillisecondType;
+use arrow::error::ArrowError;
+use auditlake_event::canonical::{ColumnarHasher, NotCanonical};
+use auditlake_event::columns::archive_schema;
+use auditlake_event::{Column, Timestamp};
+use auditlake_store::{Store, StoreError};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use sha2::{Digest, Sha256};
+
+use crate::archive_file::ArchiveFacts;
+use crate::layout::ArchiveKey;
+use crate::merkle::{Hash, MerkleTree};
+
+/// Objects up to this size are read at once and kept in memory, larger ones piece by piece into a temporary file.
+const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 4096;
+
+/// Why a stored object is not the archive object it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredObjectError {
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The temporary file failed.
+    #[error("temporary file: {0}")]
+    Temporary(#[from] std::io::Error),
+    /// Not the archive object of that key.
+    #[error("not an archive object: {0}")]
+    Foreign(String),
+}
+
+impl From<ParquetError> for StoredObjectError {
+    fn from(error: ParquetError) -> Self {
+        Self::Foreign(error.to_string())
+    }
+}
+
+impl From<ArrowError> for StoredObjectError {
+    fn from(error: ArrowError) -> Self {
+        Self::Foreign(error.to_string())
+    }
+}
+
+impl From<NotCanonical> for StoredObjectError {
+    fn from(error: NotCanonical) -> Self {
+        Self::Foreign(error.to_string())
+    }
+}
+
+enum Content {
+    Memory(Bytes),
+    File(File),
+}
+
+/// A local copy of an archive object.
+pub(crate) struct StoredObject {
+    key: ArchiveKey,
+    content: Content,
+    sha256: Hash,
+    bytes: u64,
+}
+
+impl StoredObject {
+    /// Fetches the object of `key`.
+    pub(crate) async fn fetch(
+        store: &dyn Store,
+        key: &ArchiveKey,
+        temporary_directory: Option<&Path>,
+    ) -> Result<Self, StoredObjectError> {
+        let name = key.to_string();
+        let end = store.get_suffix(&name, IN_MEMORY_BYTES).await?;
+        if end.size <= IN_MEMORY_BYTES {
+            let (sha256, bytes) = (Hash::of(&end.bytes), end.size);
+            return Ok(Self { key: key.clone(), content: Content::Memory(end.bytes), sha256, bytes });
+        }
+        let mut file = match temporary_directory {
+            Some(directory) => tempfile::tempfile_in(directory)?,
+            None => tempfile::tempfile()?,
+        };
+        let mut sha256 = Sha256::new();
+        let end_start = end.size - end.bytes.len() as u64;
+        let mut position = 0;
+        while position < end_start {
+            let next = (position + IN_MEMORY_BYTES).min(end_start);
+            let bytes = store.get_range(&name, position..next).await?;
+            sha256.update(&bytes);
+            file.write_all(&bytes)?;
+            position = next;
+        }
+        sha256.update(&end.bytes);
+        file.write_all(&end.bytes)?;
+        let sha256 = Hash::new(sha256.finalize().into());
+        Ok(Self { key: key.clone(), content: Content::File(file), sha256, bytes: end.size })
+    }
+
+    fn reader(&self) -> Result<ParquetRecordBatchReader, StoredObjectError> {
+        let reader = match &self.content {
+            Content::Memory(bytes) => {
+                ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?.with_batch_size(BATCH_ROWS).build()?
+            }
+            Content::File(file) => {
+                ParquetRecordBatchReaderBuilder::try_new(file.try_clone()?)?.with_batch_size(BATCH_ROWS).build()?
+            }
+        };
+        let (found, expected) = (reader.schema(), archive_schema());
+        let is_same = found.fields().len() == expected.fields().len()
+            && found
+                .fields()
+                .iter()
+                .zip(expected.fields())
+                .all(|(found, expected)| found.name() == expected.name() && found.data_type() == expected.data_type());
+        if is_same { Ok(reader) } else { Err(StoredObjectError::Foreign("it has other columns".to_owned())) }
+    }
+
+    /// Calls `take` with every batch and the event hashes of its rows, in file order.
+    pub(crate) fn for_each_batch(
+        &self,
+        mut take: impl FnMut(&RecordBatch, &[Hash]) -> Result<(), StoredObjectError>,
+    ) -> Result<(), StoredObjectError> {
+        let partition = (&self.key.partition.region, &self.key.partition.organization);
+        for batch in self.reader()? {
+            let batch = batch?;
+            let mut hasher = ColumnarHasher::new(&batch, Some(partition))?;
+            let hashes: Vec<Hash> = (0..batch.num_rows()).map(|row| hasher.hash(row).into()).collect();
+            take(&batch, &hashes)?;
+        }
+        Ok(())
+    }
+
+    /// What the object is. Fails if a row does not belong under the object's key.
+    pub(crate) fn facts(&self) -> Result<ArchiveFacts, StoredObjectError> {
+        let mut merkle = MerkleTree::new();
+        let (mut min_time, mut max_time) = (i64::MAX, i64::MIN);
+        let hour = self.key.partition.hour;
+        let seal_time = self.key.seal_time.start().millis();
+        self.for_each_batch(|batch, hashes| {
+            for time in times(batch, Column::EventTime)? {
+                min_time = min_time.min(*time);
+                max_time = max_time.max(*time);
+            }
+            if times(batch, Column::SealTime)?.iter().any(|found| *found != seal_time) {
+                return Err(StoredObjectError::Foreign("a row has another seal time than its key".to_owned()));
+            }
+            for hash in hashes {
+                merkle.push(hash);
+            }
+            Ok(())
+        })?;
+        let (min_event_time, max_event_time) = (Timestamp::from_millis(min_time), Timestamp::from_millis(max_time));
+        if merkle.leaves() == 0 || min_event_time.hour() != hour || max_event_time.hour() != hour {
+            return Err(StoredObjectError::Foreign("its rows are not of the hour of its key".to_owned()));
+        }
+        Ok(ArchiveFacts {
+            sha256: self.sha256,
+            bytes: self.bytes,
+            rows: merkle.leaves(),
+            merkle_root: merkle.root(),
+            min_event_time,
+            max_event_time,
+        })
+    }
+}
+
+fn times(batch: &RecordBatch, column: Column) -> Result<&[i64], StoredObjectError> {
+    let array = batch.column(archive_schema().index_of(column.name())?);
+    let times = array.as_primitive_opt::<TimestampMillisecondType>().filter(|times| times.null_count() == 0);
+    times.map(|times| times.values().as_ref()).ok_or_else(|| StoredObjectError::Foreign("a row has no time".to_owned()))
+}

@@ -1,1 +1,25 @@
-//! x
+//! The HTTP API of the lake as plain handlers: `http::Request<Bytes>` in, `http::Response<Bytes>` out, no server inside. The same
+//! handlers run in the functions and in `serve`; an **edge** (a function's event, a server) verifies the **caller**, hands the
+//! request over and sends the answer back.
+//!
+//! - the **door** takes accepted events in for good; it answers only after they are durable;
+//! - the **reader** answers questions through an engine of the typed query;
+//! - errors are RFC 9457 **problems**.
+
+pub mod api;
+pub mod body;
+pub mod caller;
+pub mod door;
+pub mod event_json;
+pub mod ingest;
+pub mod parameters;
+pub mod problem;
+pub mod reader;
+pub mod status;
+
+pub use api::Api;
+pub use caller::Caller;
+pub use door::{Door, DoorError};
+pub use ingest::Ingest;
+pub use problem::Problem;
+pub use reader::Reader;

@@ -19,8 +19,10 @@ pub struct DoorContext<'c> {
     /// The region of events that state none.
     pub region: &'c Region,
     /// The organization of the caller's token: events that state none get it, events that state another are refused.
-    /// `None` for a caller who may speak for every organization: then each event must state its own.
+    /// `None` for a caller who may speak for every organization: then each event must state its own, unless there is a default.
     pub organization: Option<&'c Organization>,
+    /// The organization of events that state none, where the caller may speak for every organization.
+    pub default_organization: Option<&'c Organization>,
     /// The door: an event that states a `source` must state this one.
     pub source: &'c str,
     /// The request's idempotency key, if it has one: ids are derived from it.
@@ -41,6 +43,7 @@ impl<'c> DoorContext<'c> {
             lead_ms: LEAD_MS,
             region,
             organization,
+            default_organization: None,
             source: "api",
             idempotency_key: None,
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,

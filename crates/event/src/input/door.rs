@@ -433,10 +433,13 @@ impl<'a> Door<'a> {
                 }
                 Some(stated)
             }
-            (None, None) => {
-                self.require(column);
-                None
-            }
+            (None, None) => match self.context.default_organization {
+                Some(default) => Some(Cow::Borrowed(default.as_str())),
+                None => {
+                    self.require(column);
+                    None
+                }
+            },
         }
     }
 

@@ -1,0 +1,197 @@
+//! The router: which handler answers which call.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use auditlake_lake::landing::{Clock, Entropy};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use serde::Serialize;
+
+use crate::caller::Caller;
+use crate::ingest::{self, Ingest};
+use crate::parameters::decode_path_part;
+use crate::problem::Problem;
+use crate::reader::{self, Reader};
+use crate::status;
+
+/// The header that names a request in answers and logs.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id of a caller that is taken over.
+const MAX_REQUEST_ID_CHARS: usize = 128;
+
+/// The API: the same in a function and in `serve`. A function that only takes in or only reads leaves the other half out.
+#[derive(Clone)]
+pub struct Api {
+    /// Takes events in.
+    pub ingest: Option<Ingest>,
+    /// Answers questions.
+    pub reader: Option<Reader>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes request ids and, where a client gives none, event ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What a handler needs to know of a request besides its own parts.
+pub(crate) struct Context<'r> {
+    pub caller: &'r Caller,
+    pub headers: &'r HeaderMap,
+    pub query: Option<&'r str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route<'p> {
+    Events,
+    Event(&'p str),
+    Stats,
+    Status,
+}
+
+impl Route<'_> {
+    fn of(path: &str) -> Option<Route<'_>> {
+        match path {
+            "/v1/events" => Some(Route::Events),
+            "/v1/stats" => Some(Route::Stats),
+            "/v1/status" => Some(Route::Status),
+            _ => {
+                let id = path.strip_prefix("/v1/events/")?;
+                (!id.is_empty() && !id.contains('/')).then_some(Route::Event(id))
+            }
+        }
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response<Bytes>, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "answer cannot be serialised");
+        Problem::internal()
+    })?;
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Runs what computes for long without holding up the other requests of a runtime that has several threads.
+pub(crate) fn compute<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+impl Api {
+    /// Answers a request of a caller whom the edge has verified. Never fails: errors are answers.
+    pub async fn handle(&self, caller: &Caller, request: Request<Bytes>) -> Response<Bytes> {
+        let began = Instant::now();
+        let request_id = self.request_id(request.headers());
+        let (parts, body) = request.into_parts();
+        let context = Context { caller, headers: &parts.headers, query: parts.uri.query() };
+        let routed = self.route(&parts.method, parts.uri.path(), &context, &body).await;
+        let mut response = match routed {
+            Ok(response) => response,
+            Err(problem) => {
+                let status = problem.status.as_u16();
+                if problem.status.is_server_error() {
+                    tracing::error!(request_id, status, detail = %problem.detail, "request failed");
+                }
+                problem.into_response(&request_id)
+            }
+        };
+        self.finish(&mut response, &request_id, parts.method == Method::HEAD);
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        tracing::debug!(request_id, method = %parts.method, path = parts.uri.path(), status, milliseconds, "request");
+        response
+    }
+
+    /// The answer of an edge that refuses a request before any handler sees it.
+    pub fn refuse(&self, headers: &HeaderMap, is_head: bool, problem: Problem) -> Response<Bytes> {
+        let request_id = self.request_id(headers);
+        let mut response = problem.into_response(&request_id);
+        self.finish(&mut response, &request_id, is_head);
+        response
+    }
+
+    fn finish(&self, response: &mut Response<Bytes>, request_id: &str, is_head: bool) {
+        if let Ok(value) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if is_head {
+            let length = HeaderValue::from(response.body().len());
+            response.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+            *response.body_mut() = Bytes::new();
+        }
+    }
+
+    /// The caller's own request id if it is harmless, else a new one.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let stated = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+        let is_harmless = |text: &&str| {
+            !text.is_empty() && text.len() <= MAX_REQUEST_ID_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if let Some(text) = stated.filter(is_harmless) {
+            return text.to_owned();
+        }
+        let millis = u64::try_from(self.clock.now().millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.entropy.bytes()).into_uuid().to_string()
+    }
+
+    async fn route(
+        &self,
+        method: &Method,
+        path: &str,
+        context: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Response<Bytes>, Problem> {
+        let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
+        let route = Route::of(path).ok_or_else(not_found)?;
+        let allow = match (route, &self.ingest, &self.reader) {
+            (_, None, None) | (Route::Event(_) | Route::Stats | Route::Status, _, None) => return Err(not_found()),
+            (Route::Events, Some(_), Some(_)) => "GET, HEAD, POST, OPTIONS",
+            (Route::Events, Some(_), None) => "POST, OPTIONS",
+            (_, _, Some(_)) => "GET, HEAD, OPTIONS",
+        };
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        match (route, &self.ingest, &self.reader) {
+            _ if *method == Method::OPTIONS => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+                Ok(response)
+            }
+            (Route::Events, Some(ingest), _) if *method == Method::POST => {
+                ingest::post_events(self, ingest, context, body).await
+            }
+            (Route::Events, _, Some(reader)) if is_read => reader::list_events(reader, context).await,
+            (Route::Event(id), _, Some(reader)) if is_read => {
+                let id = decode_path_part(id).ok_or_else(not_found)?;
+                reader::one_event(self, reader, context, &id).await
+            }
+            (Route::Stats, _, Some(reader)) if is_read => reader::stats(reader, context).await,
+            (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
+            _ => Err(Problem::method_not_allowed(allow)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart() {
+        assert_eq!(Route::of("/v1/events"), Some(Route::Events));
+        assert_eq!(Route::of("/v1/events/a%2Fb"), Some(Route::Event("a%2Fb")));
+        for nothing in ["/", "/v1", "/v1/events/", "/v1/events/a/b", "/v2/events", "/v1/eventsx"] {
+            assert_eq!(Route::of(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Who calls, and for which organization.
+
+use auditlake_event::Organization;
+
+use crate::problem::Problem;
+
+/// A caller whose identity the edge has verified.
+///
+/// A tenant's organization comes from its verified token alone. An operator, and any caller on loopback in embedded mode, names
+/// the organization in each event and as the query parameter `organization`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    scope: Scope,
+    may_read: bool,
+    may_write: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    Tenant(Organization),
+    Operator { default: Option<Organization> },
+}
+
+impl Caller {
+    /// A caller bound to one organization.
+    pub fn tenant(organization: Organization, may_read: bool, may_write: bool) -> Self {
+        Self { scope: Scope::Tenant(organization), may_read, may_write }
+    }
+
+    /// A caller who may read and write for every organization; `default` stands where none is named.
+    pub fn operator(default: Option<Organization>) -> Self {
+        Self { scope: Scope::Operator { default }, may_read: true, may_write: true }
+    }
+
+    /// The organization this caller is bound to.
+    pub fn bound_to(&self) -> Option<&Organization> {
+        match &self.scope {
+            Scope::Tenant(organization) => Some(organization),
+            Scope::Operator { .. } => None,
+        }
+    }
+
+    /// The organization of an event that names none.
+    pub fn default_organization(&self) -> Option<&Organization> {
+        match &self.scope {
+            Scope::Tenant(organization) => Some(organization),
+            Scope::Operator { default } => default.as_ref(),
+        }
+    }
+
+    /// Fails with 403 unless the caller may post events.
+    pub fn check_write(&self) -> Result<(), Problem> {
+        if self.may_write { Ok(()) } else { Err(Problem::forbidden("writing needs iam:tenant:iam:audit:write")) }
+    }
+
+    /// The organization a reading call is about, of which `named` is the query parameter. Fails with 403 if the caller may not
+    /// read it, with 400 if none or no valid one is named.
+    pub fn organization_to_read(&self, named: Option<&str>) -> Result<Organization, Problem> {
+        if !self.may_read {
+            return Err(Problem::forbidden("reading needs iam:tenant:iam:audit:read"));
+        }
+        let named = match named {
+            None => None,
+            Some(text) => {
+                let parsed = Organization::parse(text);
+                Some(parsed.map_err(|error| Problem::invalid_parameter("organization", error.to_string()))?)
+            }
+        };
+        match (&self.scope, named) {
+            (Scope::Tenant(own), Some(named)) if *own != named => {
+                Err(Problem::forbidden("the token is for another organization"))
+            }
+            (Scope::Tenant(own), _) => Ok(own.clone()),
+            (Scope::Operator { .. }, Some(named)) => Ok(named),
+            (Scope::Operator { default: Some(default) }, None) => Ok(default.clone()),
+            (Scope::Operator { default: None }, None) => {
+                Err(Problem::invalid_parameter("organization", "is required: add ?organization=<name>"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organization(name: &str) -> Organization {
+        Organization::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_tenant_reads_its_own_organization_and_no_other() {
+        let caller = Caller::tenant(organization("acme"), true, false);
+        assert_eq!(caller.organization_to_read(None).unwrap(), organization("acme"));
+        assert_eq!(caller.organization_to_read(Some("acme")).unwrap(), organization("acme"));
+        assert_eq!(caller.organization_to_read(Some("other")).unwrap_err().status, 403);
+        assert_eq!(caller.check_write().unwrap_err().status, 403);
+        let blind = Caller::tenant(organization("acme"), false, true);
+        assert_eq!(blind.organization_to_read(None).unwrap_err().status, 403);
+    }
+
+    #[test]
+    fn an_operator_names_the_organization() {
+        let caller = Caller::operator(None);
+        assert_eq!(caller.organization_to_read(None).unwrap_err().status, 400);
+        assert_eq!(caller.organization_to_read(Some("../x")).unwrap_err().status, 400);
+        assert_eq!(caller.organization_to_read(Some("acme")).unwrap(), organization("acme"));
+        let caller = Caller::operator(Some(organization("home")));
+        assert_eq!(caller.organization_to_read(None).unwrap(), organization("home"));
+    }
+}

@@ -1,0 +1,161 @@
+//! `POST /v1/events`: events come in, receipts go out.
+
+use std::sync::Arc;
+
+use auditlake_event::input::{BodyError, BodyErrorKind, DoorContext, FieldError, ParsedBody, Shape, parse_body};
+use auditlake_event::limits::MAX_EVENTS_PER_REQUEST;
+use auditlake_event::{Event, Region};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use crate::api::{Api, Context, compute, json};
+use crate::body::{self, BodyFormat};
+use crate::door::{Door, DoorError};
+use crate::event_json::event_link;
+use crate::problem::{FieldProblem, Problem};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Longest idempotency key, in characters.
+const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
+
+/// Takes events in.
+#[derive(Clone)]
+pub struct Ingest {
+    /// Where accepted events go.
+    pub door: Arc<dyn Door>,
+    /// The region of events that state none.
+    pub region: Region,
+    /// Largest event, in bytes of its JSON as sent.
+    pub max_event_bytes: usize,
+    /// How far in the future an event's time may lie, in ms.
+    pub lead_ms: i64,
+}
+
+/// What a post is answered with.
+#[derive(Serialize)]
+struct Answer<'a> {
+    accepted: usize,
+    refused: usize,
+    receipts: Receipts<'a>,
+    errors: &'a [FieldError],
+}
+
+struct Receipts<'a> {
+    parsed: &'a ParsedBody<'a>,
+    context: &'a Context<'a>,
+}
+
+#[derive(Serialize)]
+struct ReceiptJson<'a> {
+    index: usize,
+    event_id: &'a str,
+    event_hash: &'a str,
+    link: String,
+}
+
+impl Serialize for Receipts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(Some(self.parsed.receipts.len()))?;
+        for (event, receipt) in self.parsed.events.iter().zip(&self.parsed.receipts) {
+            let is_default =
+                self.context.caller.default_organization().is_some_and(|name| name.as_str() == event.organization);
+            sequence.serialize_element(&ReceiptJson {
+                index: receipt.index,
+                event_id: &event.event_id,
+                event_hash: &hexadecimal(&receipt.event_hash),
+                link: event_link(event, !is_default),
+            })?;
+        }
+        sequence.end()
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
+}
+
+fn body_problem(error: &BodyError) -> Problem {
+    let detail = error.to_string();
+    match error.kind() {
+        BodyErrorKind::Malformed => Problem::malformed_body(detail),
+        BodyErrorKind::TooLarge => Problem::too_large(match error {
+            BodyError::TooManyEvents { .. } => format!("{detail}: send batches of at most {MAX_EVENTS_PER_REQUEST}"),
+            _ => detail,
+        }),
+        BodyErrorKind::Unprocessable => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-events", "The body holds no events that can be read", detail)
+        }
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_CHARS {
+        let rule = format!("must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters");
+        return Err(Problem::invalid_parameter("Idempotency-Key", rule));
+    }
+    Ok(Some(key))
+}
+
+fn field_problems(errors: &[FieldError]) -> Vec<FieldProblem> {
+    let problem = |error: &FieldError| FieldProblem {
+        index: Some(error.index),
+        field: error.field.clone(),
+        detail: error.detail.clone().into_owned(),
+    };
+    errors.iter().map(problem).collect()
+}
+
+async fn keep(ingest: &Ingest, events: &[Event<'_>]) -> Result<(), Problem> {
+    match ingest.door.accept(events).await {
+        Ok(()) => Ok(()),
+        Err(DoorError::Busy) => {
+            Err(Problem::unavailable("too much is waiting to be written; nothing of this request was kept", 1))
+        }
+        Err(DoorError::Failed(reason)) => {
+            tracing::error!(reason, events = events.len(), "events could not be kept");
+            Err(Problem::unavailable("the events could not be written; send the same request again", 2))
+        }
+    }
+}
+
+pub(crate) async fn post_events(
+    api: &Api,
+    ingest: &Ingest,
+    context: &Context<'_>,
+    body: &Bytes,
+) -> Result<Response<Bytes>, Problem> {
+    context.caller.check_write()?;
+    let shape = match body::format_of(context.headers)? {
+        // A JSON type on lines of JSON is a common slip; the bytes tell the two apart.
+        BodyFormat::Json | BodyFormat::Sniff => Shape::Sniff,
+        BodyFormat::NdJson => Shape::Ndjson,
+    };
+    let idempotency_key = idempotency_key(context.headers)?;
+    let inflated = compute(|| body::inflate(context.headers, body))?;
+    let door_context = DoorContext {
+        lead_ms: ingest.lead_ms,
+        idempotency_key,
+        max_event_bytes: ingest.max_event_bytes,
+        default_organization: context.caller.default_organization(),
+        ..DoorContext::api(api.clock.now(), &ingest.region, context.caller.bound_to())
+    };
+    let parsed = compute(|| parse_body(&inflated, shape, &door_context, &mut || api.entropy.bytes()));
+    let parsed = parsed.map_err(|error| body_problem(&error))?;
+    let refused = parsed.refused();
+    if parsed.events.is_empty() {
+        return Err(Problem::all_events_refused(field_problems(&parsed.errors), refused));
+    }
+    keep(ingest, &parsed.events).await?;
+    let answer = Answer {
+        accepted: parsed.events.len(),
+        refused,
+        receipts: Receipts { parsed: &parsed, context },
+        errors: &parsed.errors,
+    };
+    json(if refused == 0 { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS }, &answer)
+}

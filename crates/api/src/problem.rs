@@ -1,0 +1,169 @@
+//! Errors of the API as RFC 9457 problem details.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// The media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
+
+/// One rule that one field of one event or parameter breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    /// Position of the event in the body, from 0 on; absent for parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The field or parameter; empty if it is about the event as a whole.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// The rule, in words.
+    pub detail: String,
+}
+
+/// An answer that is an error. What it says is meant for the caller: it names no internals.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The last part of the problem's type URI, stable for programs.
+    pub kind: &'static str,
+    /// The same for every problem of this kind.
+    pub title: &'static str,
+    /// What happened this time.
+    pub detail: Cow<'static, str>,
+    /// The rules that were broken, one by one.
+    pub errors: Vec<FieldProblem>,
+    /// How many events were refused, where it is about events.
+    pub refused: Option<usize>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The problem as it is sent.
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<usize>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldProblem],
+    request_id: &'a str,
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, kind, title, detail: detail.into(), errors: Vec::new(), refused: None, headers: Vec::new() }
+    }
+
+    /// 400: the body is not what its headers say.
+    pub fn malformed_body(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-body", "The body cannot be read", detail)
+    }
+
+    /// 400: a query parameter breaks a rule.
+    pub fn invalid_parameter(parameter: impl Into<String>, rule: impl Into<String>) -> Self {
+        let (field, detail) = (parameter.into(), rule.into());
+        let mut problem = Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid-parameter",
+            "A parameter is not valid",
+            format!("{field}: {detail}"),
+        );
+        problem.errors.push(FieldProblem { index: None, field, detail });
+        problem
+    }
+
+    /// 413: larger than the API takes.
+    pub fn too_large(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
+    }
+
+    /// 415: a media type or encoding the API does not take.
+    pub fn unsupported_media_type(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's type is not supported", detail)
+    }
+
+    /// 422: every event was refused.
+    pub fn all_events_refused(errors: Vec<FieldProblem>, refused: usize) -> Self {
+        let detail =
+            if refused == 1 { "the event breaks a rule".into() } else { format!("all {refused} events break a rule") };
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-event", "No event was accepted", Cow::Owned(detail));
+        problem.errors = errors;
+        problem.refused = Some(refused);
+        problem
+    }
+
+    /// 403: the caller's rights do not suffice.
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    }
+
+    /// 405, with the methods that are allowed.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The method is not allowed here",
+            format!("allowed: {allow}"),
+        )
+        .with_header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// 503: nothing was kept, trying again in `retry_after_seconds` may help.
+    pub fn unavailable(detail: impl Into<Cow<'static, str>>, retry_after_seconds: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+    }
+
+    /// 500: a defect of ours. What happened goes to the log, not to the caller.
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something is wrong on our side",
+            "the log has more under this request id",
+        )
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The answer.
+    pub fn into_response(self, request_id: &str) -> Response<Bytes> {
+        let wire = Wire {
+            r#type: format!("urn:auditlake:problem:{}", self.kind),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            accepted: self.refused.map(|_| 0),
+            refused: self.refused,
+            errors: &self.errors,
+            request_id,
+        };
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /v1/status`: where the lake stands.
+
+use auditlake_event::Timestamp;
+use auditlake_event::columns::SCHEMA_VERSION;
+use auditlake_lake::{Codec, Lake, SealTime};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::api::{Api, json};
+use crate::problem::Problem;
+use crate::reader::{Reader, storage_problem};
+
+/// Where the lake stands.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Version of the software.
+    pub version: &'static str,
+    /// Version of the lake's layout.
+    pub format_version: u32,
+    /// Version of the set of columns.
+    pub schema_version: u32,
+    /// When the lake was created.
+    pub created: Timestamp,
+    /// The present moment, by this machine's clock.
+    pub now: Timestamp,
+    /// The start of the first period that is not sealed.
+    pub sealed_until: SealTime,
+    /// Seconds from `sealed_until` to now.
+    pub lag_seconds: i64,
+    /// When the period that begins at `sealed_until` can be sealed: its end and the slack have passed.
+    pub next_seal: Timestamp,
+    /// Length of a seal period in seconds.
+    pub seal_period_seconds: u32,
+    /// How long after a period's end its events may arrive, in seconds.
+    pub slack_seconds: f64,
+    /// Compression of archive objects.
+    pub codec: Codec,
+}
+
+impl Status {
+    /// The status of `lake`, sealed until `sealed_until`, at `now`.
+    pub fn new(lake: &Lake, sealed_until: SealTime, now: Timestamp) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a slack is far below 2^52 ms")]
+        let slack_seconds = lake.slack_ms as f64 / 1_000.0;
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            format_version: lake.format_version,
+            schema_version: SCHEMA_VERSION,
+            created: lake.created,
+            now,
+            sealed_until,
+            lag_seconds: (now.millis() - sealed_until.start().millis()) / 1_000,
+            next_seal: lake.rule().window(sealed_until).1.0,
+            seal_period_seconds: lake.seal_period_seconds,
+            slack_seconds,
+            codec: lake.codec,
+        }
+    }
+}
+
+pub(crate) async fn status(api: &Api, reader: &Reader) -> Result<Response<Bytes>, Problem> {
+    let sealed_until = auditlake_lake::status::sealed_until(reader.store.as_ref(), &reader.lake, None).await;
+    let sealed_until = sealed_until.map_err(|error| storage_problem(&error))?;
+    json(StatusCode::OK, &Status::new(&reader.lake, sealed_until, api.clock.now()))
+}

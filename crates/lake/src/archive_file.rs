@@ -27,6 +27,8 @@ pub const SEAL_TIME_KEY: &str = "auditlake.seal_time";
 
 /// Rows in a row group.
 pub const ROW_GROUP_ROWS: usize = 32 * 1024;
+/// Bytes at which a row group is ended before it has its rows, so that a writer's memory is bounded whatever the rows are.
+pub const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Most rows in a page.
 pub const PAGE_ROWS: usize = 4 * 1024;
 
@@ -74,6 +76,7 @@ fn properties(codec: Codec, seal_time: SealTime, rows: u64) -> WriterProperties 
         .set_compression(compression)
         .set_key_value_metadata(Some(key_values(seal_time)))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(path(Column::EventId), false)

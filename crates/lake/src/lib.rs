@@ -12,13 +12,16 @@
 pub mod archive_file;
 mod archived_rows;
 pub mod gather;
+pub mod integrity;
 pub mod lake_file;
 pub mod landing;
 pub mod landing_file;
 pub mod layout;
 pub mod merkle;
 pub mod period;
+pub mod plan;
 mod resolve;
+pub mod seal;
 pub mod shard;
 pub mod status;
 mod stored_object;

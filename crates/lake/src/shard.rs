@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
 
 use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
-use crate::gather::{GatherError, SortedRows};
+use crate::gather::{BatchLimit, GatherError, SortedRows};
 use crate::lake_file::Codec;
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
@@ -178,7 +178,7 @@ impl ShardError {
 }
 
 /// Rows judged and encoded at once.
-const BATCH_ROWS: usize = 4096;
+const BATCH: BatchLimit = BatchLimit { rows: 4096, bytes: 16 << 20 };
 
 /// Objects up to this size are put at once, larger ones are uploaded while they are made.
 const PUT_BYTES: usize = 8 * 1024 * 1024;
@@ -316,7 +316,7 @@ impl PieceWriter<'_> {
         let mut encoder = ArchiveEncoder::new(self.context.codec, self.context.seal_time, expected)?;
         let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
         let mut rows = self.rows.read(self.piece);
-        while let Some(batch) = rows.next(BATCH_ROWS)? {
+        while let Some(batch) = rows.next(BATCH)? {
             let (kept, hashes) = resolver.resolve(batch).await?;
             encoder.push(&kept, &hashes)?;
             if encoder.finished_bytes() >= PUT_BYTES {
@@ -395,7 +395,7 @@ impl PieceWriter<'_> {
             let mut ours: Vec<Hash> = Vec::new();
             let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
             let mut batches = self.rows.read(self.piece);
-            while let Some(batch) = batches.next(BATCH_ROWS).map_err(|error| OwnOrStored::Own(error.into()))? {
+            while let Some(batch) = batches.next(BATCH).map_err(|error| OwnOrStored::Own(error.into()))? {
                 let (_, hashes) = resolver.resolve(batch).await.map_err(OwnOrStored::Own)?;
                 ours.extend(hashes.iter().filter(belongs));
                 let_others_run().await;

@@ -38,8 +38,17 @@ pub(super) struct KeyedBatch {
     times: TimestampMillisecondArray,
     ids: StringArray,
     sources: StringArray,
+    /// Those columns of [`LONG_COLUMNS`] that hold anything.
+    long_texts: Vec<StringArray>,
     order: ArrivalOrder,
 }
+
+/// The columns that decide how large a row is.
+const LONG_COLUMNS: [Column; 6] =
+    [Column::ErrorMessage, Column::Changes, Column::UserAgent, Column::HttpPath, Column::Metadata, Column::Raw];
+
+/// What a row counts for beyond its long texts, in bytes.
+const ROW_WEIGHT: usize = 512;
 
 /// The position of a column in a batch of archive columns.
 fn archive_position(column: Column) -> Result<usize, ArrowError> {
@@ -56,7 +65,12 @@ impl KeyedBatch {
             return Err(ArrowError::SchemaError("a key column has another type".to_owned()));
         };
         let (times, ids, sources) = (times.clone(), ids.clone(), sources.clone());
-        Ok(Self { columns, times, ids, sources, order })
+        let mut long_texts = Vec::new();
+        for column in LONG_COLUMNS {
+            let texts = columns.column(archive_position(column)?).as_string_opt::<i32>();
+            long_texts.extend(texts.filter(|texts| texts.null_count() < texts.len()).cloned());
+        }
+        Ok(Self { columns, times, ids, sources, long_texts, order })
     }
 
     /// The archive columns.
@@ -73,6 +87,12 @@ impl KeyedBatch {
     pub fn first_not_before(&self, start: u32, end: u32, time: i64) -> u32 {
         let times = &self.times.values()[start as usize..end as usize];
         start + index_u32(times.partition_point(|candidate| *candidate < time))
+    }
+
+    /// The size of a row in memory, about: a function of its content alone.
+    fn weight(&self, row: u32) -> usize {
+        let lengths = self.long_texts.iter().map(|texts| texts.value_length(row as usize).unsigned_abs() as usize);
+        ROW_WEIGHT + lengths.sum::<usize>()
     }
 
     fn arrival(&self, row: u32) -> (u32, u32) {
@@ -142,6 +162,15 @@ pub(super) fn sort_rows(batches: &[Arc<KeyedBatch>], rows: &mut [RowRef]) {
     });
 }
 
+/// How large a batch may become.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimit {
+    /// Most rows.
+    pub rows: usize,
+    /// The batch ends with the row that reaches this size in memory, in bytes, about.
+    pub bytes: usize,
+}
+
 /// Rows waiting to be brought together, in order, and the batches that hold them.
 #[derive(Debug, Default)]
 pub(super) struct RowQueue {
@@ -160,6 +189,19 @@ impl RowQueue {
     /// How many rows wait.
     pub fn len(&self) -> usize {
         self.rows.len() - self.taken
+    }
+
+    /// How many of the waiting rows make a full batch: `limit.rows` of them or as many as reach `limit.bytes`. `None` while
+    /// too few wait.
+    pub fn full_batch(&self, limit: BatchLimit) -> Option<usize> {
+        let mut bytes = 0;
+        for (index, row) in self.rows[self.taken..].iter().enumerate() {
+            bytes += self.batches[row.slot as usize].weight(row.row);
+            if index + 1 >= limit.rows || bytes >= limit.bytes {
+                return Some(index + 1);
+            }
+        }
+        None
     }
 
     /// Appends rows that come after all that wait; their slots count within `batches`.

@@ -27,6 +27,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::error::ArrowError;
 use auditlake_event::columns::archive_schema;
 
+pub use keyed::BatchLimit;
 pub use sorted::{PieceRows, SortedRows};
 pub use summary::{MinuteSummary, PartitionSummary};
 
@@ -168,10 +169,9 @@ impl Gatherer {
         self.held.batches.push(Arc::new(batch));
     }
 
-    fn rows_per_batch(&self, bytes: usize, rows: u64) -> usize {
-        let bytes_per_row = (bytes as u64).checked_div(rows).unwrap_or(1).max(1);
-        let batch_bytes = (self.memory_budget / 256).clamp(4 << 10, 1 << 20) as u64;
-        usize::try_from(batch_bytes / bytes_per_row).unwrap_or(usize::MAX).clamp(8, 4096)
+    /// The batches of a run: one of each of [`MAX_RUNS`] runs, twice over, takes up a quarter of the budget.
+    fn run_batches(&self) -> BatchLimit {
+        BatchLimit { rows: 4096, bytes: (self.memory_budget / (8 * MAX_RUNS)).clamp(1 << 10, 1 << 20) }
     }
 
     /// Partitions in order, by number.
@@ -181,8 +181,7 @@ impl Gatherer {
 
     fn spill(&mut self) -> Result<(), GatherError> {
         let held = std::mem::take(&mut self.held);
-        let rows_per_batch = self.rows_per_batch(held.bytes, held.rows);
-        let mut run = RunWriter::create(self.spill_directory.as_deref(), held.present_columns(), rows_per_batch)?;
+        let mut run = RunWriter::create(self.spill_directory.as_deref(), held.present_columns(), self.run_batches())?;
         for number in self.numbers_in_order() {
             if let Some(segments) = held.segments.get(&number) {
                 let (batches, rows) = held.sorted_rows(segments);
@@ -191,17 +190,17 @@ impl Gatherer {
         }
         self.runs.push(run.finish()?);
         tracing::debug!(bytes = held.bytes, rows = held.rows, runs = self.runs.len(), "rows spilled");
-        if self.runs.len() >= MAX_RUNS { self.merge_runs(rows_per_batch) } else { Ok(()) }
+        if self.runs.len() >= MAX_RUNS { self.merge_runs() } else { Ok(()) }
     }
 
-    fn merge_runs(&mut self, rows_per_batch: usize) -> Result<(), GatherError> {
+    fn merge_runs(&mut self) -> Result<(), GatherError> {
         let mut present = vec![false; archive_schema().fields().len()];
         for run in &self.runs {
             for (merged, own) in present.iter_mut().zip(&run.present) {
                 *merged |= *own;
             }
         }
-        let mut merged = RunWriter::create(self.spill_directory.as_deref(), present, rows_per_batch)?;
+        let mut merged = RunWriter::create(self.spill_directory.as_deref(), present, self.run_batches())?;
         for number in self.numbers_in_order() {
             let mut scan = sorted::Scan::new(&self.held, &mut self.runs, number, i64::MIN, i64::MAX);
             while let Some((batches, rows)) = scan.next_chunk()? {
@@ -234,6 +233,3 @@ impl Gatherer {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::keyed::{KeyedBatch, RowQueue, RowRef, index_u32, sort_rows};
+use super::keyed::{BatchLimit, KeyedBatch, RowQueue, RowRef, index_u32, sort_rows};
 use super::spill::{Segment, SpilledRun};
 use super::{GatherError, Held};
 use crate::layout::Partition;
@@ -188,19 +188,18 @@ pub struct PieceRows<'a> {
 }
 
 impl PieceRows<'_> {
-    /// The next rows: `limit` of them, fewer only at the end; `None` after it. The columns are those of the archive.
-    pub fn next(&mut self, limit: usize) -> Result<Option<RecordBatch>, GatherError> {
-        while self.queue.len() < limit {
-            let Some(scan) = &mut self.scan else { break };
+    /// The next rows: a full batch, less only at the end; `None` after it. The columns are those of the archive.
+    pub fn next(&mut self, limit: BatchLimit) -> Result<Option<RecordBatch>, GatherError> {
+        let count = loop {
+            if let Some(count) = self.queue.full_batch(limit) {
+                break count;
+            }
+            let Some(scan) = &mut self.scan else { break self.queue.len() };
             match scan.next_chunk()? {
                 Some((batches, rows)) => self.queue.push(batches, rows),
                 None => self.scan = None,
             }
-        }
-        let count = self.queue.len().min(limit);
-        if count == 0 {
-            return Ok(None);
-        }
-        Ok(Some(self.queue.take(count)?))
+        };
+        if count == 0 { Ok(None) } else { Ok(Some(self.queue.take(count)?)) }
     }
 }

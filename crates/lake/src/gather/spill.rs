@@ -13,7 +13,7 @@ use arrow_ipc::writer::FileWriter;
 use auditlake_event::columns::archive_schema;
 
 use super::GatherError;
-use super::keyed::{ArrivalOrder, KeyedBatch, RowQueue, RowRef, index_u32};
+use super::keyed::{ArrivalOrder, BatchLimit, KeyedBatch, RowQueue, RowRef, index_u32};
 
 /// Consecutive rows of one partition in one batch.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +42,13 @@ pub(super) struct RunWriter {
     queue: RowQueue,
     /// The partition of the waiting rows and how many of them there are, in order.
     queued_partitions: VecDeque<(u32, u32)>,
-    rows_per_batch: usize,
+    limit: BatchLimit,
     batches: u32,
 }
 
 impl RunWriter {
     /// `present[i]`: whether archive column `i` holds anything.
-    pub fn create(directory: Option<&Path>, present: Vec<bool>, rows_per_batch: usize) -> Result<Self, GatherError> {
+    pub fn create(directory: Option<&Path>, present: Vec<bool>, limit: BatchLimit) -> Result<Self, GatherError> {
         let file = match directory {
             Some(directory) => tempfile::tempfile_in(directory)?,
             None => tempfile::tempfile()?,
@@ -63,7 +63,7 @@ impl RunWriter {
         let writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), &schema)?;
         let segments = Segments::new();
         let (queue, queued_partitions) = (RowQueue::default(), VecDeque::new());
-        Ok(Self { writer, present, schema, segments, queue, queued_partitions, rows_per_batch, batches: 0 })
+        Ok(Self { writer, present, schema, segments, queue, queued_partitions, limit, batches: 0 })
     }
 
     /// Appends rows of one partition, which come after all before. Partitions must come in order.
@@ -74,8 +74,8 @@ impl RunWriter {
             _ => self.queued_partitions.push_back((partition, count)),
         }
         self.queue.push(batches, rows);
-        while self.queue.len() >= self.rows_per_batch {
-            self.write_batch(self.rows_per_batch)?;
+        while let Some(count) = self.queue.full_batch(self.limit) {
+            self.write_batch(count)?;
         }
         Ok(())
     }
@@ -108,8 +108,8 @@ impl RunWriter {
 
     /// Writes what waits and opens the run for reading.
     pub fn finish(mut self) -> Result<SpilledRun, GatherError> {
-        while self.queue.len() > 0 {
-            self.write_batch(self.queue.len().min(self.rows_per_batch))?;
+        if self.queue.len() > 0 {
+            self.write_batch(self.queue.len())?;
         }
         let mut file = self.writer.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.rewind()?;

@@ -1,0 +1,234 @@
+//! What proves a seal: the digest of each organization it touched, and the seal record.
+//!
+//! Both are single-line JSON whose bytes are a pure function of the plan and of the stored archive objects, so that a seal that
+//! was interrupted and run again states the same. Each names the hash of its predecessor: a digest its organization's previous
+//! digest, a record the record of the period before.
+
+use std::collections::BTreeMap;
+
+use auditlake_event::Organization;
+use auditlake_store::{ErrorKind, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::layout;
+use crate::merkle::Hash;
+use crate::period::SealTime;
+use crate::shard::{ArchiveObject, Conflict};
+
+/// The SHA-256 of bytes, as lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Names a digest and fixes its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestReference {
+    /// The seal it belongs to.
+    pub seal_time: SealTime,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+}
+
+/// A copy that differs from the one that was kept, as the digest lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedConflict {
+    /// Region of both copies.
+    pub region: String,
+    /// The door both came through.
+    pub source: String,
+    /// When it happened.
+    pub event_time: auditlake_event::Timestamp,
+    /// The id both claim.
+    pub event_id: String,
+    /// Event hash of the copy that is in the archive, hexadecimal.
+    pub kept_hash: Hash,
+    /// Event hash of the copy that went to quarantine, hexadecimal.
+    pub other_hash: Hash,
+}
+
+/// What one seal added to an organization's archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Version of this form.
+    pub format_version: u32,
+    /// The organization.
+    pub organization: Organization,
+    /// The seal.
+    pub seal_time: SealTime,
+    /// The objects it added, in key order.
+    pub objects: Vec<ArchiveObject>,
+    /// Rows in these objects.
+    pub rows: u64,
+    /// Copies of an event that were equal to the kept one and left out.
+    pub duplicates: u64,
+    /// Copies that differ from the kept one, each in quarantine.
+    pub conflicts: Vec<ListedConflict>,
+    /// The organization's digest before this one; `None` for its first.
+    pub previous: Option<DigestReference>,
+}
+
+impl Digest {
+    /// The bytes as they are stored: one line.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        one_line(self)
+    }
+}
+
+/// One landing object that a seal read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The key.
+    pub key: String,
+    /// The entity tag.
+    pub etag: String,
+    /// Its rows with this seal time.
+    pub rows: u64,
+}
+
+/// One landing object that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The key.
+    pub key: String,
+    /// The entity tag.
+    pub etag: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One digest a seal wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenDigest {
+    /// The organization.
+    pub organization: Organization,
+    /// The digest's key.
+    pub key: String,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+}
+
+/// What one seal did. Its existence means: this period is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealRecord {
+    /// Version of this form.
+    pub format_version: u32,
+    /// The period.
+    pub seal_time: SealTime,
+    /// SHA-256 of the plan that was followed, hexadecimal.
+    pub plan_sha256: String,
+    /// The landing objects that were read.
+    pub inputs: Vec<Input>,
+    /// The landing objects that could not be used.
+    pub set_aside: Vec<SetAside>,
+    /// The archive objects that were written, in key order.
+    pub outputs: Vec<ArchiveObject>,
+    /// The digests that were written, by organization.
+    pub digests: Vec<WrittenDigest>,
+    /// Rows read: `rows_out + duplicates + conflicts`.
+    pub rows_in: u64,
+    /// Rows in the archive objects.
+    pub rows_out: u64,
+    /// Rows that were equal copies of a kept one.
+    pub duplicates: u64,
+    /// Rows that went to quarantine because they contradict a kept one.
+    pub conflicts: u64,
+    /// Rows sealed with a later period than their own.
+    pub late_rows: u64,
+    /// SHA-256 of the record of the period before, hexadecimal; `None` for the lake's first period.
+    pub previous_sha256: Option<String>,
+}
+
+impl SealRecord {
+    /// The bytes as they are stored: one line.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        one_line(self)
+    }
+}
+
+/// JSON on one line, with a line feed.
+pub(crate) fn one_line(value: &impl Serialize) -> Vec<u8> {
+    // Serialising these types cannot fail: no maps with odd keys, no failing implementations.
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The digests of one seal, from what its shards wrote.
+pub fn digests(
+    seal_time: SealTime,
+    objects: &[ArchiveObject],
+    duplicates: &BTreeMap<Organization, u64>,
+    conflicts: &[Conflict],
+    previous: &BTreeMap<Organization, DigestReference>,
+) -> Vec<Digest> {
+    let mut by_organization: BTreeMap<&Organization, Vec<ArchiveObject>> = BTreeMap::new();
+    for object in objects {
+        by_organization.entry(&object.partition.organization).or_default().push(object.clone());
+    }
+    for conflict in conflicts {
+        by_organization.entry(&conflict.partition.organization).or_default();
+    }
+    let mut digests = Vec::with_capacity(by_organization.len());
+    for (organization, mut objects) in by_organization {
+        objects.sort_by(|left, right| left.key.cmp(&right.key));
+        let own_conflicts = conflicts.iter().filter(|conflict| conflict.partition.organization == *organization);
+        digests.push(Digest {
+            format_version: crate::lake_file::FORMAT_VERSION,
+            organization: organization.clone(),
+            seal_time,
+            rows: objects.iter().map(|object| object.rows).sum(),
+            objects,
+            duplicates: duplicates.get(organization).copied().unwrap_or(0),
+            conflicts: own_conflicts.map(listed).collect(),
+            previous: previous.get(organization).cloned(),
+        });
+    }
+    digests
+}
+
+fn listed(conflict: &Conflict) -> ListedConflict {
+    ListedConflict {
+        region: conflict.partition.region.to_string(),
+        source: conflict.source.clone(),
+        event_time: conflict.event_time,
+        event_id: conflict.event_id.clone(),
+        kept_hash: conflict.kept_hash,
+        other_hash: conflict.other_hash,
+    }
+}
+
+/// The newest digest of an organization with a seal time before `before`. Walks year, month and day from the newest
+/// downwards, so that a few lists find it however long ago it was written.
+pub async fn latest_digest(
+    store: &dyn Store,
+    organization: &Organization,
+    before: SealTime,
+) -> Result<Option<DigestReference>, StoreError> {
+    let prefix = layout::digests_prefix(organization);
+    for year in store.list_prefixes(&prefix).await?.into_iter().rev() {
+        for month in store.list_prefixes(&year).await?.into_iter().rev() {
+            for day in store.list_prefixes(&month).await?.into_iter().rev() {
+                let objects = auditlake_store::list_all(store, &day, None, None).await?;
+                for object in objects.into_iter().rev() {
+                    let name = object.key[day.len()..].strip_suffix(".json");
+                    let Some(seal_time) = name.and_then(SealTime::parse_key_name) else { continue };
+                    if seal_time < before {
+                        let bytes = store.get(&object.key).await?.bytes;
+                        return Ok(Some(DigestReference { seal_time, sha256: sha256_hex(&bytes) }));
+                    }
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The hash of a period's seal record; `None` if it has none.
+pub async fn record_hash(store: &dyn Store, seal_time: SealTime) -> Result<Option<String>, StoreError> {
+    match store.get(&layout::record_key(seal_time)).await {
+        Ok(object) => Ok(Some(sha256_hex(&object.bytes))),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

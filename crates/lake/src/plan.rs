@@ -1,0 +1,172 @@
+//! The plan of a seal: which landing objects are read, which rows go where, under which keys. A pure function of what was listed.
+
+use std::collections::BTreeMap;
+
+use auditlake_event::Organization;
+use serde::{Deserialize, Serialize};
+
+use crate::gather::PartitionSummary;
+use crate::integrity::{DigestReference, Input, SetAside, one_line};
+use crate::lake_file::{Codec, FORMAT_VERSION};
+use crate::layout::ArchiveKey;
+use crate::period::SealTime;
+use crate::shard::Piece;
+
+/// The version of the rules by which rows are ordered, judged as duplicates and written; a change of any of them raises it.
+pub const RULES_VERSION: u32 = 1;
+
+/// What is written before anything is copied. The first plan of a period wins; every run follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of the layout and of this form.
+    pub format_version: u32,
+    /// Version of the columns.
+    pub schema_version: u32,
+    /// Version of the rules.
+    pub rules_version: u32,
+    /// The period.
+    pub seal_time: SealTime,
+    /// Compression of the archive objects.
+    pub codec: Codec,
+    /// The landing objects that hold rows of this seal time, in key order: the order of arrival.
+    pub inputs: Vec<Input>,
+    /// The landing objects that cannot be used.
+    pub set_aside: Vec<SetAside>,
+    /// The work, split into shards that can be done side by side.
+    pub shards: Vec<Vec<Piece>>,
+    /// The digest before this seal of each organization in it that has one.
+    pub previous_digests: BTreeMap<Organization, DigestReference>,
+}
+
+/// How a plan splits its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// An organization's hour is split by time above this many estimated archive bytes.
+    pub max_object_bytes: u64,
+    /// A shard is closed when its objects reach this many estimated archive bytes.
+    pub max_shard_bytes: u64,
+}
+
+impl Default for PlanSettings {
+    /// Objects of up to 256 MiB, shards of up to 1 GiB.
+    fn default() -> Self {
+        Self { max_object_bytes: 256 << 20, max_shard_bytes: 1 << 30 }
+    }
+}
+
+/// Why a plan cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPlan {
+    /// Not the JSON we know.
+    #[error("plan cannot be read: {0}")]
+    Malformed(String),
+    /// Written by another version whose rules we do not know.
+    #[error("the plan has format {format}, schema {schema}, rules {rules}, which this version of auditlake does not know: upgrade first")]
+    UnknownVersion {
+        /// Format version of the plan.
+        format: u32,
+        /// Schema version of the plan.
+        schema: u32,
+        /// Rules version of the plan.
+        rules: u32,
+    },
+}
+
+impl Plan {
+    /// Reads a plan that this version can follow.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidPlan> {
+        #[derive(Deserialize)]
+        struct Versions {
+            format_version: u32,
+            schema_version: u32,
+            rules_version: u32,
+        }
+        let malformed = |error: serde_json::Error| InvalidPlan::Malformed(error.to_string());
+        let versions: Versions = serde_json::from_slice(bytes).map_err(malformed)?;
+        let is_known = versions.format_version == FORMAT_VERSION
+            && versions.schema_version == auditlake_event::columns::SCHEMA_VERSION
+            && versions.rules_version == RULES_VERSION;
+        if !is_known {
+            return Err(InvalidPlan::UnknownVersion {
+                format: versions.format_version,
+                schema: versions.schema_version,
+                rules: versions.rules_version,
+            });
+        }
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+
+    /// The bytes as they are stored: one line.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        one_line(self)
+    }
+
+    /// The key of the object that a piece is written to.
+    pub fn archive_key(&self, piece: &Piece) -> ArchiveKey {
+        ArchiveKey {
+            partition: piece.partition.clone(),
+            seal_time: self.seal_time,
+            shard: piece.shard,
+            codec: self.codec,
+        }
+    }
+
+    /// Rows the plan's inputs hold.
+    pub fn rows(&self) -> u64 {
+        self.inputs.iter().map(|input| input.rows).sum()
+    }
+
+    /// The organizations in the plan, in order.
+    pub fn organizations(&self) -> Vec<&Organization> {
+        let pieces = self.shards.iter().flatten();
+        let mut organizations: Vec<&Organization> = pieces.map(|piece| &piece.partition.organization).collect();
+        organizations.sort();
+        organizations.dedup();
+        organizations
+    }
+}
+
+/// A plan without any row.
+pub fn empty(seal_time: SealTime, codec: Codec) -> Plan {
+    Plan {
+        format_version: FORMAT_VERSION,
+        schema_version: auditlake_event::columns::SCHEMA_VERSION,
+        rules_version: RULES_VERSION,
+        seal_time,
+        codec,
+        inputs: Vec::new(),
+        set_aside: Vec::new(),
+        shards: Vec::new(),
+        previous_digests: BTreeMap::new(),
+    }
+}
+
+/// Splits the rows of a seal into archive objects and these into shards.
+///
+/// `partitions` come in key order. Each becomes one object, or, above `max_object_bytes`, several of about equal size whose
+/// borders lie between different event times. Shards are runs of objects in that order.
+pub fn split(partitions: &[PartitionSummary], settings: &PlanSettings) -> Vec<Vec<Piece>> {
+    let mut shards: Vec<Vec<Piece>> = Vec::new();
+    let mut shard: Vec<Piece> = Vec::new();
+    let mut shard_bytes: u64 = 0;
+    for partition in partitions {
+        let parts = partition.estimated_bytes.div_ceil(settings.max_object_bytes.max(1)).clamp(1, 10_000);
+        let bounds = partition.split_bounds(usize::try_from(parts).unwrap_or(1));
+        let piece_bytes = partition.estimated_bytes / (bounds.len() as u64 + 1);
+        let starts = std::iter::once(None).chain(bounds.iter().copied().map(Some));
+        let ends = bounds.iter().copied().map(Some).chain(std::iter::once(None));
+        for (number, (from, until)) in starts.zip(ends).enumerate() {
+            if !shard.is_empty() && shard_bytes + piece_bytes > settings.max_shard_bytes {
+                shards.push(std::mem::take(&mut shard));
+                shard_bytes = 0;
+            }
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            shard.push(Piece { partition: partition.partition.clone(), shard: number, from, until });
+            shard_bytes += piece_bytes;
+        }
+    }
+    if !shard.is_empty() {
+        shards.push(shard);
+    }
+    shards
+}

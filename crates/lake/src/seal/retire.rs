@@ -1,0 +1,67 @@
+//! Which landing objects are no longer needed.
+//!
+//! An object is tagged `sealed=true` when its last possible period is sealed and every row in it stands, with the right count, in
+//! the inputs of a seal record. What was never read is never tagged, so it never expires: an object whose writer died before it
+//! was acknowledged stays, and so does one that could not be read.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt};
+
+use super::{SealError, Sealer};
+use crate::integrity::SealRecord;
+use crate::layout;
+use crate::period::SealTime;
+
+/// The tag by which a lifecycle rule expires landing objects.
+pub const SEALED_TAG: (&str, &str) = ("sealed", "true");
+
+impl Sealer {
+    /// Tags what the seal of `seal_time` made superfluous.
+    pub(super) async fn retire(&mut self, seal_time: SealTime) -> Result<(), SealError> {
+        let rule = self.lake.rule();
+        let finished = self.known.finished(seal_time, &rule);
+        let mut read: BTreeMap<SealTime, BTreeMap<String, u64>> = BTreeMap::new();
+        let mut retired = Vec::with_capacity(finished.len());
+        for (key, rows_by_seal_time) in finished {
+            let key = key.to_string();
+            let mut is_read = true;
+            for (row_seal_time, rows) in rows_by_seal_time {
+                if !read.contains_key(&row_seal_time) {
+                    read.insert(row_seal_time, self.read_by(row_seal_time).await?);
+                }
+                is_read &= read.get(&row_seal_time).and_then(|inputs| inputs.get(&key)) == Some(&rows);
+            }
+            if is_read {
+                retired.push(key);
+            } else {
+                tracing::warn!(key, "landing object was never acknowledged and not sealed, it stays");
+            }
+        }
+        let (name, value) = SEALED_TAG;
+        let store = &self.store;
+        let tags = retired.iter().map(|key| async move {
+            match store.tag(key, name, value).await {
+                // It has expired already: an earlier run tagged it.
+                Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => Ok(()),
+                other => other,
+            }
+        });
+        futures::stream::iter(tags).buffer_unordered(self.settings.concurrency).try_for_each(|()| async { Ok(()) }).await?;
+        self.known.forget_finished(seal_time, &rule);
+        Ok(())
+    }
+
+    /// The landing objects that the seal of a period read, with their rows.
+    async fn read_by(&self, seal_time: SealTime) -> Result<BTreeMap<String, u64>, SealError> {
+        let key = layout::record_key(seal_time);
+        let object = match self.store.get(&key).await {
+            Ok(object) => object,
+            Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let record: SealRecord =
+            serde_json::from_slice(&object.bytes).map_err(|_| SealError::Contradiction(key))?;
+        Ok(record.inputs.into_iter().map(|input| (input.key, input.rows)).collect())
+    }
+}

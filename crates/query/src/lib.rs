@@ -8,10 +8,13 @@
 pub mod cursor;
 pub mod engine;
 pub mod parameters;
+pub mod scan;
 pub mod typed;
 
 pub use cursor::{Cursor, CursorError};
 pub use engine::{
-    Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind, SearchRequest,
+    Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
+    SearchRequest,
 };
+pub use scan::{ScanEngine, Settings};
 pub use typed::{Condition, Field, InvalidQuery, Query};

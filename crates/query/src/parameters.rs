@@ -99,7 +99,10 @@ fn unknown_parameter(parameter: &str) -> InvalidQuery {
     known.extend(CONDITION_PARAMETERS.iter().map(|(name, _)| *name));
     // A name from outside is repeated no longer than a name could sensibly be.
     let shown: String = parameter.chars().take(64).collect();
-    invalid(&shown, format!("unknown parameter; known are {}, and all but the first three with `!` for \"none of\"", known.join(", ")))
+    invalid(
+        &shown,
+        format!("unknown parameter; known are {}, and all but the first three with `!` for \"none of\"", known.join(", ")),
+    )
 }
 
 fn set_once<T>(slot: &mut Option<T>, parameter: &str, value: T) -> Result<(), InvalidQuery> {
@@ -121,7 +124,10 @@ fn parse_time(parameter: &str, text: &str, rounding: Rounding) -> Result<Timesta
     let is_date = text.len() == 10;
     let full = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
     let Ok((time, nanos)) = Timestamp::parse_with_nanos(&full) else {
-        return Err(invalid(parameter, "must be an RFC 3339 time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01"));
+        return Err(invalid(
+            parameter,
+            "must be an RFC 3339 time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01",
+        ));
     };
     Ok(if rounding == Rounding::Up && nanos > 0 { time.plus_millis(1) } else { time })
 }
@@ -145,9 +151,10 @@ fn one_of(parameter: &str, texts: &[&str]) -> InvalidQuery {
     invalid(parameter, format!("must be one of {}", texts.join(", ")))
 }
 
-/// An address as events keep it; what is no address (some sources put a host name there) stays as it is.
+/// An address as events keep it (RFC 5952, IPv4-mapped ones as IPv4); what is no address (some sources put a host name there)
+/// stays as it is.
 fn normalised_ip(value: &str) -> String {
-    value.parse::<IpAddr>().map_or_else(|_| value.to_owned(), |address| address.to_string())
+    value.parse::<IpAddr>().map_or_else(|_| value.to_owned(), |address| address.to_canonical().to_string())
 }
 
 #[cfg(test)]
@@ -209,8 +216,9 @@ mod tests {
 
     #[test]
     fn addresses_are_compared_as_events_keep_them() {
-        let query = query(&[("source_ip", "2001:DB8:0:0::1"), ("source_ip", "s3.amazonaws.com")]).unwrap();
-        assert_eq!(query.conditions, [condition(Field::SourceIp, false, &["2001:db8::1", "s3.amazonaws.com"])]);
+        let addresses = ["2001:DB8:0:0::1", "::ffff:192.0.2.7", "s3.amazonaws.com"];
+        let query = query(&addresses.map(|address| ("source_ip", address))).unwrap();
+        assert_eq!(query.conditions, [condition(Field::SourceIp, false, &["2001:db8::1", "192.0.2.7", "s3.amazonaws.com"])]);
     }
 
     #[test]

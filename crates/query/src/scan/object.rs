@@ -1,0 +1,399 @@
+//! One Parquet object: its footer, and columns of chosen rows of one row group.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
+use auditlake_event::Column;
+use auditlake_event::columns::ColumnKind;
+use auditlake_lake::layout::Partition;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::basic::Encoding;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::page_index::PageIndexProvider;
+use parquet::file::metadata::{
+    ColumnChunkMask, ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
+use parquet::schema::types::SchemaDescriptor;
+
+use super::blob::Blob;
+use super::{Context, ScanError};
+
+/// An object that a query may read.
+#[derive(Debug)]
+pub struct Handle {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where it lies in the archive; `None` for a landing object.
+    pub partition: Option<Partition>,
+}
+
+/// What is known of an object's inside; immutable, as the object is.
+#[derive(Debug)]
+pub struct Footer {
+    /// The Parquet metadata, with the page index where it pays.
+    pub metadata: Arc<ParquetMetaData>,
+    /// The leaf of each column, by [`Column::index`]; `None` where the object lacks it: all null.
+    leaves: [Option<usize>; Column::ALL.len()],
+    /// How to decode its columns, each way made when it is first needed.
+    plain: OnceLock<ArrowReaderMetadata>,
+    dictionary: OnceLock<ArrowReaderMetadata>,
+}
+
+/// An object whose footer is known, and the parts of it that are in memory.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The object.
+    pub handle: Arc<Handle>,
+    /// Its footer.
+    pub footer: Arc<Footer>,
+    /// Its bytes as far as they were fetched.
+    pub blob: Blob,
+}
+
+/// How text columns are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texts {
+    /// As `StringArray`.
+    Plain,
+    /// As `DictionaryArray<Int32, Utf8>` where all pages of the chunk use its dictionary, else as `StringArray`.
+    Dictionary,
+}
+
+/// What is wrong with an object's bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Damaged(pub String);
+
+impl From<ParquetError> for Damaged {
+    fn from(error: ParquetError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<arrow::error::ArrowError> for Damaged {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs a decoder over bytes that anybody may have damaged.
+pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Damaged> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(Damaged("the Parquet decoder gave up on it".to_owned())))
+}
+
+/// Row groups of fewer rows have no page index worth reading: their columns are a page or two.
+const ROWS_WORTH_A_PAGE_INDEX: i64 = 16_384;
+
+impl Footer {
+    fn new(metadata: ParquetMetaData) -> Result<Self, Damaged> {
+        let schema = metadata.file_metadata().schema_descr();
+        let mut leaves = [None; Column::ALL.len()];
+        if schema.root_schema().get_fields().len() != schema.num_columns() {
+            return Err(Damaged("it has nested columns, which no event has".to_owned()));
+        }
+        for (leaf, descriptor) in schema.columns().iter().enumerate() {
+            if let Some(column) = Column::from_name(descriptor.name()) {
+                leaves[column.index()] = Some(leaf);
+            }
+        }
+        Ok(Self { metadata: Arc::new(metadata), leaves, plain: OnceLock::new(), dictionary: OnceLock::new() })
+    }
+
+    fn reader_metadata(&self, texts: Texts) -> Result<&ArrowReaderMetadata, Damaged> {
+        let slot = match texts {
+            Texts::Plain => &self.plain,
+            Texts::Dictionary => &self.dictionary,
+        };
+        if let Some(made) = slot.get() {
+            return Ok(made);
+        }
+        let schema = self.metadata.file_metadata().schema_descr();
+        let mut fields: Vec<FieldRef> = Vec::with_capacity(schema.num_columns());
+        for (leaf, descriptor) in schema.columns().iter().enumerate() {
+            let data_type = match Column::from_name(descriptor.name()) {
+                Some(column) => self.data_type(column, leaf, texts),
+                // A column of a newer version: never read, whatever its type.
+                None => inferred_type(schema, leaf)?,
+            };
+            let is_optional = descriptor.self_type().is_optional();
+            fields.push(Arc::new(Field::new(descriptor.name(), data_type, is_optional)));
+        }
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+        let made = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
+        Ok(slot.get_or_init(|| made))
+    }
+
+    fn data_type(&self, column: Column, leaf: usize, texts: Texts) -> DataType {
+        let uses_dictionary = || (0..self.metadata.num_row_groups()).all(|group| self.is_dictionary_encoded(group, leaf));
+        match column.kind() {
+            ColumnKind::Time => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+            ColumnKind::Int32 => DataType::Int32,
+            ColumnKind::Text if texts == Texts::Dictionary && uses_dictionary() => {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+            }
+            ColumnKind::Text => DataType::Utf8,
+        }
+    }
+
+    /// The leaf of a column, if the object has it.
+    pub const fn leaf(&self, column: Column) -> Option<usize> {
+        self.leaves[column.index()]
+    }
+
+    /// A column's chunk in a row group; `None` where the object lacks the column.
+    pub fn chunk(&self, row_group: usize, column: Column) -> Option<&ColumnChunkMetaData> {
+        Some(self.metadata.row_group(row_group).column(self.leaf(column)?))
+    }
+
+    /// Whether every value of a column in a row group is null.
+    pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
+        let Some(chunk) = self.chunk(row_group, column) else { return true };
+        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
+        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(chunk.num_values()))
+    }
+
+    /// The page index, if it was read.
+    pub fn page_index(&self) -> Option<&Arc<dyn PageIndexProvider>> {
+        self.metadata.page_index()
+    }
+
+    /// Rows of a row group.
+    pub fn rows(&self, row_group: usize) -> usize {
+        usize::try_from(self.metadata.row_group(row_group).num_rows()).unwrap_or(0)
+    }
+
+    /// Rows of the object.
+    pub fn total_rows(&self) -> u64 {
+        self.metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
+    }
+
+    /// About how much memory it takes.
+    fn memory(&self) -> usize {
+        self.metadata.memory_size() + 2 * self.metadata.file_metadata().schema_descr().num_columns() * 200
+    }
+
+    fn is_dictionary_encoded(&self, row_group: usize, leaf: usize) -> bool {
+        let chunk = self.metadata.row_group(row_group).column(leaf);
+        let uses_only_dictionary = |mask: &parquet::basic::EncodingMask| {
+            mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
+        };
+        chunk.dictionary_page_offset().is_some() && chunk.page_encoding_stats_mask().is_some_and(uses_only_dictionary)
+    }
+}
+
+impl Opened {
+    /// Opens an object: its footer comes from memory or from one request for its last bytes (a small object is fetched whole,
+    /// which costs no more).
+    pub async fn open(context: &Context<'_>, handle: &Arc<Handle>) -> Result<Self, ScanError> {
+        let key = &handle.key;
+        let cached_bytes = context.engine.objects.get(key);
+        let cached_footer = context.engine.footers.get(key);
+        if let Some(footer) = cached_footer {
+            let blob = cached_bytes.map_or_else(|| Blob::empty(handle.size), Blob::whole);
+            return Ok(Self { handle: Arc::clone(handle), footer, blob });
+        }
+        let mut blob = match cached_bytes {
+            Some(bytes) => Blob::whole(bytes),
+            None => Self::fetch_end(context, handle).await?,
+        };
+        let footer = Arc::new(read_footer(context, handle, &mut blob).await?);
+        context.engine.footers.insert(key, Arc::clone(&footer), footer.memory());
+        Ok(Self { handle: Arc::clone(handle), footer, blob })
+    }
+
+    async fn fetch_end(context: &Context<'_>, handle: &Handle) -> Result<Blob, ScanError> {
+        let settings = &context.engine.settings;
+        let fetched = if handle.size <= settings.whole_object_bytes {
+            let object = context.meter.get(context.store(), &handle.key).await;
+            object.map(|object| {
+                context.engine.objects.insert(&handle.key, object.bytes.clone(), object.bytes.len());
+                Blob::whole(object.bytes)
+            })
+        } else {
+            // Large objects have large footers: a second request for the rest costs more than a few bytes too many.
+            let tail = settings.tail_bytes.max(handle.size / 512).min(handle.size);
+            let suffix = context.meter.get_suffix(context.store(), &handle.key, tail).await;
+            suffix.map(|suffix| Blob::suffix(suffix.size, suffix.bytes))
+        };
+        fetched.map_err(|error| context.store_error(handle, error))
+    }
+
+    /// Fetches what is missing of some columns of a row group, only the pages that hold selected rows where the page index
+    /// tells them apart.
+    pub async fn fetch_columns(
+        &mut self,
+        context: &Context<'_>,
+        row_group: usize,
+        columns: &[Column],
+        selection: Option<&RowSelection>,
+    ) -> Result<(), ScanError> {
+        let mut ranges = Vec::new();
+        for &column in columns {
+            if self.footer.is_all_null(row_group, column) {
+                continue;
+            }
+            if let Some(leaf) = self.footer.leaf(column) {
+                self.add_ranges(row_group, leaf, selection, &mut ranges);
+            }
+        }
+        self.fetch_ranges(context, ranges).await
+    }
+
+    /// Fetches what is missing of some ranges.
+    pub async fn fetch_ranges(&mut self, context: &Context<'_>, ranges: Vec<Range<u64>>) -> Result<(), ScanError> {
+        let gap = context.engine.settings.gap_bytes;
+        let fetched = self.blob.fetch(context.store(), &context.meter, &self.handle.key, ranges, gap).await;
+        fetched.map_err(|error| context.store_error(&self.handle, error))
+    }
+
+    fn add_ranges(&self, row_group: usize, leaf: usize, selection: Option<&RowSelection>, ranges: &mut Vec<Range<u64>>) {
+        let chunk = self.footer.metadata.row_group(row_group).column(leaf);
+        let (start, length) = chunk.byte_range();
+        let locations = self.footer.page_index().and_then(|index| index.offset_index(row_group, leaf));
+        let (Some(selection), Some(locations)) = (selection, locations) else {
+            ranges.push(start..start + length);
+            return;
+        };
+        let locations = locations.page_locations();
+        let first_page = locations.first().and_then(|page| u64::try_from(page.offset).ok()).unwrap_or(start);
+        if first_page > start {
+            ranges.push(start..first_page);
+        }
+        ranges.extend(selection.scan_ranges(locations));
+    }
+
+    /// Decodes columns of the selected rows of a row group; they must have been fetched. Columns that the object lacks, or
+    /// that are null throughout, come as nulls without being read.
+    pub fn decode(
+        &self,
+        row_group: usize,
+        columns: &[Column],
+        selection: Option<&RowSelection>,
+        texts: Texts,
+    ) -> Result<Vec<ArrayRef>, ScanError> {
+        let decoded = guarded(|| self.decode_unguarded(row_group, columns, selection, texts));
+        decoded.map_err(|damaged| ScanError::damaged(&self.handle, damaged))
+    }
+
+    fn decode_unguarded(
+        &self,
+        row_group: usize,
+        columns: &[Column],
+        selection: Option<&RowSelection>,
+        texts: Texts,
+    ) -> Result<Vec<ArrayRef>, Damaged> {
+        let footer = &self.footer;
+        let rows = selection.map_or_else(|| footer.rows(row_group), RowSelection::row_count);
+        let is_read = |&column: &Column| rows > 0 && !footer.is_all_null(row_group, column);
+        let mut leaves: Vec<usize> =
+            columns.iter().copied().filter(is_read).filter_map(|column| footer.leaf(column)).collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        let mut decoded: Vec<(usize, ArrayRef)> = Vec::with_capacity(leaves.len());
+        if !leaves.is_empty() {
+            let schema = footer.metadata.file_metadata().schema_descr();
+            let mask = ProjectionMask::leaves(schema, leaves.iter().copied());
+            let metadata = footer.reader_metadata(texts)?.clone();
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.blob.clone(), metadata)
+                .with_projection(mask)
+                .with_row_groups(vec![row_group])
+                .with_batch_size(rows);
+            if let Some(selection) = selection {
+                builder = builder.with_row_selection(selection.clone());
+            }
+            let batch = builder.build()?.next().transpose()?.ok_or_else(|| Damaged("it ends before its rows".to_owned()))?;
+            if batch.num_rows() != rows {
+                return Err(Damaged(format!("it has {} rows where its footer says {rows}", batch.num_rows())));
+            }
+            decoded.extend(leaves.into_iter().zip(batch.columns().iter().cloned()));
+        }
+        let find = |column: Column| {
+            let leaf = footer.leaf(column)?;
+            let position = decoded.binary_search_by_key(&leaf, |(leaf, _)| *leaf).ok()?;
+            Some(Arc::clone(&decoded[position].1))
+        };
+        let array = |&column: &Column| find(column).unwrap_or_else(|| nulls(column.kind(), rows));
+        Ok(columns.iter().map(array).collect())
+    }
+}
+
+async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) -> Result<Footer, ScanError> {
+    let damaged = |damaged: Damaged| ScanError::damaged(handle, damaged);
+    let end = handle.size;
+    let fetch = async |blob: &mut Blob, range: Range<u64>| {
+        let fetched = blob.fetch(context.store(), &context.meter, &handle.key, vec![range], 0).await;
+        fetched.map_err(|error| context.store_error(handle, error))
+    };
+    let mut needed = 8;
+    let mut metadata = loop {
+        if needed > end {
+            return Err(damaged(Damaged("it is shorter than its footer".to_owned())));
+        }
+        fetch(blob, end - needed..end).await?;
+        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let parsed = guarded(|| match reader.try_parse(blob) {
+            Ok(()) => Ok(Ok(reader.finish()?)),
+            Err(ParquetError::NeedMoreData(more)) => Ok(Err(more as u64)),
+            // The footer's length is known from its last bytes, but the footer itself was not fetched yet.
+            Err(_) if needed == 8 => Ok(Err(footer_length(blob)?)),
+            Err(error) => Err(error.into()),
+        });
+        match parsed.map_err(damaged)? {
+            Ok(metadata) => break metadata,
+            Err(more) if more > needed => needed = more,
+            Err(_) => return Err(damaged(Damaged("its footer cannot be read".to_owned()))),
+        }
+    };
+    if metadata.row_groups().iter().any(|group| group.num_rows() >= ROWS_WORTH_A_PAGE_INDEX)
+        && let Some(range) = page_index_range(metadata.row_groups())
+    {
+        fetch(blob, range).await?;
+        metadata = guarded(|| {
+            let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
+                .with_page_index_policy(PageIndexPolicy::Optional)
+                .with_page_index_mask(ColumnChunkMask::all());
+            reader.read_page_indexes(blob)?;
+            Ok(reader.finish()?)
+        })
+        .map_err(damaged)?;
+    }
+    Footer::new(metadata).map_err(damaged)
+}
+
+/// The length of the footer with its last 8 bytes: a little-endian length and `PAR1`.
+fn footer_length(blob: &Blob) -> Result<u64, Damaged> {
+    use parquet::file::reader::{ChunkReader, Length};
+    let tail = blob.get_bytes(blob.len() - 8, 8)?;
+    let Some((length, b"PAR1")) = tail.split_first_chunk::<4>() else {
+        return Err(Damaged("it is no Parquet file".to_owned()));
+    };
+    Ok(u64::from(u32::from_le_bytes(*length)) + 8)
+}
+
+fn page_index_range(row_groups: &[RowGroupMetaData]) -> Option<Range<u64>> {
+    let chunks = row_groups.iter().flat_map(RowGroupMetaData::columns);
+    let ranges = chunks.flat_map(|chunk| [chunk.column_index_range(), chunk.offset_index_range()]).flatten();
+    ranges.reduce(|all, range| all.start.min(range.start)..all.end.max(range.end))
+}
+
+fn inferred_type(schema: &SchemaDescriptor, leaf: usize) -> Result<DataType, Damaged> {
+    let inferred = parquet_to_arrow_schema(schema, None)?;
+    Ok(inferred.field(leaf).data_type().clone())
+}
+
+/// A column of nulls.
+pub fn nulls(kind: ColumnKind, rows: usize) -> ArrayRef {
+    let data_type = match kind {
+        ColumnKind::Text => DataType::Utf8,
+        ColumnKind::Time => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        ColumnKind::Int32 => DataType::Int32,
+    };
+    new_null_array(&data_type, rows)
+}

@@ -1,0 +1,292 @@
+//! The conditions of a query, compiled to tests of columns.
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::Int32Type;
+use auditlake_event::Column;
+use serde::Deserialize;
+
+use super::contains::Needle;
+use crate::typed::{Condition, Field, Query};
+
+/// All conditions of a query; all must hold.
+#[derive(Debug, Clone)]
+pub struct Predicate {
+    /// One for each condition, the cheapest first.
+    pub terms: Vec<Term>,
+}
+
+/// One condition: any of the columns passes the test (negated: none does).
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// Whether rows that pass are excluded.
+    pub negated: bool,
+    /// The columns.
+    pub columns: &'static [Column],
+    /// The test of one value; null never passes.
+    pub test: Test,
+}
+
+/// A test of one text.
+#[derive(Debug, Clone)]
+pub enum Test {
+    /// It is one of these.
+    Equals(Vec<String>),
+    /// It is one of these, whatever the case of ASCII letters.
+    EqualsIgnoringCase(Vec<String>),
+    /// It contains one of these, whatever the case of ASCII letters.
+    Contains(Vec<Needle>),
+    /// It is a JSON object of which one of the access-key members is one of these.
+    AccessKey(Vec<String>),
+}
+
+const TEXT_COLUMNS: &[Column] = &[
+    Column::ResourceType,
+    Column::ActorEmail,
+    Column::ActorId,
+    Column::ActorName,
+    Column::ResourceId,
+    Column::ResourceName,
+];
+
+impl Term {
+    fn new(condition: &Condition) -> Self {
+        let columns: &'static [Column] = match condition.field {
+            Field::EventId => &[Column::EventId],
+            Field::Actor => &[Column::ActorId, Column::ActorName, Column::ActorEmail],
+            Field::ActorEmail => &[Column::ActorEmail],
+            Field::ActorVia => &[Column::ActorVia],
+            Field::Credential => &[Column::Metadata],
+            Field::Action => &[Column::Action],
+            Field::Category => &[Column::Category],
+            Field::Outcome => &[Column::Outcome],
+            Field::ResourceType => &[Column::ResourceType],
+            Field::ResourceId => &[Column::ResourceId],
+            Field::Source => &[Column::Source],
+            Field::SourceIp => &[Column::SourceIp],
+            Field::Text => TEXT_COLUMNS,
+        };
+        let values = condition.values.clone();
+        let test = match condition.field {
+            Field::ActorEmail => Test::EqualsIgnoringCase(values),
+            Field::Credential => Test::AccessKey(values),
+            Field::Text => Test::Contains(values.iter().map(|value| Needle::new(value)).collect()),
+            _ => Test::Equals(values),
+        };
+        Self { negated: condition.negated, columns, test }
+    }
+
+    /// What it costs to evaluate, roughly.
+    fn cost(&self) -> usize {
+        let each = match self.test {
+            Test::Equals(_) => 1,
+            Test::EqualsIgnoringCase(_) => 2,
+            Test::Contains(_) => 4,
+            Test::AccessKey(_) => 16,
+        };
+        // What excludes leaves most rows: last.
+        each * self.columns.len() + if self.negated { 100 } else { 0 }
+    }
+
+    /// The values one of which a row must hold for the condition to be true; `None` if min, max and bloom filters cannot tell.
+    pub fn required_values(&self) -> Option<&[String]> {
+        match &self.test {
+            Test::Equals(values) if !self.negated => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Which rows pass; `arrays` are its columns.
+    pub fn evaluate(&self, arrays: &[ArrayRef]) -> BooleanBuffer {
+        let rows = arrays.first().map_or(0, |array| array.len());
+        let mut any: Option<BooleanBuffer> = None;
+        for array in arrays {
+            let Some(mask) = self.test.evaluate(array) else { continue };
+            any = Some(match any {
+                Some(any) => &any | &mask,
+                None => mask,
+            });
+        }
+        match (any, self.negated) {
+            (Some(any), false) => any,
+            (Some(any), true) => !&any,
+            (None, negated) => BooleanBuffer::collect_bool(rows, |_| negated),
+        }
+    }
+}
+
+impl Predicate {
+    /// The conditions of a query.
+    pub fn new(query: &Query) -> Self {
+        let mut terms: Vec<Term> = query.conditions.iter().map(Term::new).collect();
+        terms.sort_by_key(Term::cost);
+        Self { terms }
+    }
+}
+
+impl Test {
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Test::Equals(values) => values.iter().any(|value| value == text),
+            Test::EqualsIgnoringCase(values) => values.iter().any(|value| value.eq_ignore_ascii_case(text)),
+            Test::Contains(needles) => needles.iter().any(|needle| needle.is_in(text.as_bytes())),
+            Test::AccessKey(values) => has_access_key(text, values),
+        }
+    }
+
+    /// Which values of a column pass; `None` if none does.
+    pub fn evaluate(&self, array: &ArrayRef) -> Option<BooleanBuffer> {
+        if array.null_count() == array.len() {
+            return None;
+        }
+        if let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() {
+            return self.evaluate_dictionary(dictionary);
+        }
+        let texts = array.as_string_opt::<i32>()?;
+        let mask = self.evaluate_texts(texts)?;
+        Some(match texts.nulls() {
+            Some(nulls) => &mask & nulls.inner(),
+            None => mask,
+        })
+    }
+
+    fn evaluate_dictionary(&self, dictionary: &DictionaryArray<Int32Type>) -> Option<BooleanBuffer> {
+        let passing = self.evaluate(dictionary.values())?;
+        let keys = dictionary.keys().values();
+        let mut passing_keys = passing.set_indices();
+        let mask = match (passing_keys.next(), passing_keys.next()) {
+            (None, _) => return None,
+            // One value, the usual case: comparing keys is faster than looking each one up.
+            (Some(only), None) => {
+                let only = i32::try_from(only).ok()?;
+                BooleanBuffer::collect_bool(keys.len(), |row| keys[row] == only)
+            }
+            _ => BooleanBuffer::collect_bool(keys.len(), |row| {
+                usize::try_from(keys[row]).is_ok_and(|key| key < passing.len() && passing.value(key))
+            }),
+        };
+        Some(match dictionary.nulls() {
+            Some(nulls) => &mask & nulls.inner(),
+            None => mask,
+        })
+    }
+
+    fn evaluate_texts(&self, texts: &StringArray) -> Option<BooleanBuffer> {
+        match self {
+            Test::Equals(values) => Some(equal(texts, values)),
+            Test::Contains(needles) => {
+                let mut found = vec![false; texts.len()];
+                for needle in needles {
+                    needle.for_each_text(texts.value_data(), texts.value_offsets(), |row| found[row] = true);
+                }
+                found.contains(&true).then(|| BooleanBuffer::from(found))
+            }
+            _ => Some(BooleanBuffer::collect_bool(texts.len(), |row| self.holds(texts.value(row)))),
+        }
+    }
+}
+
+/// Which texts equal one of `values`; lengths are compared before bytes.
+fn equal(texts: &StringArray, values: &[String]) -> BooleanBuffer {
+    let offsets = texts.value_offsets();
+    let data = texts.value_data();
+    BooleanBuffer::collect_bool(texts.len(), |row| {
+        let (Ok(start), Ok(end)) = (usize::try_from(offsets[row]), usize::try_from(offsets[row + 1])) else { return false };
+        values.iter().any(|value| value.len() == end - start && value.as_bytes() == &data[start..end])
+    })
+}
+
+/// Whether `access_key_id` or `issued_access_key_id` of a JSON object is one of `values`.
+fn has_access_key(metadata: &str, values: &[String]) -> bool {
+    #[derive(Deserialize)]
+    struct Keys {
+        access_key_id: Option<serde_json::Value>,
+        issued_access_key_id: Option<serde_json::Value>,
+    }
+    // Most rows do not hold the value at all; one with escapes may hold it in another spelling.
+    let may_hold = |value: &String| memchr::memmem::find(metadata.as_bytes(), value.as_bytes()).is_some();
+    if !metadata.contains('\\') && !values.iter().any(may_hold) {
+        return false;
+    }
+    let Ok(keys) = serde_json::from_str::<Keys>(metadata) else { return false };
+    [keys.access_key_id, keys.issued_access_key_id]
+        .iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .any(|key| values.iter().any(|value| value == key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn term(field: Field, negated: bool, values: &[&str]) -> Term {
+        Term::new(&Condition { field, negated, values: values.iter().map(|&value| value.to_owned()).collect() })
+    }
+
+    fn rows(mask: &BooleanBuffer) -> Vec<bool> {
+        mask.iter().collect()
+    }
+
+    fn texts(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn dictionary(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(values.iter().copied().collect::<DictionaryArray<Int32Type>>())
+    }
+
+    #[test]
+    fn null_has_no_value_whether_asked_for_or_excluded() {
+        for make in [texts, dictionary] {
+            let column = make(&[Some("a"), None, Some("b")]);
+            assert_eq!(
+                rows(&term(Field::Action, false, &["a", "c"]).evaluate(&[Arc::clone(&column)])),
+                [true, false, false]
+            );
+            assert_eq!(rows(&term(Field::Action, true, &["a", "c"]).evaluate(&[column])), [false, true, true]);
+            let nulls = make(&[None, None]);
+            assert_eq!(rows(&term(Field::Action, false, &["a"]).evaluate(&[Arc::clone(&nulls)])), [false, false]);
+            assert_eq!(rows(&term(Field::Action, true, &["a"]).evaluate(&[nulls])), [true, true]);
+        }
+    }
+
+    #[test]
+    fn an_actor_is_found_by_any_of_three_columns_and_excluded_by_any() {
+        let columns = [
+            texts(&[Some("x"), None, None, Some("y")]),
+            dictionary(&[None, Some("x"), None, Some("y")]),
+            texts(&[None, None, Some("x"), Some("X")]),
+        ];
+        assert_eq!(rows(&term(Field::Actor, false, &["x"]).evaluate(&columns)), [true, true, true, false]);
+        assert_eq!(rows(&term(Field::Actor, true, &["x"]).evaluate(&columns)), [false, false, false, true]);
+    }
+
+    #[test]
+    fn case_counts_for_ids_but_not_for_mail_addresses_and_free_text() {
+        let column = dictionary(&[Some("Alice@Example.com"), Some("bob@example.com"), Some("ÄLICE")]);
+        let columns = [column];
+        assert_eq!(rows(&term(Field::ActorVia, false, &["alice@example.com"]).evaluate(&columns)), [false, false, false]);
+        assert_eq!(rows(&term(Field::ActorEmail, false, &["aLice@example.com"]).evaluate(&columns)), [true, false, false]);
+        assert_eq!(rows(&term(Field::Text, false, &["LICE"]).evaluate(&columns)), [true, false, true]);
+        assert_eq!(rows(&term(Field::Text, false, &["älice"]).evaluate(&columns)), [false, false, false]);
+    }
+
+    #[test]
+    fn a_credential_is_a_member_of_the_metadata_not_any_text_in_it() {
+        let column = texts(&[
+            Some(r#"{"access_key_id":"AKIA1"}"#),
+            Some(r#"{"issued_access_key_id":"AKIA1"}"#),
+            Some(r#"{"note":"AKIA1"}"#),
+            Some(r#"{"nested":{"access_key_id":"AKIA1"}}"#),
+            Some(r#"{"access_key_id":"AKI\u00411"}"#),
+            Some("not json AKIA1"),
+            Some(r#"{"access_key_id":7,"issued_access_key_id":"AKIA1"}"#),
+            None,
+        ]);
+        let expected = [true, true, false, false, true, false, true, false];
+        assert_eq!(rows(&term(Field::Credential, false, &["AKIA1"]).evaluate(&[column])), expected);
+    }
+}

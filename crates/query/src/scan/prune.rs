@@ -1,0 +1,157 @@
+//! What need not be read: row groups and pages that cannot hold a matching row.
+
+use std::ops::Range;
+
+use auditlake_event::Column;
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
+
+use super::object::{Damaged, Opened, guarded};
+use super::predicate::{Predicate, Term};
+use super::rows::Rows;
+use super::window::Window;
+use super::{Context, ScanError};
+
+/// A bloom filter is fetched on its own if its column takes at least this many times its bytes.
+const BLOOM_PAYS: u64 = 4;
+
+/// The earliest and latest event time of a row group, both inclusive; `None` if the footer does not say.
+pub fn time_bounds(opened: &Opened, row_group: usize) -> Option<(i64, i64)> {
+    match opened.footer.chunk(row_group, Column::EventTime)?.statistics()? {
+        Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+        _ => None,
+    }
+}
+
+/// The row groups that may hold matching rows within `window`, by what footer and bloom filters say, newest first.
+pub async fn row_groups(
+    context: &Context<'_>,
+    opened: &mut Opened,
+    window: Window,
+    predicate: &Predicate,
+) -> Result<Vec<usize>, ScanError> {
+    let mut candidates: Vec<(i64, usize)> = Vec::new();
+    for row_group in 0..opened.footer.metadata.num_row_groups() {
+        let bounds = time_bounds(opened, row_group);
+        let lies_outside = bounds.is_some_and(|(min, max)| max < window.from || min >= window.to);
+        if lies_outside || opened.footer.rows(row_group) == 0 {
+            continue;
+        }
+        if predicate.terms.iter().all(|term| may_hold_by_statistics(opened, row_group, term)) {
+            candidates.push((bounds.map_or(i64::MAX, |(_, max)| max), row_group));
+        }
+    }
+    candidates.sort_unstable_by(|left, right| right.cmp(left));
+    let mut kept = Vec::with_capacity(candidates.len());
+    for (_, row_group) in candidates {
+        if may_hold_by_bloom_filters(context, opened, row_group, predicate).await? {
+            kept.push(row_group);
+        }
+    }
+    Ok(kept)
+}
+
+fn may_hold_by_statistics(opened: &Opened, row_group: usize, term: &Term) -> bool {
+    let footer = &opened.footer;
+    if term.negated {
+        return true;
+    }
+    let mut columns = term.columns.iter().filter(|&&column| !footer.is_all_null(row_group, column));
+    let Some(values) = term.required_values() else { return columns.next().is_some() };
+    columns.any(|&column| {
+        let statistics = footer.chunk(row_group, column).and_then(ColumnChunkMetaData::statistics);
+        let Some(Statistics::ByteArray(statistics)) = statistics else { return true };
+        let min = statistics.min_bytes_opt();
+        let max = statistics.max_bytes_opt();
+        values.iter().any(|value| lies_within(value, min, max))
+    })
+}
+
+fn lies_within(value: &str, min: Option<&[u8]>, max: Option<&[u8]>) -> bool {
+    min.is_none_or(|min| min <= value.as_bytes()) && max.is_none_or(|max| value.as_bytes() <= max)
+}
+
+fn bloom_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
+    let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
+    Some(start..start + length)
+}
+
+async fn may_hold_by_bloom_filters(
+    context: &Context<'_>,
+    opened: &mut Opened,
+    row_group: usize,
+    predicate: &Predicate,
+) -> Result<bool, ScanError> {
+    for term in &predicate.terms {
+        let Some(values) = term.required_values() else { continue };
+        let mut filters = Vec::new();
+        let mut is_decidable = true;
+        for &column in term.columns.iter().filter(|&&column| !opened.footer.is_all_null(row_group, column)) {
+            let Some(chunk) = opened.footer.chunk(row_group, column) else { continue };
+            let compressed = u64::try_from(chunk.compressed_size()).unwrap_or(0);
+            match bloom_range(chunk) {
+                Some(range) if opened.blob.holds(&range) || (range.end - range.start) * BLOOM_PAYS <= compressed => {
+                    filters.push((column, range));
+                }
+                _ => is_decidable = false,
+            }
+        }
+        if !is_decidable {
+            continue;
+        }
+        opened.fetch_ranges(context, filters.iter().map(|(_, range)| range.clone()).collect()).await?;
+        let may_hold = guarded(|| {
+            for (column, _) in &filters {
+                let Some(chunk) = opened.footer.chunk(row_group, *column) else { continue };
+                let filter = Sbbf::read_from_column_chunk(chunk, &opened.blob)?;
+                if filter.is_none_or(|filter| values.iter().any(|value| filter.check(value.as_str()))) {
+                    return Ok(true);
+                }
+            }
+            Ok::<bool, Damaged>(false)
+        });
+        if !may_hold.map_err(|damaged| ScanError::damaged(&opened.handle, damaged))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The rows of a row group that may match, by what the page index says.
+pub fn pages(opened: &Opened, row_group: usize, window: Window, predicate: &Predicate) -> Rows {
+    let total = opened.footer.rows(row_group);
+    let mut rows = Rows::all(total);
+    let Some(index) = opened.footer.page_index() else { return rows };
+    let mut restrict = |column: Column, may_hold: &dyn Fn(&ColumnIndexMetaData, usize) -> bool| {
+        let Some(leaf) = opened.footer.leaf(column) else { return };
+        let (Some(values), Some(pages)) = (index.column_index(row_group, leaf), index.offset_index(row_group, leaf)) else {
+            return;
+        };
+        let first_rows: Vec<usize> =
+            pages.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
+        let kept = (0..first_rows.len()).filter(|&page| may_hold(values, page));
+        let ranges = kept.map(|page| first_rows[page]..first_rows.get(page + 1).copied().unwrap_or(total));
+        rows = rows.within(ranges.collect());
+    };
+    restrict(Column::EventTime, &|values, page| match values {
+        ColumnIndexMetaData::INT64(times) => {
+            times.max_value(page).is_none_or(|&max| max >= window.from)
+                && times.min_value(page).is_none_or(|&min| min < window.to)
+        }
+        _ => true,
+    });
+    for term in &predicate.terms {
+        let (Some(wanted), [column]) = (term.required_values(), term.columns) else { continue };
+        restrict(*column, &|values, page| match values {
+            ColumnIndexMetaData::BYTE_ARRAY(texts) => {
+                !texts.is_null_page(page)
+                    && wanted.iter().any(|value| lies_within(value, texts.min_value(page), texts.max_value(page)))
+            }
+            _ => true,
+        });
+    }
+    rows
+}

@@ -1,0 +1,272 @@
+//! A page of events: newest hour first, no further than the page needs.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use auditlake_event::Timestamp;
+use futures::stream::{StreamExt, TryStreamExt};
+
+use super::landing::{Group, Landing};
+use super::listing::{Archive, Month, Spans};
+use super::object::{Handle, Opened};
+use super::predicate::Predicate;
+use super::top::{Place, Top};
+use super::unsealed::{self, Run, UnsealedHour};
+use super::window::Window;
+use super::{Context, NAME, ScanError, filter, output, prune};
+use crate::engine::{Answer, Position, SearchRequest};
+
+/// Most hours that are read side by side.
+const MAX_HOURS: usize = 64;
+
+/// One hour of event time, of all regions.
+#[derive(Default)]
+struct Hour<'a> {
+    unsealed: &'a [Group],
+    archived: Vec<Arc<Handle>>,
+}
+
+struct Search<'a> {
+    context: &'a Context<'a>,
+    request: &'a SearchRequest,
+    predicate: Predicate,
+    window: Window,
+    top: Top,
+}
+
+/// Answers a search.
+pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<Answer, ScanError> {
+    let search = Search {
+        context,
+        request,
+        predicate: Predicate::new(&request.query),
+        window: Window::new(&request.query, request.after.as_ref()),
+        // One more than asked for tells whether more follow.
+        top: Top::new(request.limit.saturating_add(1)),
+    };
+    let mut unreadable_objects = 0;
+    if !search.window.is_empty() {
+        let (landing, archive) = futures::try_join!(
+            Landing::open(context, &request.query, search.window),
+            Archive::open(context, &request.query)
+        )?;
+        unreadable_objects = landing.unreadable;
+        search.walk(&landing, &archive).await?;
+    }
+    let mut newest = search.top.into_newest_first();
+    let has_more = newest.len() > request.limit;
+    newest.truncate(request.limit);
+    let next = if has_more { newest.last().map(|(position, _)| position.clone()) } else { None };
+    let events = output::events(context, &request.query, newest, request.with_raw).await?;
+    Ok(Answer {
+        events,
+        next,
+        sealed_until: context.sealed_until,
+        scanned_bytes: context.meter.bytes(),
+        unreadable_objects,
+        engine: NAME,
+    })
+}
+
+impl Search<'_> {
+    async fn walk(&self, landing: &Landing, archive: &Archive<'_>) -> Result<(), ScanError> {
+        let mut months = archive.months(self.window).await?;
+        months.extend(landing.by_hour.keys().map(|hour| Month::of(*hour)));
+        let mut hours_at_once = 1;
+        for span in Spans::new(months, self.window, 1) {
+            if self.is_complete_before(span.to) {
+                return Ok(());
+            }
+            let archived = archive.objects(span).await?;
+            let first_hour = Timestamp::from_millis(span.from).hour().millis();
+            let mut hours: BTreeMap<i64, Hour<'_>> = BTreeMap::new();
+            for (hour, groups) in landing.by_hour.range(first_hour..span.to) {
+                hours.entry(*hour).or_default().unsealed = groups;
+            }
+            for (hour, handles) in archived {
+                hours.entry(hour).or_default().archived = handles;
+            }
+            let mut hours: Vec<_> = hours.into_iter().rev().collect();
+            while !hours.is_empty() {
+                let rest = hours.split_off(hours.len().min(hours_at_once));
+                self.read_hours(&hours, span).await?;
+                hours = rest;
+                hours_at_once = (hours_at_once * 2).min(MAX_HOURS);
+                if hours.first().is_some_and(|(hour, _)| self.is_complete_before(hour + Timestamp::HOUR_MS)) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no event before `time` can be among the newest any more.
+    fn is_complete_before(&self, time: i64) -> bool {
+        self.top.threshold() >= time
+    }
+
+    /// The window as far as rows of it can still get in.
+    fn open_window(&self) -> Window {
+        self.window.since(self.top.threshold())
+    }
+
+    async fn read_hours(&self, hours: &[(i64, Hour<'_>)], span: Window) -> Result<(), ScanError> {
+        for (hour, Hour { unsealed, archived }) in hours {
+            for unsealed in unsealed::by_region(unsealed, archived) {
+                let most_rows = self.context.engine.settings.unsealed_rows;
+                for slice in unsealed::slices(*hour, unsealed.rows(), most_rows) {
+                    self.read_unsealed(&unsealed, slice.intersect(span)).await?;
+                }
+            }
+        }
+        let mut reads = Vec::new();
+        for (hour, Hour { archived, .. }) in hours {
+            for handle in archived {
+                reads.push(self.read_archived(*hour, handle));
+            }
+        }
+        futures::stream::iter(reads).buffered(self.context.concurrency()).try_collect::<()>().await
+    }
+
+    async fn read_archived(&self, hour: i64, handle: &Arc<Handle>) -> Result<(), ScanError> {
+        if self.is_complete_before(hour + Timestamp::HOUR_MS) {
+            return Ok(());
+        }
+        let mut opened = Opened::open(self.context, handle).await?;
+        let candidates = prune::row_groups(self.context, &mut opened, self.open_window(), &self.predicate).await?;
+        for row_group in candidates {
+            self.read_row_group(&mut opened, row_group).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_row_group(&self, opened: &mut Opened, row_group: usize) -> Result<(), ScanError> {
+        let context = self.context;
+        let bounds = prune::time_bounds(opened, row_group);
+        let window = self.open_window();
+        if bounds.is_some_and(|(min, max)| !window.overlaps(min, max)) {
+            return Ok(());
+        }
+        let rows = prune::pages(opened, row_group, window, &self.predicate);
+        let rows = filter::matching(context, opened, row_group, rows, &self.predicate).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let times = filter::times(context, opened, row_group, &rows).await?;
+        let window = self.open_window();
+        let mut inside: Vec<usize> = (0..times.len()).filter(|&index| window.contains(times.value(index))).collect();
+        let capacity = self.request.limit + 1;
+        if inside.len() > capacity {
+            // Of more rows than can get in, only the newest need names; equal times are told apart by them.
+            let mut newest: Vec<i64> = inside.iter().map(|&index| times.value(index)).collect();
+            let (_, oldest_kept, _) = newest.select_nth_unstable_by(capacity - 1, |left, right| right.cmp(left));
+            let oldest_kept = *oldest_kept;
+            inside.retain(|&index| times.value(index) >= oldest_kept);
+        }
+        if inside.is_empty() {
+            return Ok(());
+        }
+        let rows = rows.at(&inside);
+        let names = filter::names(context, opened, row_group, &rows).await?;
+        let region = opened.handle.partition.as_ref().map_or("", |partition| partition.region.as_str());
+        for (index, &place) in inside.iter().enumerate() {
+            let position = Position {
+                event_time: Timestamp::from_millis(times.value(place)),
+                event_id: names.event_id.value(index).to_owned(),
+                source: names.source.value(index).to_owned(),
+                region: region.to_owned(),
+            };
+            let row = Place { handle: Arc::clone(&opened.handle), row_group, row: rows.position(index) };
+            self.offer(position, row);
+        }
+        Ok(())
+    }
+
+    fn offer(&self, position: Position, place: Place) {
+        if self.request.after.as_ref().is_none_or(|after| position < *after) {
+            self.top.offer(position, place);
+        }
+    }
+
+    async fn read_unsealed(&self, unsealed: &UnsealedHour<'_>, slice: Window) -> Result<(), ScanError> {
+        let window = self.open_window().intersect(slice);
+        if window.is_empty() {
+            return Ok(());
+        }
+        let context = self.context;
+        let archived = unsealed.archived_copies(context, &self.predicate, window).await?;
+        let mut groups: Vec<&Group> = unsealed.groups.clone();
+        if !context.in_arrival_order {
+            groups.reverse();
+        }
+        let mut reads = Vec::with_capacity(groups.len());
+        for group in groups {
+            reads.push(self.open_runs(group, slice));
+        }
+        let runs = futures::stream::iter(reads).buffered(context.concurrency());
+        let mut runs = std::pin::pin!(runs);
+        let mut seen = HashSet::new();
+        while let Some(of_group) = runs.try_next().await? {
+            let region = unsealed.groups.first().map_or("", |group| group.rows.region.as_str());
+            for run in &of_group {
+                self.take_run(run, region, slice, &archived, &mut seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a group that can still get in.
+    async fn open_runs(&self, group: &Group, slice: Window) -> Result<Vec<Run>, ScanError> {
+        let window = self.open_window().intersect(slice);
+        if !window.overlaps(group.rows.min_event_time.millis(), group.rows.max_event_time.millis()) {
+            return Ok(Vec::new());
+        }
+        unsealed::runs(self.context, group, &self.predicate, window).await
+    }
+
+    fn take_run(
+        &self,
+        run: &Run,
+        region: &str,
+        slice: Window,
+        archived: &HashSet<u128>,
+        seen: &mut HashSet<u128>,
+    ) -> Result<(), ScanError> {
+        let mut threshold = self.top.threshold();
+        for index in 0..run.matches.len() {
+            let (time, event_id, source) = run.name(index);
+            if time < threshold || !slice.contains(time) || run.repeats(index) {
+                continue;
+            }
+            let is_match = run.matches[index];
+            if self.context.in_arrival_order {
+                let is_first = seen.insert(self.context.engine.hash(time, event_id, source));
+                if !is_first || !is_match {
+                    continue;
+                }
+            }
+            let is_archived =
+                is_match && !archived.is_empty() && archived.contains(&self.context.engine.hash(time, event_id, source));
+            if is_archived {
+                continue;
+            }
+            let position = Position {
+                event_time: Timestamp::from_millis(time),
+                event_id: event_id.to_owned(),
+                source: source.to_owned(),
+                region: region.to_owned(),
+            };
+            if is_match {
+                self.offer(position, unsealed::place(run, index));
+                threshold = self.top.threshold();
+                continue;
+            }
+            // A later copy matched, this first one does not: the event does not match after all.
+            let shadows_a_copy = self.top.object_of(&position).is_some_and(|handle| handle.partition.is_none());
+            if shadows_a_copy {
+                return Err(ScanError::ConflictingCopies);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! A span of event time.
+
+use auditlake_event::Timestamp;
+
+use crate::engine::Position;
+use crate::typed::Query;
+
+/// Event times from `from` (inclusive) until `to` (exclusive), in ms since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Inclusive.
+    pub from: i64,
+    /// Exclusive.
+    pub to: i64,
+}
+
+impl Window {
+    /// What a query asks for, and, for a later page, nothing newer than where it begins.
+    pub fn new(query: &Query, after: Option<&Position>) -> Self {
+        let from = query.from.map_or(i64::MIN, Timestamp::millis);
+        let to = query.to.map_or(i64::MAX, Timestamp::millis);
+        let newest = after.map_or(i64::MAX, |position| position.event_time.millis().saturating_add(1));
+        Self { from, to: to.min(newest) }
+    }
+
+    /// Whether no time lies in it.
+    pub const fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
+
+    /// Whether a time lies in it.
+    pub const fn contains(&self, time: i64) -> bool {
+        self.from <= time && time < self.to
+    }
+
+    /// Whether any time of `min..=max` lies in it.
+    pub const fn overlaps(&self, min: i64, max: i64) -> bool {
+        self.from <= max && min < self.to
+    }
+
+    /// Whether all times of `min..=max` lie in it.
+    pub const fn covers(&self, min: i64, max: i64) -> bool {
+        self.from <= min && max < self.to
+    }
+
+    /// The part of it from `from` on.
+    pub fn since(self, from: i64) -> Self {
+        Self { from: self.from.max(from), ..self }
+    }
+
+    /// The part of it within another.
+    pub fn intersect(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), to: self.to.min(other.to) }
+    }
+}

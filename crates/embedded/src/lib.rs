@@ -1,1 +1,4 @@
-//! x
+//! The lake on one machine: storage over a local directory, the group commit of posts, the seal schedule, the server.
+
+pub mod committer;
+pub mod http_server;

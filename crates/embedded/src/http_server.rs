@@ -1,0 +1,227 @@
+//! The HTTP/1.1 server around the API: limits of time and size, and who may ask.
+//!
+//! There is no authentication in embedded mode; the server listens on loopback. A web page must not be able to use that: a browser
+//! that was led here under another name (DNS rebinding), or a page of another origin, is refused.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use auditlake_api::body::body_too_large;
+use auditlake_api::{Api, Caller, Problem};
+use auditlake_event::limits::MAX_BODY_BYTES;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Most connections at once; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 2_048;
+/// How long a client may take to send its headers, and to say nothing between requests.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of a body that is too large is read and dropped, so that the client comes to read its answer (64 MiB).
+const MAX_DROPPED_BYTES: usize = 64 * 1024 * 1024;
+/// How long requests in flight may take once the server stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the server needs to answer.
+pub struct HttpServer {
+    /// The handlers.
+    pub api: Api,
+    /// Who everybody is who comes here.
+    pub caller: Caller,
+    /// What `/` answers, as HTML.
+    pub front_page: Bytes,
+    /// Whether the server listens on loopback only.
+    pub is_loopback: bool,
+}
+
+enum BodyProblem {
+    TooLarge,
+    TimedOut,
+    Broken,
+}
+
+/// Whether a host, without its port, is this machine under a name that nobody else can give it.
+fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_loopback_authority(text: &str) -> bool {
+    text.parse::<Authority>().is_ok_and(|authority| is_loopback_host(authority.host()))
+}
+
+/// Refuses what a browser sends on behalf of a foreign page.
+fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    if let Some(host) = headers.get(HOST).map(text)
+        && !is_loopback_authority(&host)
+    {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "wrong-host",
+            "Not this host",
+            "this server answers to localhost only; to serve other hosts, listen on another address with --listen",
+        ));
+    }
+    if let Some(origin) = headers.get(ORIGIN).map(text) {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        if !authority.is_some_and(is_loopback_authority) {
+            return Err(Problem::forbidden("pages of other origins may not use this server"));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a body up to the limit. What is too large is dropped as it comes.
+async fn read_body(mut body: Incoming) -> Result<Bytes, BodyProblem> {
+    let mut read = BytesMut::new();
+    let mut dropped = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| BodyProblem::Broken)?.into_data() else { continue };
+        if dropped == 0 && read.len() + data.len() <= MAX_BODY_BYTES {
+            read.extend_from_slice(&data);
+            continue;
+        }
+        dropped += read.len() + data.len();
+        read = BytesMut::new();
+        if dropped > MAX_DROPPED_BYTES {
+            break;
+        }
+    }
+    if dropped > 0 { Err(BodyProblem::TooLarge) } else { Ok(read.freeze()) }
+}
+
+impl HttpServer {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let is_head = request.method() == Method::HEAD;
+        if self.is_loopback
+            && let Err(problem) = check_origin(request.headers())
+        {
+            return self.api.refuse(request.headers(), is_head, problem);
+        }
+        if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut response = Response::new(self.front_page.clone());
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            return response;
+        }
+        let (parts, body) = request.into_parts();
+        let stated = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        // A client that asks before it sends is spared the sending.
+        if parts.headers.contains_key(EXPECT) && stated.is_some_and(|length| length > MAX_BODY_BYTES) {
+            return self.api.refuse(&parts.headers, is_head, body_too_large());
+        }
+        let read = match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
+            Ok(read) => read,
+            Err(_) => Err(BodyProblem::TimedOut),
+        };
+        match read {
+            Ok(body) => self.api.handle(&self.caller, Request::from_parts(parts, body)).await,
+            Err(BodyProblem::TooLarge) => self.api.refuse(&parts.headers, is_head, body_too_large()),
+            Err(BodyProblem::Broken) => {
+                self.api.refuse(&parts.headers, is_head, Problem::malformed_body("the body ended too early"))
+            }
+            Err(BodyProblem::TimedOut) => {
+                let problem = Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "timeout",
+                    "Too slow",
+                    format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
+                );
+                self.api.refuse(&parts.headers, is_head, problem)
+            }
+        }
+    }
+
+    /// Serves until `stop` turns true, then finishes what is in flight.
+    pub async fn run(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let graceful = GracefulShutdown::new();
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = accept(&listener, &connections) => accepted,
+            };
+            let Some((stream, permit)) = accepted else { continue };
+            let server = Arc::clone(&self);
+            let service = hyper::service::service_fn(move |request| {
+                let server = Arc::clone(&server);
+                async move { Ok::<_, std::convert::Infallible>(server.answer(request).await.map(Full::new)) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            let watched = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = watched.await {
+                    tracing::debug!(%error, "connection ended");
+                }
+                drop(permit);
+            });
+        }
+        drop(listener);
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests were still open and are given up");
+        }
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "nodelay cannot be set");
+            }
+            Some((stream, permit))
+        }
+        Err(error) => {
+            // Out of file descriptors, most likely: others must close first.
+            tracing::warn!(%error, "connection cannot be accepted");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// Whether an address can be reached from this machine only.
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(http::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn foreign_pages_and_rebound_names_are_refused() {
+        for good in ["localhost:8787", "127.0.0.1:8787", "[::1]:8787", "LOCALHOST", "127.0.0.1"] {
+            assert!(check_origin(&headers(&[(HOST, good)])).is_ok(), "{good}");
+        }
+        for bad in ["evil.example", "127.0.0.1.evil.example:8787", "localhost.evil.example", "10.0.0.1"] {
+            assert_eq!(check_origin(&headers(&[(HOST, bad)])).unwrap_err().status, 421, "{bad}");
+        }
+        assert!(check_origin(&headers(&[(ORIGIN, "http://localhost:8787")])).is_ok());
+        for bad in ["https://evil.example", "null", "http://localhost.evil.example"] {
+            assert_eq!(check_origin(&headers(&[(ORIGIN, bad)])).unwrap_err().status, 403, "{bad}");
+        }
+    }
+}

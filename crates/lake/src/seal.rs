@@ -156,7 +156,9 @@ pub enum SealError {
     #[error(transparent)]
     Shard(#[from] ShardError),
     /// Rows went missing or came from nowhere: nothing is recorded.
-    #[error("seal of {seal_time}: {rows_in} rows planned, {rows_out} written, {duplicates} equal copies, {conflicts} contradicting")]
+    #[error(
+        "seal of {seal_time}: {rows_in} rows planned, {rows_out} written, {duplicates} equal copies, {conflicts} contradicting"
+    )]
     RowsDoNotAddUp {
         /// The period.
         seal_time: SealTime,
@@ -294,10 +296,20 @@ impl Sealer {
                     }
                     next += records.len();
                 } else {
-                    let record = self.seal_one(seal_time, &listing).await?;
-                    run.add(&record);
-                    observer(&record);
-                    next += 1;
+                    match self.seal_one(seal_time, &listing).await {
+                        Ok(record) => {
+                            run.add(&record);
+                            observer(&record);
+                            next += 1;
+                        }
+                        Err(error) if self.is_sealed(seal_time).await? => {
+                            // Another run was faster, and what it retired may be gone already: go on where it stands.
+                            tracing::debug!(%seal_time, %error, "sealed by another run meanwhile");
+                            run.sealed_until = self.sealed_until().await?;
+                            break;
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 run.sealed_until = self.sealed_until.unwrap_or(run.sealed_until);
             }
@@ -359,8 +371,7 @@ impl Sealer {
         // Whole hours, so that names that are not ours are seen too.
         let start_after = layout::arrival_prefix(from);
         let end = layout::arrival_prefix(Arrival(until.0.hour().plus_millis(Timestamp::HOUR_MS)));
-        let listed =
-            auditlake_store::list_all(self.store.as_ref(), layout::LANDING, Some(&start_after), Some(&end)).await?;
+        let listed = auditlake_store::list_all(self.store.as_ref(), layout::LANDING, Some(&start_after), Some(&end)).await?;
         let mut listing = Listing { objects: Vec::with_capacity(listed.len()), foreign: Vec::new() };
         for object in listed {
             match LandingKey::parse(&object.key) {
@@ -687,6 +698,10 @@ impl Sealer {
             Put::Exists if self.store.get(key).await?.bytes == bytes => Ok(()),
             Put::Exists => Err(SealError::Contradiction(key.to_owned())),
         }
+    }
+
+    async fn is_sealed(&self, seal_time: SealTime) -> Result<bool, SealError> {
+        Ok(self.store.head(&layout::record_key(seal_time)).await?.is_some())
     }
 
     async fn previous_record(&self, seal_time: SealTime) -> Result<Option<String>, SealError> {

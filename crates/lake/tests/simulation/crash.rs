@@ -42,16 +42,24 @@ fn prepare() -> Prepared {
         block_on(writer.land(events)).unwrap();
         prepared.now.fetch_add(1_000, Ordering::SeqCst);
     };
-    let first: Vec<_> = (0..6).map(|index| event(&format!("first-{index}"), start.plus_millis(index * 900), index as u64 % 2, 0)).collect();
+    let first: Vec<_> =
+        (0..6).map(|index| event(&format!("first-{index}"), start.plus_millis(index * 900), index as u64 % 2, 0)).collect();
     land(&first);
     prepared.now.fetch_add(2 * PERIOD_MS + 10_000, Ordering::SeqCst);
     run(&prepared.store, &prepared).unwrap();
 
     let mut conflicting_late = first[1].clone();
     conflicting_late.actor_id = Some("someone-else".into());
-    land(&[first[0].clone(), conflicting_late, event("late", start.plus_millis(77), 2, 1)]);
+    // Late rows of more than one minute, so that their partition can be cut.
+    land(&[
+        first[0].clone(),
+        conflicting_late,
+        event("late", start.plus_millis(77), 2, 1),
+        event("late-too", start.plus_millis(61_000), 2, 1),
+    ]);
     let fresh = Timestamp::from_millis(prepared.now.load(Ordering::SeqCst));
-    let second: Vec<_> = (0..8).map(|index| event(&format!("second-{index}"), fresh.plus_millis(index * 300), index as u64 % 3, 0)).collect();
+    let second: Vec<_> =
+        (0..8).map(|index| event(&format!("second-{index}"), fresh.plus_millis(index * 300), index as u64 % 3, 0)).collect();
     land(&second);
     let mut conflicting = second[2].clone();
     conflicting.actor_id = Some("someone-else".into());
@@ -91,7 +99,7 @@ fn the_prepared_lake_has_everything_that_can_go_wrong_in_it() {
     let prepared = prepare();
     let result = run(&prepared.store, &prepared).unwrap();
     assert!(!result.more_due);
-    assert_eq!((result.rows_in, result.rows_out), (15, 11));
+    assert_eq!((result.rows_in, result.rows_out), (16, 12));
     assert_eq!((result.duplicates, result.conflicts), (2, 2));
     assert!(result.late_rows >= 3);
     let mut set_aside: Vec<_> = result.set_aside.iter().map(|object| object.reason.as_str()).collect();
@@ -100,7 +108,8 @@ fn the_prepared_lake_has_everything_that_can_go_wrong_in_it() {
     let snapshot = prepared.store.snapshot();
     let quarantined = snapshot.keys().filter(|key| key.starts_with("quarantine/landing/")).count();
     assert_eq!(quarantined, 2);
-    assert_eq!(snapshot.keys().filter(|key| key.starts_with("quarantine/conflicts/")).count(), 2);
+    let copies = snapshot.iter().filter(|(key, _)| key.starts_with("quarantine/conflicts/"));
+    assert_eq!(copies.flat_map(|(_, bytes)| bytes.iter().filter(|byte| **byte == b'\n')).count(), 2);
     // What was read is tagged, what could not be read is not.
     for key in snapshot.keys().filter(|key| key.starts_with(layout::LANDING)) {
         let is_tagged = prepared.store.tags(key).get("sealed").is_some();
@@ -121,9 +130,11 @@ fn a_seal_that_dies_at_any_storage_call_and_is_run_again_leaves_the_same_lake() 
     assert!(calls > 60, "{calls} points are not a seal");
     for crash_at in 0..calls {
         let store = prepared.store.fork();
-        store.set_faults(move |point: Point<'_>| {
-            if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
-        });
+        store.set_faults(
+            move |point: Point<'_>| {
+                if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
+            },
+        );
         run(&store, &prepared).unwrap_err();
         store.clear_faults();
         run(&store, &prepared).unwrap();
@@ -140,9 +151,7 @@ fn a_single_failure_of_any_kind_at_any_storage_call_changes_nothing() {
     for kind in [ErrorKind::Timeout, ErrorKind::Conflict] {
         for fail_at in 0..calls {
             let store = prepared.store.fork();
-            store.set_faults(move |point: Point<'_>| {
-                if point.index == fail_at { Action::Fail(kind) } else { Action::Go }
-            });
+            store.set_faults(move |point: Point<'_>| if point.index == fail_at { Action::Fail(kind) } else { Action::Go });
             let mut tries = 0;
             while let Err(error) = run(&store, &prepared) {
                 tries += 1;
@@ -170,9 +179,11 @@ fn a_run_that_would_plan_otherwise_follows_the_plan_that_is_there() {
     assert!(archive(&differently.snapshot()) > archive(&expected), "the other settings cut the same objects");
     for crash_at in 0..calls {
         let store = prepared.store.fork();
-        store.set_faults(move |point: Point<'_>| {
-            if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
-        });
+        store.set_faults(
+            move |point: Point<'_>| {
+                if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
+            },
+        );
         run(&store, &prepared).unwrap_err();
         store.clear_faults();
         let planned: Vec<String> = store.snapshot().into_keys().filter(|key| key.ends_with(".plan.json")).collect();
@@ -213,7 +224,8 @@ fn a_planned_object_that_was_replaced_stops_the_seal() {
     let snapshot = prepared.store.snapshot();
     let plans = snapshot.iter().filter(|(key, _)| key.ends_with(".plan.json"));
     let unfinished = plans.filter(|(key, _)| !snapshot.contains_key(&key.replace("/_", "/").replace(".plan.json", ".json")));
-    let plan = unfinished.map(|(_, bytes)| auditlake_lake::plan::Plan::parse(bytes).unwrap()).find(|plan| plan.rows() > 0).unwrap();
+    let plan =
+        unfinished.map(|(_, bytes)| auditlake_lake::plan::Plan::parse(bytes).unwrap()).find(|plan| plan.rows() > 0).unwrap();
     prepared.store.overwrite(&plan.inputs[0].key, snapshot[&plan.inputs[0].key].clone());
     let error = run(&prepared.store, &prepared).unwrap_err();
     assert!(matches!(error, SealError::InputChanged { .. }), "{error}");

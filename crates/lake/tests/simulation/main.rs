@@ -160,7 +160,10 @@ fn check(expected: &BTreeSet<Key>, knowledge: &Knowledge, seen: &BTreeMap<Key, V
         if hashes.len() != 1 {
             wrong.push(Wrong::Doubled(key.clone(), hashes.len()));
         }
-        assert!(knowledge.submitted.get(key).is_some_and(|known| hashes.iter().all(|hash| known.contains(hash))), "altered {key:?}");
+        assert!(
+            knowledge.submitted.get(key).is_some_and(|known| hashes.iter().all(|hash| known.contains(hash))),
+            "altered {key:?}"
+        );
     }
     wrong
 }
@@ -269,7 +272,10 @@ fn verify_integrity(store: &MemoryStore, lake: &Lake, sealed_until: SealTime) ->
             let bytes = &objects[&written.key];
             assert_eq!(written.sha256, sha256_hex(bytes));
             let digest: Digest = serde_json::from_slice(bytes).unwrap();
-            assert_eq!(digest.previous.map(|previous| previous.sha256), heads.insert(digest.organization, written.sha256.clone()));
+            assert_eq!(
+                digest.previous.map(|previous| previous.sha256),
+                heads.insert(digest.organization, written.sha256.clone())
+            );
             for object in &digest.objects {
                 let stored = &objects[&object.key];
                 assert_eq!(object.sha256.to_string(), sha256_hex(stored));
@@ -310,6 +316,7 @@ fn a_read_at_any_moment_returns_each_acknowledged_event_exactly_once() {
 
 #[test]
 fn without_the_fence_the_same_simulation_loses_events() {
-    let losing = seeds(60).into_iter().filter(|seed| simulate(*seed, false).iter().any(|wrong| matches!(wrong, Wrong::Lost(_))));
+    let losing =
+        seeds(60).into_iter().filter(|seed| simulate(*seed, false).iter().any(|wrong| matches!(wrong, Wrong::Lost(_))));
     assert!(losing.count() > 0, "the simulation cannot tell a fence from none");
 }

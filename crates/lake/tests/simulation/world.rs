@@ -130,7 +130,13 @@ pub fn tick(now: &AtomicI64, random: &mut Random) {
 }
 
 /// A batch of events as a client might send it: mostly fresh, some late, some ahead of the clock, some sent before.
-pub fn batch(random: &mut Random, now: Timestamp, lead_ms: i64, earlier: &[Event<'static>], number: u64) -> Vec<Event<'static>> {
+pub fn batch(
+    random: &mut Random,
+    now: Timestamp,
+    lead_ms: i64,
+    earlier: &[Event<'static>],
+    number: u64,
+) -> Vec<Event<'static>> {
     let count = 1 + random.below(6);
     let mut events = Vec::new();
     for index in 0..count {

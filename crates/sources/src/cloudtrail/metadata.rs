@@ -1,0 +1,246 @@
+//! The rest of a record that is worth keeping apart: what questions filter by, and what no column holds.
+//!
+//! | key | from |
+//! |---|---|
+//! | `access_key_id` | `userIdentity.accessKeyId`: the credential the call was made with |
+//! | `issued_access_key_id` | the access key the call gave out: `responseElements.credentials.accessKeyId` (AssumeRole and its like), `responseElements.accessKey.accessKeyId` (CreateAccessKey). Equal to the `access_key_id` of what was done with it |
+//! | `external_id`, `role_session_name`, `assumed_role_arn` | `requestParameters.externalId`, `.roleSessionName`, `responseElements.assumedRoleUser.arn` |
+//! | `account_id`, `identity_type`, `principal_id`, `invoked_by`, `credential_id`, `identity_provider` | `userIdentity` |
+//! | `on_behalf_of`, `in_scope_of` | `userIdentity`, as they are |
+//! | `session_created`, `mfa_authenticated` (boolean), `source_identity`, `web_id_federation`, `ec2_role_delivery` | `userIdentity.sessionContext` |
+//! | `mfa_used` (boolean), `authentication_method` | `additionalEventData.MFAUsed`, `.AuthenticationMethod` (`QueryString`: a presigned URL) |
+//! | `aws_region`, `event_type`, `event_category`, `event_version`, `api_version`, `read_only`, `management_event`, `shared_event_id` | the record |
+//! | `vpc_endpoint_id`, `vpc_endpoint_account_id`, `tls_details`, `edge_device_details`, `session_from_console`, `service_event_details` | the record |
+//! | `addendum`, `amends_event_id` | the record's `addendum`, and its `originalEventID` |
+//! | `resources` | ARNs, where `resources` names more than one thing |
+//! | `related` | IAM names in the request besides the resource: `policyArn`, `userName`, `accessKeyId`… |
+//! | `rest` | members of the record unknown here; without `raw` also `requestParameters`, `responseElements`, `additionalEventData`, `resources` and `userIdentity`, so that nothing is lost |
+//! | `source_event_id` | the source's id where it was too long for `event_id` |
+//! | `unicode_replaced` | `true` if U+FFFD stands for bytes that are no Unicode |
+
+use crate::json::{self, Json};
+
+use super::actor::Actor;
+use super::resource::Resource;
+use super::secret::is_secret;
+
+/// What was found out about a record while it was read.
+pub(super) struct Notes<'r> {
+    pub replaced_id: Option<&'r str>,
+    pub is_replaced: bool,
+    pub keeps_raw: bool,
+}
+
+/// Members of a record that `rest` need not hold, because a column or a key of the metadata does.
+const KNOWN: [&str; 29] = [
+    "addendum",
+    "additionalEventData",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
+    "userIdentity",
+    "vpcEndpointAccountId",
+];
+/// Members that only `raw` holds in full.
+const FULL_IN_RAW: [&str; 5] = ["additionalEventData", "requestParameters", "resources", "responseElements", "userIdentity"];
+/// Names in IAM requests that say what else was concerned.
+const RELATED: [&str; 8] =
+    ["accessKeyId", "groupName", "instanceProfileName", "policyArn", "policyName", "roleName", "serialNumber", "userName"];
+
+enum Value<'r> {
+    Json(&'r Json<'r>),
+    Text(&'r str),
+    Texts(Vec<&'r str>),
+    Bool(bool),
+    Members(Vec<(&'r str, &'r Json<'r>)>),
+}
+
+/// Appends the metadata of a record as a normalised JSON object.
+pub(super) fn write<'r>(
+    record: &'r Json<'r>,
+    actor: &Actor<'r>,
+    resource: &Resource<'r>,
+    notes: &Notes<'r>,
+    out: &mut String,
+) {
+    let mut entries: Vec<(&'static str, Value<'r>)> = Vec::with_capacity(32);
+    of_record(record, &mut entries);
+    if let Some(identity) = record.get("userIdentity") {
+        of_identity(identity, actor, &mut entries);
+    }
+    of_request(record, resource, &mut entries);
+    let is_unknown = |name: &str| !KNOWN.contains(&name) && name != "vpcEndpointId";
+    let is_rest = |name: &str| is_unknown(name) || (!notes.keeps_raw && FULL_IN_RAW.contains(&name));
+    let members = record.members().into_iter().flat_map(|members| members.iter());
+    let rest: Vec<_> = members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect();
+    if !rest.is_empty() {
+        entries.push(("rest", Value::Members(rest)));
+    }
+    entries.extend(notes.replaced_id.map(|id| ("source_event_id", Value::Text(id))));
+    if notes.is_replaced {
+        entries.push(("unicode_replaced", Value::Bool(true)));
+    }
+    entries.sort_unstable_by_key(|(name, _)| *name);
+
+    let mut separator = '{';
+    for (name, value) in &entries {
+        out.push(separator);
+        separator = ',';
+        json::write_text(name, out);
+        out.push(':');
+        write_value(value, out);
+    }
+    out.push_str(if entries.is_empty() { "{}" } else { "}" });
+}
+
+fn write_value(value: &Value<'_>, out: &mut String) {
+    match value {
+        Value::Json(value) => json::write_without_secrets(value, &is_secret, out),
+        Value::Text(text) => json::write_text(text, out),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Texts(texts) => {
+            let mut separator = '[';
+            for text in texts {
+                out.push(separator);
+                separator = ',';
+                json::write_text(text, out);
+            }
+            out.push(']');
+        }
+        Value::Members(members) => {
+            let mut separator = '{';
+            for (name, value) in members {
+                out.push(separator);
+                separator = ',';
+                json::write_text(name, out);
+                out.push(':');
+                if is_secret(name) {
+                    json::write_text(json::REDACTED, out);
+                } else {
+                    json::write_without_secrets(value, &is_secret, out);
+                }
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn of_record<'r>(record: &'r Json<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+    for (key, member) in [
+        ("addendum", "addendum"),
+        ("api_version", "apiVersion"),
+        ("aws_region", "awsRegion"),
+        ("edge_device_details", "edgeDeviceDetails"),
+        ("event_category", "eventCategory"),
+        ("event_type", "eventType"),
+        ("event_version", "eventVersion"),
+        ("management_event", "managementEvent"),
+        ("read_only", "readOnly"),
+        ("service_event_details", "serviceEventDetails"),
+        ("session_from_console", "sessionCredentialFromConsole"),
+        ("shared_event_id", "sharedEventID"),
+        ("tls_details", "tlsDetails"),
+        ("vpc_endpoint_account_id", "vpcEndpointAccountId"),
+        ("vpc_endpoint_id", "vpcEndpointId"),
+    ] {
+        let Some(value) = record.get(member).filter(|value| !value.is_vacant()) else { continue };
+        entries.push((key, yes_or_no(value).unwrap_or(Value::Json(value))));
+    }
+    let amended = record.get("addendum").and_then(|addendum| addendum.text_at("originalEventID"));
+    entries.extend(amended.map(|id| ("amends_event_id", Value::Text(id))));
+    if let Some(additional) = record.get("additionalEventData") {
+        let method = additional.text_at("AuthenticationMethod");
+        entries.extend(method.map(|method| ("authentication_method", Value::Text(method))));
+        entries.extend(additional.get("MFAUsed").and_then(yes_or_no).map(|value| ("mfa_used", value)));
+    }
+}
+
+/// CloudTrail writes many truths as text.
+fn yes_or_no<'r>(value: &Json<'_>) -> Option<Value<'r>> {
+    match value.text()? {
+        "true" | "Yes" => Some(Value::Bool(true)),
+        "false" | "No" => Some(Value::Bool(false)),
+        _ => None,
+    }
+}
+
+fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+    for (key, member) in [
+        ("access_key_id", "accessKeyId"),
+        ("account_id", "accountId"),
+        ("credential_id", "credentialId"),
+        ("identity_provider", "identityProvider"),
+        ("identity_type", "type"),
+        ("in_scope_of", "inScopeOf"),
+        ("on_behalf_of", "onBehalfOf"),
+        ("principal_id", "principalId"),
+    ] {
+        entries.extend(identity.get(member).filter(|value| !value.is_vacant()).map(|value| (key, Value::Json(value))));
+    }
+    // A column has it already where it is the actor, or what stands behind the actor.
+    let is_elsewhere = |invoked_by: &&str| actor.id == Some(*invoked_by) || actor.via == Some(*invoked_by);
+    let invoked_by = identity.text_at("invokedBy").filter(|invoked_by| !is_elsewhere(invoked_by));
+    entries.extend(invoked_by.map(|invoked_by| ("invoked_by", Value::Text(invoked_by))));
+    let Some(session) = identity.get("sessionContext") else { return };
+    for (key, member) in [
+        ("ec2_role_delivery", "ec2RoleDelivery"),
+        ("source_identity", "sourceIdentity"),
+        ("web_id_federation", "webIdFederationData"),
+    ] {
+        entries.extend(session.get(member).filter(|value| !value.is_vacant()).map(|value| (key, Value::Json(value))));
+    }
+    let Some(attributes) = session.get("attributes") else { return };
+    entries.extend(attributes.text_at("creationDate").map(|created| ("session_created", Value::Text(created))));
+    let mfa = attributes.get("mfaAuthenticated");
+    entries.extend(mfa.map(|mfa| ("mfa_authenticated", yes_or_no(mfa).unwrap_or(Value::Json(mfa)))));
+}
+
+fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+    let service = record.text_at("eventSource").unwrap_or_default();
+    if let Some(answer) = record.get("responseElements") {
+        let issued = ["credentials", "accessKey"].iter().find_map(|part| answer.get(part)?.text_at("accessKeyId"));
+        entries.extend(issued.map(|key| ("issued_access_key_id", Value::Text(key))));
+        let assumed = answer.get("assumedRoleUser").and_then(|user| user.text_at("arn"));
+        entries.extend(assumed.map(|arn| ("assumed_role_arn", Value::Text(arn))));
+    }
+    if let Some(request) = record.get("requestParameters") {
+        for (key, parameter) in [("external_id", "externalId"), ("role_session_name", "roleSessionName")] {
+            entries.extend(request.text_at(parameter).map(|value| (key, Value::Text(value))));
+        }
+        let is_iam = service == "iam.amazonaws.com";
+        let is_related = |name: &&&str| is_iam && resource.parameter != Some(**name);
+        let related = RELATED.iter().filter(is_related).filter_map(|name| Some((*name, request.get(name)?)));
+        let related: Vec<_> = related.filter(|(_, value)| value.text().is_some()).collect();
+        if !related.is_empty() {
+            entries.push(("related", Value::Members(related)));
+        }
+    }
+    let resources = record.get("resources").map(Json::elements).unwrap_or_default();
+    let arns: Vec<&str> =
+        resources.iter().filter_map(|resource| resource.text_at("ARN").or(resource.text_at("ARNPrefix"))).collect();
+    if arns.len() > 1 || (arns.len() == 1 && resource.id.as_deref() != arns.first().copied()) {
+        entries.push(("resources", Value::Texts(arns)));
+    }
+}

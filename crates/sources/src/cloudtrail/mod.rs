@@ -1,0 +1,279 @@
+//! `aws.cloudtrail`: the record of AWS API calls.
+//!
+//! # What is read
+//!
+//! Log files (`{"Records":[…]}`, gzip or not), records one a line, arrays, single records, EventBridge events (`detail`),
+//! the answer of `lookup-events` (`CloudTrailEvent` is JSON in a string), CloudWatch Logs subscriptions and exports
+//! (`logEvents` or `events` with the record as text in `message`), also shipped on by a collector that puts the original
+//! line into `message`, `log` or `_raw`. A record is an object with `eventName` and `eventTime`.
+//! Set aside: digest files, Insights records, CloudWatch control messages. Anything else is quarantined.
+//!
+//! # How a record becomes an event
+//!
+//! | column | from |
+//! |---|---|
+//! | `event_id` | `<eventID>:<recipientAccountId>`; `<eventID>` where no recipient is stated. One call seen by two accounts has two records and stays two events. A record whose `addendum` has the reason `UPDATED_DATA` and repeats the `eventID` of the record it amends gets `:updated` behind it. Without `eventID`: UUIDv5 over the source's name, a zero byte and the normalised record. Over 128 characters: UUIDv5 over the same with the id in the record's place, the id itself in `metadata.source_event_id` |
+//! | `event_time` | `eventTime` (the end of the call, to the second) |
+//! | `action`, `service_name`, `request_id` | `eventName`, `eventSource`, `requestID` |
+//! | `category` | by the tables in `category.rs` |
+//! | `outcome`, `error_code`, `error_message` | by `outcome.rs`: an `errorCode` that speaks of missing permission is `denied`, every other one `failure`; a sign-in that failed is `failure` |
+//! | `actor_…` | `userIdentity`, see `actor.rs` |
+//! | `resource_…` | `resources`, else what the answer or the request names, see `resource.rs` |
+//! | `scope_type`, `scope_id` | `account`, `recipientAccountId` (else the caller's account) |
+//! | `changes` | what a successful permission change states as new, see `changes.rs`; CloudTrail never tells what was before |
+//! | `source_ip`, `user_agent` | `sourceIPAddress` (an address, or the name of the AWS service that called), `userAgent` |
+//! | `metadata` | see `metadata.rs`: access key, external id, issued access key, region, MFA, VPC endpoint, TLS… |
+//! | `raw` | the record, normalised, without secrets |
+//!
+//! The organization is the import's, or that of the account if the import has a table of accounts.
+//!
+//! # Secrets, and copies of one record
+//!
+//! CloudTrail writes session tokens into the records of `AssumeRole`. The values of members named like a secret (see
+//! `secret.rs`) are replaced by `"[redacted]"` in every column, `raw` and derived ids included.
+//! `raw` is the *normalised* record (members sorted, no white space), so that a copy delivered in another order, in another
+//! envelope or through another trail is equal in every column and is one event after sealing.
+
+mod actor;
+mod category;
+mod changes;
+mod metadata;
+mod outcome;
+mod resource;
+mod secret;
+
+use std::borrow::Cow;
+use std::io::BufRead;
+
+use auditlake_event::limits::MAX_EVENT_ID_CHARS;
+use auditlake_event::{Event, Timestamp};
+use uuid::Uuid;
+
+use crate::json::{self, Json, Parser};
+use crate::records::{Content, Format, Item, for_each_record};
+use crate::source::{
+    Confidence, Counted, ImportContext, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Source, Summary,
+};
+
+/// The name in the column `source`.
+pub const NAME: &str = "aws.cloudtrail";
+
+/// The namespace of ids derived from imported records (UUIDv5).
+const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_4e19);
+/// How many envelopes may lie around a record.
+const MAX_ENVELOPES: usize = 3;
+/// Where a collector or CloudWatch Logs puts the record as text.
+const TEXT_ENVELOPES: [&str; 4] = ["CloudTrailEvent", "message", "log", "_raw"];
+
+/// The source `aws.cloudtrail`; see the module's page for what it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct CloudTrail;
+
+impl Source for CloudTrail {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn sniff(&self, head: &[u8], object_name: &str) -> Confidence {
+        // Names that stand in nearly every record and in no other format's.
+        let own =
+            [&b"\"eventSource\""[..], b"\"userIdentity\"", b"\"sourceIPAddress\"", b"\"eventVersion\"", b"\"eventName\""];
+        let own_count = own.iter().filter(|name| contains(head, name)).count();
+        if own_count >= 2 || contains(head, b"\"CloudTrailEvent\"") || contains(head, b"\"digestS3Object\"") {
+            return Confidence::Certain;
+        }
+        let in_text = contains(head, b"\\\"eventSource\\\"") || contains(head, b"\\\"eventVersion\\\"");
+        let has_text_envelope =
+            [&b"\"logEvents\""[..], b"\"message\":", b"\"log\":", b"\"_raw\":"].iter().any(|name| contains(head, name));
+        if in_text && has_text_envelope {
+            return Confidence::Certain;
+        }
+        if own_count == 1 {
+            return Confidence::Likely;
+        }
+        let is_named =
+            ["_CloudTrail_", "_CloudTrail-", "/CloudTrail/", "/CloudTrail-"].iter().any(|part| object_name.contains(part));
+        if is_named { Confidence::Name } else { Confidence::None }
+    }
+
+    fn read(&self, input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+        let format = Format {
+            lists: &["Records", "Events", "logEvents", "events"],
+            marker: b"{\"eventVersion\"",
+            max_record_bytes: context.max_record_bytes,
+        };
+        let mut reading = Reading { context, sink: Counted::new(sink), buffers: Buffers::default() };
+        let bytes = for_each_record(input, format, &mut |item| reading.item(&item))?;
+        Ok(reading.sink.finish(bytes))
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Texts made for one event, kept to be used again for the next.
+#[derive(Default)]
+struct Buffers {
+    metadata: String,
+    changes: String,
+    raw: String,
+}
+
+struct Reading<'c, 's> {
+    context: &'c ImportContext,
+    sink: Counted<'s>,
+    buffers: Buffers,
+}
+
+/// What a value is.
+enum Verdict {
+    Event,
+    SetAside(SetAsideKind),
+    Quarantine(Cow<'static, str>),
+}
+
+impl Reading<'_, '_> {
+    fn item(&mut self, item: &Item<'_>) -> Result<(), ReadError> {
+        let verdict = match &item.content {
+            Content::Value(value, is_replaced) => self.value(value, *is_replaced, 0)?,
+            Content::Broken(reason) => Verdict::Quarantine(Cow::Owned(reason.clone())),
+        };
+        match verdict {
+            Verdict::Event => Ok(()),
+            Verdict::SetAside(kind) => self.sink.set_aside(&SetAside { kind, position: item.position, bytes: item.bytes }),
+            Verdict::Quarantine(reason) => self.sink.quarantined(&Quarantined {
+                reason: &reason,
+                position: item.position,
+                bytes: item.bytes,
+                length: item.length,
+            }),
+        }
+    }
+
+    fn value(&mut self, value: &Json<'_>, is_replaced: bool, envelopes: usize) -> Result<Verdict, ReadError> {
+        let Some(members) = value.members() else {
+            return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
+        };
+        let text = |name: &str| members.get(name).and_then(Json::text);
+        if text("eventType") == Some("AwsCloudTrailInsight") || text("eventCategory") == Some("Insight") {
+            return Ok(Verdict::SetAside(SetAsideKind::Insight));
+        }
+        if text("digestS3Object").is_some() && text("digestStartTime").is_some() {
+            return Ok(Verdict::SetAside(SetAsideKind::Digest));
+        }
+        if text("eventName").is_some() && members.get("eventTime").is_some() {
+            return self.record(value, is_replaced);
+        }
+        if text("messageType") == Some("CONTROL_MESSAGE") {
+            return Ok(Verdict::SetAside(SetAsideKind::Control));
+        }
+        if envelopes < MAX_ENVELOPES {
+            if let Some(detail @ Json::Object(_)) = members.get("detail") {
+                return self.value(detail, is_replaced, envelopes + 1);
+            }
+            let enveloped =
+                TEXT_ENVELOPES.iter().find_map(|name| text(name).filter(|text| text.trim_start().starts_with('{')));
+            if let Some(enveloped) = enveloped {
+                let mut parser = Parser::new(enveloped.as_bytes());
+                let Ok(inner) = parser.value(0) else {
+                    return Ok(Verdict::Quarantine("the record inside the envelope is not JSON".into()));
+                };
+                let is_replaced = is_replaced || parser.has_replaced();
+                return self.value(&inner, is_replaced, envelopes + 1);
+            }
+        }
+        Ok(Verdict::Quarantine("no CloudTrail record: eventName or eventTime is missing".into()))
+    }
+
+    fn record(&mut self, record: &Json<'_>, is_replaced: bool) -> Result<Verdict, ReadError> {
+        let Ok((event_time, nanos)) = Timestamp::parse_with_nanos(record.text_at("eventTime").unwrap_or_default()) else {
+            return Ok(Verdict::Quarantine("eventTime is no RFC 3339 time".into()));
+        };
+        if let Some(reason) = self.context.refuse_time(event_time) {
+            return Ok(Verdict::Quarantine(reason.into()));
+        }
+        let context = self.context;
+        let buffers = &mut self.buffers;
+        buffers.raw.clear();
+        json::write_without_secrets(record, &secret::is_secret, &mut buffers.raw);
+
+        let account = record.text_at("recipientAccountId").or_else(|| record.get("userIdentity")?.text_at("accountId"));
+        let (event_id, replaced_id) = event_id(record, &buffers.raw);
+        let actor = actor::of(record);
+        let resource = resource::of(record, account);
+        let outcome = outcome::of(record);
+        buffers.changes.clear();
+        let has_changes =
+            outcome.outcome == auditlake_event::Outcome::Success && changes::write(record, &mut buffers.changes);
+        buffers.metadata.clear();
+        let notes = metadata::Notes { replaced_id: replaced_id.as_deref(), is_replaced, keeps_raw: context.keep_raw };
+        metadata::write(record, &actor, &resource, &notes, &mut buffers.metadata);
+
+        let event = Event {
+            event_id: Cow::Borrowed(&event_id),
+            event_time,
+            event_time_nanos: (nanos != 0).then_some(nanos),
+            received_time: context.received_time,
+            region: Cow::Borrowed(context.region.as_str()),
+            organization: Cow::Borrowed(context.organization_of(account).as_str()),
+            source: Cow::Borrowed(NAME),
+            action: Cow::Borrowed(record.text_at("eventName").unwrap_or_default()),
+            category: Some(category::of(record)),
+            outcome: outcome.outcome,
+            error_code: outcome.error_code.map(Cow::Borrowed),
+            error_message: outcome.error_message.map(Cow::Borrowed),
+            actor_id: actor.id.map(Cow::Borrowed),
+            actor_type: actor.kind,
+            actor_name: actor.name.map(Cow::Borrowed),
+            actor_email: actor.email.map(Cow::Borrowed),
+            actor_via: actor.via.map(Cow::Borrowed),
+            resource_type: resource.kind.map(Cow::Borrowed),
+            resource_id: resource.id.as_deref().map(Cow::Borrowed),
+            resource_name: resource.name.map(Cow::Borrowed),
+            scope_type: account.map(|_| Cow::Borrowed("account")),
+            scope_id: account.map(Cow::Borrowed),
+            changes: has_changes.then_some(Cow::Borrowed(buffers.changes.as_str())),
+            source_ip: record.text_at("sourceIPAddress").map(Cow::Borrowed),
+            user_agent: record.text_at("userAgent").map(Cow::Borrowed),
+            service_name: record.text_at("eventSource").map(Cow::Borrowed),
+            request_id: record.text_at("requestID").map(Cow::Borrowed),
+            http_method: None,
+            http_path: None,
+            http_status: None,
+            metadata: (buffers.metadata != "{}").then_some(Cow::Borrowed(buffers.metadata.as_str())),
+            raw: context.keep_raw.then_some(Cow::Borrowed(buffers.raw.as_str())),
+        };
+        self.sink.event(&event)?;
+        Ok(Verdict::Event)
+    }
+}
+
+/// The event's id, and the source's own if that was too long to be it.
+fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<String>) {
+    let Some(own) = record.text_at("eventID") else {
+        return (Cow::Owned(derived_id(raw)), None);
+    };
+    let mut id = Cow::Borrowed(own);
+    if let Some(account) = record.text_at("recipientAccountId") {
+        id = Cow::Owned(format!("{own}:{account}"));
+    }
+    if let Some(addendum) = record.get("addendum")
+        && addendum.text_at("reason") == Some("UPDATED_DATA")
+        && addendum.text_at("originalEventID").is_none_or(|original| original == own)
+    {
+        id.to_mut().push_str(":updated");
+    }
+    if id.chars().count() <= MAX_EVENT_ID_CHARS {
+        return (id, None);
+    }
+    (Cow::Owned(derived_id(&id)), Some(id.into_owned()))
+}
+
+fn derived_id(text: &str) -> String {
+    let mut content = Vec::with_capacity(NAME.len() + 1 + text.len());
+    content.extend_from_slice(NAME.as_bytes());
+    content.push(0);
+    content.extend_from_slice(text.as_bytes());
+    Uuid::new_v5(&ID_NAMESPACE, &content).to_string()
+}

@@ -1,0 +1,102 @@
+//! JSON as the sources need it: a strict parser that says "incomplete" apart from "wrong", a tree that borrows from the
+//! bytes it was read from, and the normalised text of a tree.
+//!
+//! The normalised text has no white space, members sorted by name (UTF-16 order, as in RFC 8785), and in strings only the
+//! escapes that JSON demands. Numbers stand as they were written. Two texts that differ in order, spacing or escapes
+//! have one normalised text, so a re-ordered copy of a record is the same record.
+
+mod parse;
+mod write;
+
+use std::borrow::Cow;
+
+pub(crate) use parse::{Failure, Outer, Parser};
+pub(crate) use write::{REDACTED, write_text, write_without_secrets};
+
+/// A JSON value. Only [`Parser`] makes one, which [`write_without_secrets`] relies on: a borrowed text holds nothing to be escaped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Json<'a> {
+    Null,
+    Bool(bool),
+    /// The number as it was written.
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    Object(Members<'a>),
+}
+
+/// The members of an object, sorted by name, no name twice.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> Members<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// The member of a name; a member that is `null` counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        let index = self.0.binary_search_by(|(key, _)| parse::compare_names(key, name)).ok()?;
+        self.0.get(index).map(|(_, value)| value).filter(|value| !matches!(value, Json::Null))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> Json<'a> {
+    /// The member of a name, if this is an object that has it and it is not `null`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        self.members()?.get(name)
+    }
+
+    /// Like `get`, whatever the name's ASCII case.
+    pub(crate) fn get_any_case(&self, name: &str) -> Option<&Json<'a>> {
+        let members = self.members()?;
+        let any_case = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        members.get(name).or_else(any_case).filter(|value| !matches!(value, Json::Null))
+    }
+
+    /// The members, if this is an object.
+    pub(crate) fn members(&self) -> Option<&Members<'a>> {
+        match self {
+            Json::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is an array.
+    pub(crate) fn elements(&self) -> &[Json<'a>] {
+        match self {
+            Json::Array(elements) => elements,
+            _ => &[],
+        }
+    }
+
+    /// The text of a string that is not empty, or of a number.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Json::Text(text) => Some(text.as_ref()).filter(|text| !text.is_empty()),
+            Json::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The text of a member, see `get` and `text`.
+    pub(crate) fn text_at(&self, name: &str) -> Option<&str> {
+        self.get(name)?.text()
+    }
+
+    /// Whether there is nothing in it: `null`, an empty text, array or object, or an array of one empty text
+    /// (CloudTrail writes `"location":[""]` for a query parameter without a value).
+    pub(crate) fn is_vacant(&self) -> bool {
+        match self {
+            Json::Null => true,
+            Json::Text(text) => text.is_empty(),
+            Json::Array(elements) => elements.iter().all(Json::is_vacant),
+            Json::Object(members) => members.is_empty(),
+            Json::Bool(_) | Json::Number(_) => false,
+        }
+    }
+}

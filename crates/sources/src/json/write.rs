@@ -1,0 +1,131 @@
+//! The normalised text of a tree.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::parse::plain_length;
+use super::{Json, Members};
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Appends the normalised text of a value. The value of every member whose name `is_secret` is replaced by `"[redacted]"`,
+/// unless there is nothing in it or it is a boolean.
+pub(crate) fn write_without_secrets(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, out: &mut String) {
+    match value {
+        Json::Null => out.push_str("null"),
+        Json::Bool(true) => out.push_str("true"),
+        Json::Bool(false) => out.push_str("false"),
+        Json::Number(number) => out.push_str(number),
+        Json::Text(text) => write_parsed_text(text, out),
+        Json::Array(elements) => {
+            let mut separator = '[';
+            for element in elements {
+                out.push(separator);
+                separator = ',';
+                write_without_secrets(element, is_secret, out);
+            }
+            out.push_str(if elements.is_empty() { "[]" } else { "]" });
+        }
+        Json::Object(Members(members)) => {
+            let mut separator = '{';
+            for (name, value) in members {
+                out.push(separator);
+                separator = ',';
+                write_parsed_text(name, out);
+                out.push(':');
+                if is_secret(name) && !matches!(value, Json::Bool(_)) && !value.is_vacant() {
+                    write_text(REDACTED, out);
+                } else {
+                    write_without_secrets(value, is_secret, out);
+                }
+            }
+            out.push_str(if members.is_empty() { "{}" } else { "}" });
+        }
+    }
+}
+
+/// Appends a text as a JSON string.
+pub(crate) fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    loop {
+        let (plain, from_special) = rest.split_at(plain_length(rest.as_bytes()));
+        out.push_str(plain);
+        let mut characters = from_special.chars();
+        match characters.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            // Writing to a string cannot fail.
+            Some(control) => write!(out, "\\u{:04x}", u32::from(control)).unwrap_or_default(),
+        }
+        rest = characters.as_str();
+    }
+    out.push('"');
+}
+
+fn write_parsed_text(text: &Cow<'_, str>, out: &mut String) {
+    match text {
+        // The parser borrows only what it found free of escapes.
+        Cow::Borrowed(plain) => {
+            out.push('"');
+            out.push_str(plain);
+            out.push('"');
+        }
+        Cow::Owned(text) => write_text(text, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Parser;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn normalised(text: &str) -> String {
+        let mut out = String::new();
+        write_without_secrets(&Parser::new(text.as_bytes()).value(0).unwrap(), &|_| false, &mut out);
+        out
+    }
+
+    #[test]
+    fn order_spacing_and_escapes_do_not_matter() {
+        let one = r#"{"b":[1, 2.0 ,"é\/\u0041\u001f"],"a":{"y":null,"x":true}}"#;
+        let other = "{\n  \"a\" : {\"x\":true,\"y\":null}, \"b\" : [1,2.0,\"\\u00e9/A\\u001F\"] }";
+        assert_eq!(normalised(one), r#"{"a":{"x":true,"y":null},"b":[1,2.0,"é/A\u001f"]}"#);
+        assert_eq!(normalised(one), normalised(other));
+    }
+
+    #[test]
+    fn names_are_sorted_by_utf16_code_units() {
+        // RFC 8785, section 3.2.3, whose example gives this order.
+        let text = r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}"#;
+        assert_eq!(normalised(text), "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"ö\":7,\"€\":1,\"😀\":5,\"\u{fb33}\":3}");
+    }
+
+    #[test]
+    fn secrets_are_replaced_wherever_they_stand() {
+        let value =
+            Parser::new(br#"{"a":[{"k":"s3cret"},{"k":{"x":1}},{"k":false},{"k":null},{"k":""}]}"#).value(0).unwrap();
+        let mut out = String::new();
+        write_without_secrets(&value, &|name| name == "k", &mut out);
+        assert_eq!(out, r#"{"a":[{"k":"[redacted]"},{"k":"[redacted]"},{"k":false},{"k":null},{"k":""}]}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back(text in any::<String>()) {
+            let mut out = String::new();
+            write_text(&text, &mut out);
+            prop_assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text.clone());
+            let rendered = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(normalised(&rendered), out);
+        }
+    }
+}

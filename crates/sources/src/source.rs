@@ -1,0 +1,233 @@
+//! What every source has in common: the trait, what it is told about an import, and what it hands on.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+
+use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS};
+use auditlake_event::{Event, Organization, Region, Timestamp};
+
+/// Largest record by default, in bytes (4 MiB): CloudTrail's own limit is 1 MB, and a whole EventBridge envelope fits too.
+pub const DEFAULT_MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+/// Largest object by default after inflating, in bytes (64 GiB): what a gzip bomb may cost.
+pub const DEFAULT_MAX_INFLATED_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// How sure a source is that an object is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Nothing speaks for it.
+    None,
+    /// Only the object's name does.
+    Name,
+    /// The content does, but another source could write the like.
+    Likely,
+    /// The content does; nothing else looks so.
+    Certain,
+}
+
+/// A log format: it recognises its objects and reads them record by record.
+pub trait Source: Sync {
+    /// The name in the column `source`, such as `aws.cloudtrail`.
+    fn name(&self) -> &'static str;
+
+    /// Judges an object by its beginning and its name. Both come from whoever wrote the object: trust neither.
+    fn sniff(&self, head: &[u8], object_name: &str) -> Confidence;
+
+    /// Reads an inflated object to its end and hands every record to `sink`, in the object's order.
+    ///
+    /// Fails only if the bytes cannot be had or the sink refuses; whatever is wrong with a record goes to quarantine.
+    fn read(&self, input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError>;
+}
+
+/// What an import knows and its records do not say.
+#[derive(Debug, Clone)]
+pub struct ImportContext {
+    /// The installation region of every event.
+    pub region: Region,
+    /// The organization of every event whose account is not in `account_organizations`.
+    pub organization: Organization,
+    /// Cloud account (or project, subscription) to organization.
+    pub account_organizations: BTreeMap<String, Organization>,
+    /// When the lake takes the events in.
+    pub received_time: Timestamp,
+    /// Whether each event keeps its original record in the column `raw`.
+    pub keep_raw: bool,
+    /// How far after `received_time` an event time may lie, in milliseconds.
+    pub lead_ms: i64,
+    /// Largest record, in bytes; a larger one goes to quarantine, cut.
+    pub max_record_bytes: usize,
+    /// Largest object after inflating, in bytes; the rest of a larger one goes unread, which quarantine says.
+    pub max_inflated_bytes: u64,
+}
+
+impl ImportContext {
+    /// A context with the defaults: raw records kept, 5 minutes of lead, the limits above.
+    pub fn new(region: Region, organization: Organization, received_time: Timestamp) -> Self {
+        Self {
+            region,
+            organization,
+            account_organizations: BTreeMap::new(),
+            received_time,
+            keep_raw: true,
+            lead_ms: LEAD_MS,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            max_inflated_bytes: DEFAULT_MAX_INFLATED_BYTES,
+        }
+    }
+
+    /// The organization of an account.
+    pub fn organization_of(&self, account: Option<&str>) -> &Organization {
+        account.and_then(|account| self.account_organizations.get(account)).unwrap_or(&self.organization)
+    }
+
+    /// Why an event time cannot be taken, if so: before 2000, or further in the future than the lead.
+    pub fn refuse_time(&self, event_time: Timestamp) -> Option<&'static str> {
+        if event_time.millis() < EARLIEST_EVENT_TIME_MS {
+            return Some("event time lies before the year 2000");
+        }
+        if event_time > self.received_time.plus_millis(self.lead_ms) {
+            return Some("event time lies in the future");
+        }
+        None
+    }
+}
+
+/// Where in an object a record lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// The record's first byte, counted in the inflated object from 0.
+    pub byte_offset: u64,
+    /// The record's number in the object, from 0, quarantined ones and those set aside included.
+    pub record_index: u64,
+}
+
+/// A record that could not become an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined<'a> {
+    /// Why, lower-case, for people.
+    pub reason: &'a str,
+    /// Where it lies.
+    pub position: Position,
+    /// Its bytes as they stand in the object, at most [`ImportContext::max_record_bytes`] of them.
+    pub bytes: &'a [u8],
+    /// How many bytes it has; more than `bytes` holds if it was cut.
+    pub length: u64,
+}
+
+/// What a record is that was recognised but is no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SetAsideKind {
+    /// A statement of integrity, such as a CloudTrail digest file.
+    Digest,
+    /// Statistics about events, such as CloudTrail Insights.
+    Insight,
+    /// A message of the transport, such as the probe CloudWatch Logs sends to a new subscriber.
+    Control,
+}
+
+impl SetAsideKind {
+    /// The kind's name in reports and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SetAsideKind::Digest => "digest",
+            SetAsideKind::Insight => "insight",
+            SetAsideKind::Control => "control",
+        }
+    }
+}
+
+/// A record that was recognised but is no event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside<'a> {
+    /// What it is.
+    pub kind: SetAsideKind,
+    /// Where it lies.
+    pub position: Position,
+    /// Its bytes as they stand in the object.
+    pub bytes: &'a [u8],
+}
+
+/// Why a sink refused what it was handed.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Takes what a source reads. A refusal ends the reading.
+pub trait Sink {
+    /// Takes an event. Its texts live only during the call.
+    fn event(&mut self, event: &Event<'_>) -> Result<(), SinkError>;
+    /// Takes a record that could not become an event.
+    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError>;
+    /// Takes a record that is no event.
+    fn set_aside(&mut self, record: &SetAside<'_>) -> Result<(), SinkError>;
+}
+
+/// What was read of an object. `records` = `events` + `quarantined` + `set_aside`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Records met.
+    pub records: u64,
+    /// Records that became events.
+    pub events: u64,
+    /// Records in quarantine.
+    pub quarantined: u64,
+    /// Records that are no events.
+    pub set_aside: u64,
+    /// Bytes of the object, inflated.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.events += other.events;
+        self.quarantined += other.quarantined;
+        self.set_aside += other.set_aside;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Why an object could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// No source knows the object; name one to read it all the same.
+    #[error("no known log format")]
+    Unrecognised,
+    /// The bytes could not be had; trying again may help.
+    #[error("the object could not be read")]
+    Io(#[from] io::Error),
+    /// The sink refused a record.
+    #[error("a record could not be taken")]
+    Sink(#[source] SinkError),
+}
+
+/// Counts what goes to a sink, so that a source's summary cannot disagree with it.
+pub(crate) struct Counted<'s> {
+    sink: &'s mut dyn Sink,
+    summary: Summary,
+}
+
+impl<'s> Counted<'s> {
+    pub(crate) fn new(sink: &'s mut dyn Sink) -> Self {
+        Self { sink, summary: Summary::default() }
+    }
+
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), ReadError> {
+        self.summary.records += 1;
+        self.summary.events += 1;
+        self.sink.event(event).map_err(ReadError::Sink)
+    }
+
+    pub(crate) fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), ReadError> {
+        self.summary.records += 1;
+        self.summary.quarantined += 1;
+        self.sink.quarantined(record).map_err(ReadError::Sink)
+    }
+
+    pub(crate) fn set_aside(&mut self, record: &SetAside<'_>) -> Result<(), ReadError> {
+        self.summary.records += 1;
+        self.summary.set_aside += 1;
+        self.sink.set_aside(record).map_err(ReadError::Sink)
+    }
+
+    pub(crate) fn finish(self, bytes: u64) -> Summary {
+        Summary { bytes, ..self.summary }
+    }
+}

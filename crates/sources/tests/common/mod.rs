@@ -1,0 +1,149 @@
+//! A sink that keeps what it is handed, and short ways to read.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use auditlake_event::{Event, Organization, Region, Timestamp};
+use auditlake_sources::{
+    ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, SinkError, Source, Summary, by_name,
+    import,
+};
+
+/// The columns of an event that are not null, as text.
+pub type Columns = BTreeMap<&'static str, String>;
+
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Collector {
+    pub events: Vec<Columns>,
+    pub quarantined: Vec<(String, Position, Vec<u8>, u64)>,
+    pub set_aside: Vec<(SetAsideKind, Position, Vec<u8>)>,
+}
+
+impl Sink for Collector {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), SinkError> {
+        self.events.push(columns(event));
+        Ok(())
+    }
+
+    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
+        self.quarantined.push((record.reason.to_owned(), record.position, record.bytes.to_vec(), record.length));
+        Ok(())
+    }
+
+    fn set_aside(&mut self, record: &SetAside<'_>) -> Result<(), SinkError> {
+        self.set_aside.push((record.kind, record.position, record.bytes.to_vec()));
+        Ok(())
+    }
+}
+
+impl Collector {
+    /// The values of one column.
+    pub fn column(&self, name: &str) -> Vec<&str> {
+        self.events.iter().map(|event| event.get(name).map_or("", String::as_str)).collect()
+    }
+
+    pub fn reasons(&self) -> Vec<&str> {
+        self.quarantined.iter().map(|(reason, ..)| reason.as_str()).collect()
+    }
+
+    pub fn check(&self, summary: Summary) {
+        assert_eq!(summary.events, self.events.len() as u64);
+        assert_eq!(summary.quarantined, self.quarantined.len() as u64);
+        assert_eq!(summary.set_aside, self.set_aside.len() as u64);
+        assert_eq!(summary.records, summary.events + summary.quarantined + summary.set_aside);
+    }
+}
+
+pub fn columns(event: &Event<'_>) -> Columns {
+    let mut columns = Columns::new();
+    let mut put = |name: &'static str, value: Option<&str>| {
+        if let Some(value) = value {
+            columns.insert(name, value.to_owned());
+        }
+    };
+    put("event_id", Some(&event.event_id));
+    put("event_time", Some(&event.event_time.to_string()));
+    put("event_time_nanos", event.event_time_nanos.map(|nanos| nanos.to_string()).as_deref());
+    put("received_time", Some(&event.received_time.to_string()));
+    put("region", Some(&event.region));
+    put("organization", Some(&event.organization));
+    put("source", Some(&event.source));
+    put("action", Some(&event.action));
+    put("category", event.category.map(|category| category.as_str()));
+    put("outcome", Some(event.outcome.as_str()));
+    put("error_code", event.error_code.as_deref());
+    put("error_message", event.error_message.as_deref());
+    put("actor_id", event.actor_id.as_deref());
+    put("actor_type", event.actor_type.map(|kind| kind.as_str()));
+    put("actor_name", event.actor_name.as_deref());
+    put("actor_email", event.actor_email.as_deref());
+    put("actor_via", event.actor_via.as_deref());
+    put("resource_type", event.resource_type.as_deref());
+    put("resource_id", event.resource_id.as_deref());
+    put("resource_name", event.resource_name.as_deref());
+    put("scope_type", event.scope_type.as_deref());
+    put("scope_id", event.scope_id.as_deref());
+    put("changes", event.changes.as_deref());
+    put("source_ip", event.source_ip.as_deref());
+    put("user_agent", event.user_agent.as_deref());
+    put("service_name", event.service_name.as_deref());
+    put("request_id", event.request_id.as_deref());
+    put("http_method", event.http_method.as_deref());
+    put("http_path", event.http_path.as_deref());
+    put("http_status", event.http_status.map(|status| status.to_string()).as_deref());
+    put("metadata", event.metadata.as_deref());
+    put("raw", event.raw.as_deref());
+    columns
+}
+
+pub fn context() -> ImportContext {
+    ImportContext::new(
+        Region::parse("eu-west-1").unwrap(),
+        Organization::parse("acme").unwrap(),
+        Timestamp::parse("2026-04-01T00:00:00Z").unwrap(),
+    )
+}
+
+pub fn cloudtrail() -> &'static dyn Source {
+    by_name("aws.cloudtrail").unwrap()
+}
+
+/// Reads an object as `aws.cloudtrail` and checks that the summary says what the sink got.
+pub fn read_with(object: &[u8], context: &ImportContext) -> Collector {
+    let mut collector = Collector::default();
+    let (source, summary) = import(object, "object", Some(cloudtrail()), context, &mut collector).unwrap();
+    assert_eq!(source, "aws.cloudtrail");
+    collector.check(summary);
+    collector
+}
+
+pub fn read(object: &[u8]) -> Collector {
+    read_with(object, &context())
+}
+
+/// Reads an object whose source is found by sniffing.
+pub fn read_sniffed(object: &[u8], name: &str) -> Result<(Collector, Summary), ReadError> {
+    let mut collector = Collector::default();
+    let (_, summary) = import(object, name, None, &context(), &mut collector)?;
+    collector.check(summary);
+    Ok((collector, summary))
+}
+
+/// The bytes of a fixture.
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/cloudtrail/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A fixture's record on one line.
+pub fn compact(name: &str) -> String {
+    let value: serde_json::Value = serde_json::from_slice(&fixture(name)).unwrap();
+    value.to_string()
+}
+
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}

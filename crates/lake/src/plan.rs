@@ -61,7 +61,9 @@ pub enum InvalidPlan {
     #[error("plan cannot be read: {0}")]
     Malformed(String),
     /// Written by another version whose rules we do not know.
-    #[error("the plan has format {format}, schema {schema}, rules {rules}, which this version of auditlake does not know: upgrade first")]
+    #[error(
+        "the plan has format {format}, schema {schema}, rules {rules}, which this version of auditlake does not know: upgrade first"
+    )]
     UnknownVersion {
         /// Format version of the plan.
         format: u32,
@@ -103,12 +105,7 @@ impl Plan {
 
     /// The key of the object that a piece is written to.
     pub fn archive_key(&self, piece: &Piece) -> ArchiveKey {
-        ArchiveKey {
-            partition: piece.partition.clone(),
-            seal_time: self.seal_time,
-            shard: piece.shard,
-            codec: self.codec,
-        }
+        ArchiveKey { partition: piece.partition.clone(), seal_time: self.seal_time, shard: piece.shard, codec: self.codec }
     }
 
     /// Rows the plan's inputs hold.

@@ -60,8 +60,7 @@ impl Sealer {
             Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(error) => return Err(error.into()),
         };
-        let record: SealRecord =
-            serde_json::from_slice(&object.bytes).map_err(|_| SealError::Contradiction(key))?;
+        let record: SealRecord = serde_json::from_slice(&object.bytes).map_err(|_| SealError::Contradiction(key))?;
         Ok(record.inputs.into_iter().map(|input| (input.key, input.rows)).collect())
     }
 }

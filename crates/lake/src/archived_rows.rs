@@ -1,18 +1,42 @@
 //! Whether a late row is in the archive already, written by an earlier seal.
+//!
+//! Late rows come in blocks, in time order. For each block only those objects are opened that can hold a row of its times: an
+//! object sealed with `S` holds no event whose own period is after `S`, and once opened its times are known. Of these objects only
+//! the footer is read, then the bloom filters of event ids, then pages of key columns whose times match, and whole rows only where
+//! the whole key matches. Memory: a few footers, and of each object searched at once the key columns of one row group.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
-use auditlake_store::{Store, list_all};
+use auditlake_event::Timestamp;
+use auditlake_store::{Store, StoreError, list_all};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use parquet::DecodeResult;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
+use crate::archived_search::{self, Wanted, time_bounds};
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
-use crate::resolve::IdentityColumns;
 use crate::shard::ShardError;
-use crate::stored_object::{StoredObject, StoredObjectError};
+use crate::stored_object::StoredObjectError;
+
+/// How much of the end of an object is read to learn its footer, in bytes. Most objects are not larger.
+const END_BYTES: u64 = 96 * 1024;
+
+/// Ranges nearer to each other than this are read at once, in bytes.
+const NEAR_BYTES: u64 = 64 * 1024;
+
+/// Objects searched side by side, and ranges read side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Footers and ends of objects that are kept for the next block, in bytes.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a late row is recognised by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LateRow<'a> {
     /// Event time in ms.
     pub time: i64,
@@ -22,60 +46,168 @@ pub(crate) struct LateRow<'a> {
     pub source: &'a str,
 }
 
+/// An object whose footer is known.
+pub(crate) struct OpenObject<'a> {
+    store: &'a dyn Store,
+    key: String,
+    /// The footer, with the page index if there is one.
+    pub metadata: Arc<ParquetMetaData>,
+    end: Bytes,
+    end_start: u64,
+}
+
+impl<'a> OpenObject<'a> {
+    async fn open(store: &'a dyn Store, key: String) -> Result<Self, StoredObjectError> {
+        let suffix = store.get_suffix(&key, END_BYTES).await?;
+        let end_start = suffix.size - suffix.bytes.len() as u64;
+        let mut decoder =
+            ParquetMetaDataPushDecoder::try_new(suffix.size)?.with_page_index_policy(PageIndexPolicy::Optional);
+        decoder.push_range(end_start..suffix.size, suffix.bytes.clone())?;
+        let metadata = loop {
+            match decoder.try_decode()? {
+                DecodeResult::Data(metadata) => break Arc::new(metadata),
+                DecodeResult::NeedsData(ranges) => {
+                    for range in ranges {
+                        let bytes = store.get_range(&key, range.clone()).await?;
+                        decoder.push_range(range, bytes)?;
+                    }
+                }
+                DecodeResult::Finished => return Err(StoredObjectError::Foreign("it has no footer".to_owned())),
+            }
+        };
+        Ok(Self { store, key, metadata, end: suffix.bytes, end_start })
+    }
+
+    fn memory(&self) -> usize {
+        self.end.len() + self.metadata.memory_size()
+    }
+
+    /// The bytes of ranges, in the order of the ranges.
+    pub async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        let mut spans: Vec<Range<u64>> = ranges.iter().filter(|range| range.start < self.end_start).cloned().collect();
+        spans.sort_by_key(|span| span.start);
+        spans.dedup_by(|next, span| {
+            let is_near = next.start <= span.end + NEAR_BYTES;
+            if is_near {
+                span.end = span.end.max(next.end);
+            }
+            is_near
+        });
+        let reads = spans.iter().map(|span| async move {
+            let bytes = self.store.get_range(&self.key, span.clone()).await?;
+            Ok::<(u64, Bytes), StoreError>((span.start, bytes))
+        });
+        let mut read: Vec<(u64, Bytes)> = stream::iter(reads).buffered(SIDE_BY_SIDE).try_collect().await?;
+        read.push((self.end_start, self.end.clone()));
+        let slice = |range: &Range<u64>| {
+            let after = read.partition_point(|(start, _)| *start <= range.start);
+            let (start, bytes) = read.get(after.checked_sub(1)?)?;
+            let from = usize::try_from(range.start - start).ok()?;
+            let until = usize::try_from(range.end - start).ok()?;
+            (until <= bytes.len()).then(|| bytes.slice(from..until))
+        };
+        let outside =
+            || StoreError::new(auditlake_store::ErrorKind::Invalid, "get_range", &self.key, "fewer bytes than asked for");
+        ranges.iter().map(|range| slice(range).ok_or_else(outside)).collect()
+    }
+}
+
+/// One archive object of the partition.
+struct Candidate {
+    key: String,
+    seal_time: SealTime,
+    /// First and last event time in ms, once known.
+    times: Option<(i64, i64)>,
+}
+
 /// The archive objects of one partition that seals before ours wrote.
 pub(crate) struct ArchivedRows<'a> {
     store: &'a dyn Store,
     partition: &'a Partition,
     rule: SealRule,
     seal_time: SealTime,
-    objects: Option<Vec<ArchiveKey>>,
+    candidates: Option<Vec<Candidate>>,
+    /// Objects opened lately, by position among the candidates.
+    open: VecDeque<(usize, Arc<OpenObject<'a>>)>,
 }
 
 impl<'a> ArchivedRows<'a> {
     /// For late rows of `partition`, sealed with `seal_time`.
     pub fn new(store: &'a dyn Store, partition: &'a Partition, rule: SealRule, seal_time: SealTime) -> Self {
-        Self { store, partition, rule, seal_time, objects: None }
+        Self { store, partition, rule, seal_time, candidates: None, open: VecDeque::new() }
     }
 
-    async fn objects(&mut self) -> Result<Vec<ArchiveKey>, ShardError> {
-        if let Some(objects) = &self.objects {
-            return Ok(objects.clone());
-        }
+    async fn list(&mut self) -> Result<Vec<Candidate>, StoreError> {
         let listed = list_all(self.store, &self.partition.prefix(), None, None).await?;
-        let keys = listed.iter().filter_map(|object| ArchiveKey::parse(&object.key));
-        let objects: Vec<ArchiveKey> = keys.filter(|key| key.seal_time < self.seal_time).collect();
-        self.objects = Some(objects.clone());
-        Ok(objects)
+        let keys = listed.into_iter().filter_map(|object| Some((ArchiveKey::parse(&object.key)?, object.key)));
+        let earlier = keys.filter(|(parsed, _)| parsed.seal_time < self.seal_time);
+        Ok(earlier.map(|(parsed, key)| Candidate { key, seal_time: parsed.seal_time, times: None }).collect())
     }
 
     /// For each of `rows`, which are in time order, the event hash of its copy in the archive.
-    pub async fn find(&mut self, rows: Vec<LateRow<'_>>) -> Result<Vec<Option<Hash>>, ShardError> {
+    pub async fn find(&mut self, rows: &[LateRow<'_>]) -> Result<Vec<Option<Hash>>, ShardError> {
         let mut found = vec![None; rows.len()];
-        if rows.is_empty() {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(found) };
+        let candidates = match self.candidates.take() {
+            Some(candidates) => candidates,
+            None => self.list().await?,
+        };
+        let candidates = self.candidates.insert(candidates);
+        let earliest_seal = self.rule.period.start_of(Timestamp::from_millis(first.time));
+        let may_hold = |candidate: &Candidate| {
+            let overlaps = candidate.times.is_none_or(|(min, max)| min <= last.time && max >= first.time);
+            candidate.seal_time >= earliest_seal && overlaps
+        };
+        let positions: Vec<usize> = (0..candidates.len()).filter(|position| may_hold(&candidates[*position])).collect();
+        if positions.is_empty() {
             return Ok(found);
         }
-        let mut wanted: HashMap<LateRow<'_>, Vec<usize>> = HashMap::new();
-        for (position, row) in rows.iter().enumerate() {
-            wanted.entry(*row).or_default().push(position);
+        let wanted = Arc::new(Wanted::new(rows));
+        let (store, open) = (self.store, &self.open);
+        let searches = positions.into_iter().map(|position| {
+            let key = candidates[position].key.clone();
+            let known = open.iter().find(|(number, _)| *number == position).map(|(_, object)| Arc::clone(object));
+            let (partition, wanted) = (self.partition, Arc::clone(&wanted));
+            async move {
+                let name = key.clone();
+                let searched = async {
+                    let object = match known {
+                        Some(object) => object,
+                        None => Arc::new(OpenObject::open(store, key).await?),
+                    };
+                    let matches = archived_search::search(&object, partition, &wanted).await?;
+                    Ok((position, object, matches))
+                };
+                searched.await.map_err(|error| match error {
+                    StoredObjectError::Store(error) => ShardError::Store(error),
+                    error => ShardError::Archived { key: name, error },
+                })
+            }
+        });
+        let searches: Vec<_> = searches.collect();
+        let mut results = stream::iter(searches).buffer_unordered(SIDE_BY_SIDE);
+        let mut opened: Vec<(usize, Arc<OpenObject<'a>>)> = Vec::new();
+        let mut kept_bytes = 0;
+        while let Some(result) = results.next().await {
+            let (position, object, matches) = result?;
+            for (row, hash) in matches {
+                found[row] = Some(hash);
+            }
+            // An object that cannot state its times is searched for every block.
+            candidates[position].times = time_bounds(&object.metadata);
+            if kept_bytes + object.memory() <= KEPT_BYTES {
+                kept_bytes += object.memory();
+                opened.push((position, object));
+            }
         }
-        for key in self.objects().await? {
-            let failed = |error: StoredObjectError| match error {
-                StoredObjectError::Store(error) => ShardError::Store(error),
-                error => ShardError::Archived { key: key.to_string(), error },
-            };
-            let object = StoredObject::fetch(self.store, &key, None).await.map_err(failed)?;
-            let matched = object.for_each_batch(|batch, hashes| {
-                let columns = IdentityColumns::of(batch)?;
-                for (row, hash) in hashes.iter().enumerate() {
-                    let (time, id, source) = (columns.times.value(row), columns.ids.value(row), columns.sources.value(row));
-                    for position in wanted.get(&LateRow { time, id, source }).into_iter().flatten() {
-                        found[*position] = Some(*hash);
-                    }
-                }
-                Ok(())
-            });
-            matched.map_err(failed)?;
-        }
+        drop(results);
+        // Blocks go forward in time: what this block did not need the next one hardly will.
+        self.open = opened.into();
         Ok(found)
     }
+}
+
+/// The times of late rows, to compare with the bounds of row groups and pages.
+pub(crate) fn any_between(times: &BTreeSet<i64>, min: i64, max: i64) -> bool {
+    min <= max && times.range(min..=max).next().is_some()
 }

@@ -11,6 +11,7 @@
 
 pub mod archive_file;
 mod archived_rows;
+mod archived_search;
 pub mod gather;
 pub mod integrity;
 pub mod lake_file;

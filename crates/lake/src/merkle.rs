@@ -188,7 +188,8 @@ mod tests {
             for entry in &entries {
                 tree.push_entry(entry);
             }
-            prop_assert_eq!(tree.root().as_bytes(), &defined_root(&entries));
+            let root = tree.root();
+            prop_assert_eq!(root.as_bytes(), &defined_root(&entries));
         }
     }
 

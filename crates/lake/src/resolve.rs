@@ -88,9 +88,10 @@ impl<'a> Resolver<'a> {
             id: columns.ids.value(row),
             source: columns.sources.value(row),
         };
-        let archived_hashes = self.archived.find((0..late_rows).map(late_row).collect()).await?;
+        let late_rows: Vec<LateRow<'_>> = (0..late_rows).map(late_row).collect();
+        let archived_hashes = self.archived.find(&late_rows).await?;
         self.counts.rows_in += rows as u64;
-        self.counts.late_rows += late_rows as u64;
+        self.counts.late_rows += late_rows.len() as u64;
 
         let mut is_kept = vec![true; rows];
         for row in 0..rows {

@@ -62,6 +62,8 @@ pub struct Settings {
     pub tail_bytes: u64,
     /// Parts of an object closer than this are fetched together.
     pub gap_bytes: u64,
+    /// Row groups of fewer rows are read without their page index: their columns are a page or two.
+    pub page_index_rows: usize,
     /// Objects that are read at the same time.
     pub concurrency: usize,
     /// Rows of landing whose names are held at once to find copies.
@@ -82,6 +84,7 @@ impl Default for Settings {
             whole_object_bytes: 128 * 1024,
             tail_bytes: 32 * 1024,
             gap_bytes: 16 * 1024,
+            page_index_rows: 16_384,
             concurrency: 16,
             unsealed_rows: 500_000,
             footer_cache_bytes: 64 * 1024 * 1024,

@@ -88,9 +88,6 @@ pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Dama
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(Damaged("the Parquet decoder gave up on it".to_owned())))
 }
 
-/// Row groups of fewer rows have no page index worth reading: their columns are a page or two.
-const ROWS_WORTH_A_PAGE_INDEX: i64 = 16_384;
-
 impl Footer {
     fn new(metadata: ParquetMetaData) -> Result<Self, Damaged> {
         let schema = metadata.file_metadata().schema_descr();
@@ -351,9 +348,9 @@ async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) ->
             Err(_) => return Err(damaged(Damaged("its footer cannot be read".to_owned()))),
         }
     };
-    if metadata.row_groups().iter().any(|group| group.num_rows() >= ROWS_WORTH_A_PAGE_INDEX)
-        && let Some(range) = page_index_range(metadata.row_groups())
-    {
+    let most_rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
+    let page_index_pays = usize::try_from(most_rows).is_ok_and(|rows| rows >= context.engine.settings.page_index_rows);
+    if page_index_pays && let Some(range) = page_index_range(metadata.row_groups()) {
         fetch(blob, range).await?;
         metadata = guarded(|| {
             let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)

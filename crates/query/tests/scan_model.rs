@@ -1,0 +1,139 @@
+//! The scan engine against a plain list of events: any lake, any query, any page size, any settings.
+
+mod model;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use auditlake_event::{Event, Timestamp};
+use auditlake_query::{Count, CountRequest, Engine, GroupBy, Interval, Query, ScanEngine, SearchRequest, Settings};
+use auditlake_store::memory::MemoryStore;
+use model::{World, arrivals, position, query, writing};
+use proptest::prelude::*;
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let bytes = prop::sample::select(vec![0u64, 300, 4_000, 1_000_000]);
+    let memory = prop::sample::select(vec![0usize, 20_000, 10_000_000]);
+    let rows = prop::sample::select(vec![1usize, 5, 1_000]);
+    (bytes, 8u64..2_000, 0u64..2_000, prop::bool::ANY, 1usize..5, rows, memory).prop_map(
+        |(whole_object_bytes, tail_bytes, gap_bytes, page_index, concurrency, unsealed_rows, memory)| Settings {
+            whole_object_bytes,
+            tail_bytes,
+            gap_bytes,
+            page_index_rows: if page_index { 0 } else { 16_384 },
+            concurrency,
+            unsealed_rows,
+            footer_cache_bytes: memory,
+            object_cache_bytes: memory,
+            index_cache_bytes: memory,
+            list_cache_bytes: memory,
+        },
+    )
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// All pages of `limit` rows, one after the other.
+async fn pages(engine: &ScanEngine, query: &Query, limit: usize) -> Vec<Event<'static>> {
+    let mut events = Vec::new();
+    let mut after = None;
+    loop {
+        let request = SearchRequest { query: query.clone(), after: after.clone(), limit, with_raw: true };
+        let answer = engine.search(&request).await.unwrap();
+        assert!(answer.events.len() <= limit);
+        assert_eq!(answer.unreadable_objects, 0);
+        assert!(answer.next.is_none() || answer.events.len() == limit, "a page that is not full is the last");
+        assert_eq!(answer.next.is_some(), answer.next == answer.events.last().map(position) && answer.next.is_some());
+        events.extend(answer.events);
+        after = answer.next;
+        if after.is_none() {
+            return events;
+        }
+    }
+}
+
+fn value(event: &Event<'_>, group_by: GroupBy) -> Option<String> {
+    let text = match group_by {
+        GroupBy::Action => Some(event.action.clone()),
+        GroupBy::ActorId => event.actor_id.clone(),
+        GroupBy::ActorEmail => event.actor_email.clone(),
+        GroupBy::Category => event.category.map(|category| category.as_str().into()),
+        GroupBy::Outcome => Some(event.outcome.as_str().into()),
+        GroupBy::ResourceType => event.resource_type.clone(),
+        GroupBy::ResourceId => event.resource_id.clone(),
+        GroupBy::Source => Some(event.source.clone()),
+        GroupBy::SourceIp => event.source_ip.clone(),
+        GroupBy::ServiceName => event.service_name.clone(),
+    };
+    text.map(|text| text.to_string())
+}
+
+/// Counts by going through the list; nothing is left out.
+fn expected_counts(events: &[&Event<'static>], request: &CountRequest) -> Vec<Count> {
+    if request.interval.is_none() && request.group_by.is_none() {
+        return vec![Count { time: None, value: None, count: events.len() as u64 }];
+    }
+    let mut groups: BTreeMap<(Option<Timestamp>, Option<String>), u64> = BTreeMap::new();
+    for event in events {
+        let bucket = request.interval.map(|interval| {
+            let text = event.event_time.to_string();
+            let start = match interval {
+                Interval::Minute => format!("{}:00Z", &text[..16]),
+                Interval::Hour => format!("{}:00:00Z", &text[..13]),
+                Interval::Day => format!("{}T00:00:00Z", &text[..10]),
+            };
+            model::time(&start)
+        });
+        *groups.entry((bucket, request.group_by.and_then(|group_by| value(event, group_by)))).or_default() += 1;
+    }
+    let mut counts: Vec<Count> = groups.into_iter().map(|((time, value), count)| Count { time, value, count }).collect();
+    counts.sort_by_key(|count| (count.time, std::cmp::Reverse(count.count), count.value.is_none(), count.value.clone()));
+    counts
+}
+
+fn count_shape() -> impl Strategy<Value = (Option<Interval>, Option<GroupBy>)> {
+    use GroupBy::{Action, ActorEmail, ActorId, Category, Outcome, ResourceId, ResourceType, ServiceName, Source, SourceIp};
+    let intervals = prop::option::of(prop::sample::select(vec![Interval::Minute, Interval::Hour, Interval::Day]));
+    let groups =
+        vec![Action, ActorEmail, ActorId, Category, Outcome, ResourceId, ResourceType, ServiceName, Source, SourceIp];
+    (intervals, prop::option::of(prop::sample::select(groups)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_and_counts_are_those_of_the_list_of_events(
+        arrivals in arrivals(),
+        period in prop::sample::select(vec![3_600u32, 900]),
+        sealed in 0i64..9,
+        expired in any::<bool>(),
+        writing in writing(),
+        settings in settings(),
+        queries in prop::collection::vec((query(), 1usize..6, count_shape()), 1..5),
+    ) {
+        let world = World::new(period, &arrivals, writing);
+        let store = MemoryStore::new();
+        world.land(&store);
+        let sealed_until = world.after_periods(sealed);
+        world.seal(&store, world.lake.first_period, sealed_until);
+        if expired {
+            world.expire(&store, sealed_until);
+        }
+        let engine = ScanEngine::new(Arc::new(store), world.lake.clone(), settings);
+        run(async {
+            for (query, limit, (interval, group_by)) in queries {
+                let expected = world.expected(&query);
+                let found = pages(&engine, &query, limit).await;
+                assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query:?}");
+                let request = CountRequest { query, interval, group_by, limit: 1_000 };
+                let counts = engine.count(&request).await.unwrap();
+                assert_eq!(counts.counts, expected_counts(&expected, &request), "{request:?}");
+                assert_eq!(counts.sealed_until, sealed_until);
+                assert!(!counts.truncated);
+            }
+        });
+    }
+}

@@ -131,15 +131,23 @@ fn sealer(world: &mut World, stop: Rc<Cell<bool>>) -> Task {
     })
 }
 
+/// How long landing objects stay after they were tagged. A reader who takes longer must start again: in a deployment this is a
+/// day, and no query lasts that long.
+const LANDING_KEPT_MS: i64 = 60_000;
+
 /// Removes landing objects that are tagged as sealed, as a lifecycle rule would.
 fn lifecycle(world: &mut World, stop: Rc<Cell<bool>>) -> Task {
     let mut random = world.random.fork();
     let store = world.store.clone();
+    let now = Arc::clone(&world.now);
     Box::pin(async move {
+        let mut tagged_since: BTreeMap<String, i64> = BTreeMap::new();
         while !stop.get() {
             if random.percent(2) {
+                let now = now.load(Ordering::SeqCst);
                 for key in store.snapshot().into_keys().filter(|key| key.starts_with(layout::LANDING)) {
-                    if store.tags(&key).get("sealed").is_some_and(|value| value == "true") && random.percent(30) {
+                    let is_tagged = store.tags(&key).get("sealed").is_some_and(|value| value == "true");
+                    if is_tagged && now - *tagged_since.entry(key.clone()).or_insert(now) > LANDING_KEPT_MS {
                         store.expire(&key);
                     }
                 }
@@ -173,11 +181,15 @@ fn reading(world: &mut World, reader: Reader, stop: Rc<Cell<bool>>, wrong: Rc<Ce
     let store = world.store.clone();
     let lake = world.lake.clone();
     let knowledge = Rc::clone(&world.knowledge);
+    let now = Arc::clone(&world.now);
     Box::pin(async move {
         while !stop.get() {
             let acknowledged = knowledge.borrow().acknowledged.clone();
+            let began = now.load(Ordering::SeqCst);
             // An error, or a landing object that is gone while it is read, means: start again with a new `sealed until`.
-            if let Ok(seen) = reader.read(&store, &lake).await {
+            if let Ok(seen) = reader.read(&store, &lake).await
+                && now.load(Ordering::SeqCst) - began < LANDING_KEPT_MS
+            {
                 let mut found = wrong.take();
                 found.extend(check(&acknowledged, &knowledge.borrow(), &seen));
                 wrong.set(found);

@@ -1,0 +1,19 @@
+SELECT event_id, event_time, event_time_nanos, received_time, region, organization, source, action, category, outcome, error_code, error_message, actor_id, actor_type, actor_name, actor_email, actor_via, resource_type, resource_id, resource_name, scope_type, scope_id, changes, source_ip, user_agent, service_name, request_id, http_method, http_path, http_status, metadata
+FROM (
+  SELECT event_id, event_time, event_time_nanos, received_time, region, organization, source, action, category, outcome, error_code, error_message, actor_id, actor_type, actor_name, actor_email, actor_via, resource_type, resource_id, resource_name, scope_type, scope_id, changes, source_ip, user_agent, service_name, request_id, http_method, http_path, http_status, metadata
+  FROM (
+    SELECT event_id, event_time, event_time_nanos, received_time, region, organization, source, action, category, outcome, error_code, error_message, actor_id, actor_type, actor_name, actor_email, actor_via, resource_type, resource_id, resource_name, scope_type, scope_id, changes, source_ip, user_agent, service_name, request_id, http_method, http_path, http_status, metadata,
+      row_number() OVER (PARTITION BY region, source, event_time, event_id
+        ORDER BY "$path", received_time, event_time_nanos, action, category, outcome, error_code, error_message, actor_id, actor_type, actor_name, actor_email, actor_via, resource_type, resource_id, resource_name, scope_type, scope_id, changes, source_ip, user_agent, service_name, request_id, http_method, http_path, http_status, metadata) AS copy
+    FROM "auditlake"."events_landing"
+    WHERE organization = ?
+      AND arrival BETWEEN '2026-03-01T00' AND '2026-03-01T03'
+      AND event_time >= TIMESTAMP '2026-03-01 01:00:00.000' AND event_time < TIMESTAMP '2026-03-01 03:15:00.000'
+      AND seal_time >= TIMESTAMP '2026-03-01 01:00:00.000'
+  ) AS landing
+  WHERE copy = 1
+) AS events
+ORDER BY event_time DESC, event_id DESC, source DESC, region DESC
+LIMIT 100
+
+-- parameters: 'acme'

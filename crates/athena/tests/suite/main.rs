@@ -1,0 +1,9 @@
+//! Tests of the Athena engine from outside: its statements, its protocol, and their meaning in the eyes of a referee.
+
+mod athena_server;
+mod lake;
+mod protocol;
+mod referee;
+mod s3_server;
+mod statements;
+mod trino;

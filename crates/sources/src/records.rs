@@ -185,7 +185,8 @@ impl<E: From<io::Error>> Walk<'_, '_, E> {
                 (None, 0xef) if self.window.offset == 0 && self.window.available().starts_with(b"\xef\xbb\xbf") => {
                     self.window.consume(3);
                 }
-                (None | Some(Entered::Array), _) => self.record()?,
+                (None | Some(Entered::Array), b'{' | b'[') => self.record()?,
+                (None | Some(Entered::Array), _) => self.skip(0, "a record must be a JSON object".to_owned(), false)?,
                 // An object ends here as far as anybody can tell; what follows is judged as if it had.
                 (Some(Entered::ListObject), _) => {
                     self.entered.pop();
@@ -354,13 +355,27 @@ struct Resync {
     depth: usize,
     in_text: bool,
     is_escaped: bool,
+    /// Whether a line begins here.
     line_begins: bool,
+    /// Whether the next element of the list begins here.
+    element_begins: bool,
 }
 
 impl Resync {
     fn new(marker: &'static [u8], in_list: bool, error_at: usize) -> Self {
         let earliest = error_at.saturating_sub(LOOK_BACK).max(1);
-        Self { marker, in_list, earliest, error_at, at: 0, depth: 0, in_text: false, is_escaped: false, line_begins: false }
+        Self {
+            marker,
+            in_list,
+            earliest,
+            error_at,
+            at: 0,
+            depth: 0,
+            in_text: false,
+            is_escaped: false,
+            line_begins: false,
+            element_begins: false,
+        }
     }
 
     /// Moves the indices after `count` bytes were consumed.
@@ -376,7 +391,8 @@ impl Resync {
         let needed = if is_all { 1 } else { self.marker.len().max(2) };
         while let Some(rest) = bytes.get(self.at..).filter(|rest| rest.len() >= needed) {
             let byte = rest.first().copied().unwrap_or_default();
-            if byte == b'{' && self.at >= self.earliest && (self.line_begins || rest.starts_with(self.marker)) {
+            let may_begin = self.line_begins || self.element_begins || rest.starts_with(self.marker);
+            if byte == b'{' && self.at >= self.earliest && may_begin {
                 return Some(self.at);
             }
             self.line_begins = byte == b'\n';
@@ -391,8 +407,8 @@ impl Resync {
     /// Whether the broken value may end with this byte, which `next` follows.
     fn ends_value(&mut self, byte: u8, next: Option<&u8>) -> bool {
         match byte {
-            // No text holds a line break, so the quotes were miscounted; outside brackets a line is all there is.
-            b'\n' if self.in_text || self.depth == 0 => {
+            // No text holds a line break, so the quotes were miscounted; outside any brackets a line is all there is.
+            b'\n' if self.in_text || (self.depth == 0 && !self.in_list) => {
                 (self.in_text, self.is_escaped) = (false, false);
                 return true;
             }
@@ -409,6 +425,9 @@ impl Resync {
             }
             _ => {}
         }
-        self.in_list && self.depth == 0 && !self.in_text && matches!(next, Some(b',' | b']'))
+        let is_between = self.in_list && self.depth == 0 && !self.in_text;
+        let is_space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.element_begins = is_between && (byte == b',' || (self.element_begins && is_space));
+        is_between && next == Some(&b']')
     }
 }

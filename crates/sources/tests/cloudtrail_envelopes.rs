@@ -1,4 +1,5 @@
 //! Every way a record is delivered gives the same event.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail as the test does")]
 
 mod common;
 

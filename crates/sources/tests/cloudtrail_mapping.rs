@@ -1,5 +1,6 @@
 //! One fixture for each trap of the format, with the columns a person expects of it. The expected values were written by
 //! hand from the CloudTrail user guide ("record contents", "userIdentity element").
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail as the test does")]
 
 mod common;
 

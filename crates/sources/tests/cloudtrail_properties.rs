@@ -1,4 +1,5 @@
 //! Whatever a record's texts hold, they come back; whatever the bytes are, nothing panics and every record is counted.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail as the test does")]
 
 mod common;
 

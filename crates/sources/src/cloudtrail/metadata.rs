@@ -31,8 +31,8 @@ pub(super) struct Notes<'r> {
     pub keeps_raw: bool,
 }
 
-/// Members of a record that `rest` need not hold, because a column or a key of the metadata does.
-const KNOWN: [&str; 29] = [
+/// Members of a record that `rest` need not hold, because a column or a key of the metadata does. Sorted.
+const KNOWN: [&str; 30] = [
     "addendum",
     "additionalEventData",
     "apiVersion",
@@ -62,6 +62,7 @@ const KNOWN: [&str; 29] = [
     "userAgent",
     "userIdentity",
     "vpcEndpointAccountId",
+    "vpcEndpointId",
 ];
 /// Members that only `raw` holds in full.
 const FULL_IN_RAW: [&str; 5] = ["additionalEventData", "requestParameters", "resources", "responseElements", "userIdentity"];
@@ -91,7 +92,7 @@ pub(super) fn write<'r>(
         of_identity(identity, actor, &mut entries);
     }
     of_request(record, resource, &mut entries);
-    let is_unknown = |name: &str| !KNOWN.contains(&name) && name != "vpcEndpointId";
+    let is_unknown = |name: &str| KNOWN.binary_search(&name).is_err();
     let is_rest = |name: &str| is_unknown(name) || (!notes.keeps_raw && FULL_IN_RAW.contains(&name));
     let members = record.members().into_iter().flat_map(|members| members.iter());
     let rest: Vec<_> = members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect();
@@ -242,5 +243,13 @@ fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut V
         resources.iter().filter_map(|resource| resource.text_at("ARN").or(resource.text_at("ARNPrefix"))).collect();
     if arns.len() > 1 || (arns.len() == 1 && resource.id.as_deref() != arns.first().copied()) {
         entries.push(("resources", Value::Texts(arns)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_known_members_are_sorted() {
+        assert!(super::KNOWN.is_sorted());
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Parser<'a> {
 }
 
 /// Orders member names as RFC 8785 does: by their UTF-16 code units.
-pub(crate) fn compare_names(left: &str, right: &str) -> Ordering {
+fn compare_names(left: &str, right: &str) -> Ordering {
     let difference = left.bytes().zip(right.bytes()).find(|(left, right)| left != right);
     match difference {
         None => left.len().cmp(&right.len()),
@@ -202,20 +202,22 @@ impl<'a> Parser<'a> {
 
     /// Reads an object whose `{` was read. `None`: it holds a list named in `lists`, which was entered.
     fn object(&mut self, depth: usize, lists: &[&str]) -> Result<Option<Json<'a>>, Failure> {
-        let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::new();
         self.skip_space();
         if self.peek()? == b'}' {
             self.at += 1;
-            return Ok(Some(Json::Object(Members(members))));
+            return Ok(Some(Json::Object(Members::default())));
         }
-        let mut sorted = true;
+        let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::with_capacity(8);
+        let (mut is_sorted, mut is_ascii) = (true, true);
         loop {
             let name = self.name()?;
             if lists.contains(&name.as_ref()) && self.enter_array()? {
                 return Ok(None);
             }
             let value = self.value(depth)?;
-            sorted = sorted && members.last().is_none_or(|(last, _)| compare_names(last, &name) == Ordering::Less);
+            is_ascii = is_ascii && name.is_ascii();
+            // For ASCII the order of bytes is that of UTF-16.
+            is_sorted = is_sorted && is_ascii && members.last().is_none_or(|(last, _)| *last < name);
             members.push((name, value));
             self.skip_space();
             match self.peek()? {
@@ -224,8 +226,12 @@ impl<'a> Parser<'a> {
                 _ => return self.invalid("a comma or the end of an object is expected"),
             }
         }
-        if !sorted {
-            members.sort_unstable_by(|left, right| compare_names(&left.0, &right.0));
+        if !is_sorted {
+            if is_ascii {
+                members.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+            } else {
+                members.sort_unstable_by(|left, right| compare_names(&left.0, &right.0));
+            }
             // Which of two values counts nobody can say; RFC 7493 (I-JSON) forbids the case.
             if members.windows(2).any(|pair| matches!(pair, [left, right] if left.0 == right.0)) {
                 return self.invalid("an object holds a member twice");

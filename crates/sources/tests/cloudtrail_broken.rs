@@ -185,7 +185,7 @@ fn text_that_is_no_unicode_costs_characters_and_not_the_record() {
 fn time_is_linear_whatever_the_input() {
     let mut context = context();
     context.max_record_bytes = 1 << 20;
-    let size = 8 << 20;
+    let size = 4 << 20;
     let fill = |unit: &str| unit.repeat(size / unit.len()).into_bytes();
     for unit in [
         "{\"a\":1\n",

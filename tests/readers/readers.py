@@ -4,7 +4,6 @@ from datetime import datetime, timezone
 
 import duckdb
 import polars
-import pyarrow as pa
 import pyarrow.dataset
 
 # The columns of an archive object as the design lists them: name, type, field id, nullable.
@@ -82,7 +81,7 @@ def by_duckdb(lake):
     columns = ", ".join(NAMES + PARTITIONS)
     query = f"SELECT {columns} FROM read_parquet('{lake.glob}', hive_partitioning = true)"
     # As Arrow, so that times need no time zone database.
-    return sorted_rows(pa.table(duckdb_connection().execute(query).fetch_arrow_table()).to_pylist())
+    return sorted_rows(duckdb_connection().sql(query).to_arrow_table().to_pylist())
 
 
 def polars_frame(lake):

@@ -1,5 +1,7 @@
 //! The scan engine against a plain list of events: any lake, any query, any page size, any settings.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod model;
 
 use std::collections::BTreeMap;

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditlake_event::{Organization, Region};
+use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::landing_file::{IndexError, LandingGroup, LandingIndex, read_index};
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
 use auditlake_lake::{Arrival, SealTime};
-use auditlake_store::{ErrorKind, ObjectMeta, list_all};
+use auditlake_store::{ErrorKind, ObjectMeta, StoreError, list_all};
 use bytes::Bytes;
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::object::Handle;
 use super::window::Window;
-use super::{Context, ScanError};
+use super::{Context, ScanEngine, ScanError};
 use crate::engine::{QueryError, QueryErrorKind};
 use crate::typed::Query;
 
@@ -47,21 +47,26 @@ pub struct Landing {
     pub unreadable: usize,
 }
 
+/// The landing objects that may hold rows that were not sealed at `sealed_before` and happened within `window`.
+pub async fn list(engine: &ScanEngine, sealed_before: SealTime, window: Window) -> Result<Vec<ObjectMeta>, StoreError> {
+    // No event lies more than the lead after the arrival of its object, so neither its own time nor its period does.
+    let earliest = sealed_before.start().millis().max(window.from);
+    let first_arrival = Arrival(Timestamp::from_millis(earliest).plus_millis(-engine.lake.lead_ms));
+    list_all(engine.store.as_ref(), LANDING, Some(&landing_bound(first_arrival)), None).await
+}
+
 impl Landing {
-    /// Lists landing and picks the groups that `query` may find within `window`.
+    /// Picks the groups that `query` may find within `window`.
     pub async fn open(context: &Context<'_>, query: &Query, window: Window) -> Result<Self, ScanError> {
-        let lake = &context.engine.lake;
-        let first_arrival = Arrival(context.sealed_until.start().plus_millis(-lake.lead_ms));
-        let objects = list_all(context.store(), LANDING, Some(&landing_bound(first_arrival)), None).await?;
+        let first_arrival = context.sealed_until.start().plus_millis(-context.engine.lake.lead_ms);
         let mut landing = Self::default();
-        let mut reads = Vec::with_capacity(objects.len());
-        for object in objects {
+        let mut reads = Vec::with_capacity(context.landed.len());
+        for object in &context.landed {
             let Some(key) = LandingKey::parse(&object.key) else {
                 tracing::debug!(key = object.key, "not a landing object");
                 continue;
             };
-            // No event lies more than the lead after the arrival of its object.
-            if key.arrival().0.plus_millis(lake.lead_ms).millis() >= window.from {
+            if key.arrival().0 >= first_arrival {
                 reads.push(indexed(context, key, object));
             }
         }
@@ -75,7 +80,7 @@ impl Landing {
                     continue;
                 }
             };
-            let handle = Arc::new(Handle { key: object.key, size: object.size, partition: None });
+            let handle = Arc::new(Handle { key: object.key.clone(), size: object.size, partition: None });
             for group in groups.iter().filter(|group| is_wanted(context.sealed_until, query, window, group)) {
                 let group = Group { handle: Arc::clone(&handle), rows: group.clone() };
                 landing.by_hour.entry(group.rows.hour.millis()).or_default().push(group);
@@ -92,12 +97,12 @@ fn is_wanted(sealed_until: SealTime, query: &Query, window: Window, group: &Land
         && window.overlaps(group.min_event_time.millis(), group.max_event_time.millis())
 }
 
-async fn indexed(
+async fn indexed<'o>(
     context: &Context<'_>,
     key: LandingKey,
-    object: ObjectMeta,
-) -> Result<(ObjectMeta, Arc<ObjectGroups>), ScanError> {
-    let groups = index(context, key, &object).await?;
+    object: &'o ObjectMeta,
+) -> Result<(&'o ObjectMeta, Arc<ObjectGroups>), ScanError> {
+    let groups = index(context, key, object).await?;
     Ok((object, groups))
 }
 
@@ -141,7 +146,7 @@ async fn fetch_index(
     object: &ObjectMeta,
 ) -> Result<Result<LandingIndex, String>, ScanError> {
     let engine = context.engine;
-    let vanished = |error: auditlake_store::StoreError| match error.kind {
+    let vanished = |error: StoreError| match error.kind {
         ErrorKind::NotFound => ScanError::Vanished(object.key.clone()),
         _ => error.into(),
     };

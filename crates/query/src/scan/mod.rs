@@ -1,7 +1,7 @@
 //! The scan engine: answers a typed query by reading the lake's Parquet objects.
 //!
-//! An answer is the two-sided exact read: with S = sealed until, read first, archive objects of seals before S and landing rows
-//! with seal time S or later; each event is on one side only. Guarantees:
+//! An answer is the two-sided exact read: landing is listed, then S = sealed until is read; archive objects of seals before S and
+//! listed landing rows with seal time S or later are each event once. Guarantees:
 //!
 //! - every event that was acknowledged before the call and matches is in the answer once, whatever seals run meanwhile;
 //! - copies that are not sealed yet collapse as the seal will collapse them: an archived copy wins, else the first arrived; this
@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use auditlake_lake::status::sealed_until;
 use auditlake_lake::{Lake, SealTime};
-use auditlake_store::{ErrorKind, SharedStore, Store, StoreError};
+use auditlake_store::{ErrorKind, ObjectMeta, SharedStore, Store, StoreError};
 use bytes::Bytes;
 
 use crate::engine::{Answer, CountRequest, Counts, Engine, QueryError, QueryErrorKind, SearchRequest};
@@ -47,6 +47,7 @@ use landing::ObjectGroups;
 use listing::Listed;
 use meter::Meter;
 use object::{Damaged, Footer, Handle};
+use window::Window;
 
 /// The engine's name in answers.
 const NAME: &str = "scan";
@@ -126,9 +127,14 @@ impl ScanEngine {
         }
     }
 
+    /// The newest `sealed until` seen so far, which may be old but is never too new.
+    fn last_sealed_until(&self) -> Option<SealTime> {
+        *self.last_sealed_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn sealed_until(&self) -> Result<SealTime, QueryError> {
-        let hint = *self.last_sealed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = sealed_until(self.store.as_ref(), &self.lake, hint).await.map_err(|error| query_error(&error))?;
+        let found = sealed_until(self.store.as_ref(), &self.lake, self.last_sealed_until()).await;
+        let found = found.map_err(|error| query_error(&error))?;
         let mut last = self.last_sealed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (*last).max(Some(found));
         Ok(found)
@@ -150,17 +156,27 @@ impl<'a> Attempts<'a> {
         Self { engine, meter, unreadable: BTreeSet::new(), in_arrival_order: false, made: 0 }
     }
 
-    /// The next attempt, at what is sealed by now.
-    async fn begin(&mut self) -> Result<Context<'a>, QueryError> {
+    /// The next attempt: what is in landing, then what is sealed by now.
+    ///
+    /// In this order nothing falls between the two: what expires before landing is listed was sealed before, so the archive of a
+    /// `sealed until` that is read later has it. What expires after it was listed is noticed when it is read.
+    async fn begin(&mut self, window: Window) -> Result<Context<'a>, QueryError> {
         self.made += 1;
         if self.made > MAX_ATTEMPTS {
             let message = "the lake changed several times while it was read: try again";
             return Err(QueryError::new(QueryErrorKind::Unavailable, message));
         }
+        let engine = self.engine;
+        let sealed_before = match engine.last_sealed_until() {
+            Some(sealed_before) => sealed_before,
+            None => engine.sealed_until().await?,
+        };
+        let landed = landing::list(engine, sealed_before, window).await.map_err(|error| query_error(&error))?;
         Ok(Context {
-            engine: self.engine,
+            engine,
             meter: Arc::clone(&self.meter),
-            sealed_until: self.engine.sealed_until().await?,
+            landed,
+            sealed_until: engine.sealed_until().await?,
             unreadable: self.unreadable.clone(),
             in_arrival_order: self.in_arrival_order,
         })
@@ -193,8 +209,9 @@ impl Engine for ScanEngine {
             return Err(QueryError::new(QueryErrorKind::Invalid, "limit must be 1 at least"));
         }
         let mut attempts = Attempts::new(self);
+        let window = Window::new(&request.query, request.after.as_ref());
         loop {
-            let context = attempts.begin().await?;
+            let context = attempts.begin(window).await?;
             match search::search(&context, request).await {
                 Ok(answer) => {
                     let meter = &context.meter;
@@ -213,8 +230,9 @@ impl Engine for ScanEngine {
 
     async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
         let mut attempts = Attempts::new(self);
+        let window = Window::new(&request.query, None);
         loop {
-            let context = attempts.begin().await?;
+            let context = attempts.begin(window).await?;
             match count::count(&context, request).await {
                 Ok(counts) => {
                     let meter = &context.meter;
@@ -236,6 +254,9 @@ impl Engine for ScanEngine {
 struct Context<'a> {
     engine: &'a ScanEngine,
     meter: Arc<Meter>,
+    /// The landing objects that may hold rows of the query.
+    landed: Vec<ObjectMeta>,
+    /// Read after landing was listed.
     sealed_until: SealTime,
     /// Landing objects known to be unreadable: left out.
     unreadable: BTreeSet<String>,

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod meddling;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -74,7 +76,7 @@ pub fn event(organization: &str, region: &str, time: Timestamp, id: &str, source
     Event {
         event_id: owned(id),
         event_time: time,
-        event_time_nanos: (content % 2 == 0).then_some(5),
+        event_time_nanos: content.is_multiple_of(2).then_some(5),
         received_time: time.plus_millis(7),
         region: owned(region),
         organization: owned(organization),
@@ -101,7 +103,7 @@ pub fn event(organization: &str, region: &str, time: Timestamp, id: &str, source
         request_id: None,
         http_method: None,
         http_path: None,
-        http_status: (content % 5 == 0).then_some(403),
+        http_status: content.is_multiple_of(5).then_some(403),
         metadata: pick(&metadata, content / 23),
         raw: pick(&[None, Some("{\"raw\":true}")], content / 29),
     }
@@ -257,7 +259,7 @@ fn make(spec: &Spec, now: Timestamp, all: &[Event<'static>], lead_ms: i64) -> Ev
     let original = spec.copy_of.and_then(|back| all.len().checked_sub(back + 1)).map(|index| &all[index]);
     if let Some(original) = original.filter(|original| original.event_time.millis() <= now.millis() + lead_ms) {
         // Every other copy is exact, the others differ in content.
-        if spec.content % 2 == 0 {
+        if spec.content.is_multiple_of(2) {
             return original.clone();
         }
         return event(

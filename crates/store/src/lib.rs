@@ -10,7 +10,7 @@
 //! - lists are in ascending byte order of keys.
 
 mod error;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod retry;
 pub mod s3;

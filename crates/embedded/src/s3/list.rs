@@ -1,0 +1,276 @@
+//! Lists in byte order of keys, without walking more of the tree than the answer needs.
+//!
+//! In each folder, entries are sorted by their name, a folder's with the slash that follows it in keys: so the order of the walk
+//! is the order of keys. A folder is opened only if keys below it can begin with the prefix and lie after the start.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::files::Stamp;
+use super::key::check_part;
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listing {
+    /// Only keys that begin with this.
+    pub prefix: String,
+    /// Only keys after this one.
+    pub after: Option<String>,
+    /// No keys that begin with this: a common prefix that an earlier page ended with.
+    pub skip: Option<String>,
+    /// Keys that share what lies between the prefix and this text's first occurrence after it are one entry.
+    pub delimiter: Option<String>,
+    /// Most entries.
+    pub limit: usize,
+}
+
+/// One entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// An object.
+    Object(String, Stamp),
+    /// What several keys begin with.
+    CommonPrefix(String),
+}
+
+/// A page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// In ascending order.
+    pub entries: Vec<Entry>,
+    /// Whether there are more.
+    pub is_truncated: bool,
+}
+
+/// Lists what lies below `root`. Symbolic links, names that are no part of a key, and empty folders are not shown.
+pub(super) fn list(root: &Path, listing: &Listing) -> io::Result<Page> {
+    let mut walk = Walk { listing, page: Page::default() };
+    if listing.limit == 0 {
+        return Ok(walk.page);
+    }
+    // The folder that holds every key with the prefix; where there is none, nor is there any key.
+    let folder = listing.prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if !folder.is_empty() && folder.split('/').any(|part| check_part(part).is_err()) {
+        return Ok(walk.page);
+    }
+    let (path, key) =
+        if folder.is_empty() { (root.to_owned(), String::new()) } else { (root.join(folder), format!("{folder}/")) };
+    // All is said by the page, however the walk ended.
+    let (ControlFlow::Continue(()) | ControlFlow::Break(())) = walk.folder(&path, &key)?;
+    Ok(walk.page)
+}
+
+struct Walk<'a> {
+    listing: &'a Listing,
+    page: Page,
+}
+
+/// A folder's entry: its name, with a slash if it is a folder itself.
+struct Child {
+    name: String,
+    path: PathBuf,
+}
+
+impl Walk<'_> {
+    /// Walks a folder whose keys begin with `folder_key`, which is empty or ends in `/`.
+    fn folder(&mut self, path: &Path, folder_key: &str) -> io::Result<ControlFlow<()>> {
+        for child in self.children(path, folder_key)? {
+            let key = format!("{folder_key}{}", child.name);
+            let flow = if key.ends_with('/') {
+                // What was found in it meanwhile may have become a common prefix.
+                if self.is_past(&key) { ControlFlow::Continue(()) } else { self.folder(&child.path, &key)? }
+            } else {
+                self.object(key, &child.path)?
+            };
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The entries of a folder that can matter, in key order.
+    fn children(&self, path: &Path, folder_key: &str) -> io::Result<Vec<Child>> {
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut children = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let Ok(mut name) = entry.file_name().into_string() else { continue };
+            if check_part(&name).is_err() {
+                continue;
+            }
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                name.push('/');
+            } else if !kind.is_file() {
+                continue;
+            }
+            if self.can_matter(folder_key, &name) {
+                children.push(Child { name, path: entry.path() });
+            }
+        }
+        children.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        Ok(children)
+    }
+
+    fn can_matter(&self, folder_key: &str, name: &str) -> bool {
+        let Listing { prefix, after, skip, .. } = self.listing;
+        let is_folder = name.ends_with('/');
+        let key_is = |text: &str, compare: fn(&[u8], &[u8]) -> bool| compare_joined(folder_key, name, text, compare);
+        let key_begins_with = |text: &str| key_is(text, <[u8]>::starts_with);
+        let begins_with_key = |text: &str| key_is(text, |key, text| text.starts_with(key));
+        if !key_begins_with(prefix) && !(is_folder && begins_with_key(prefix)) {
+            return false;
+        }
+        if skip.as_deref().is_some_and(key_begins_with) {
+            return false;
+        }
+        let Some(after) = after else { return true };
+        key_is(after, |key, after| key > after) || (is_folder && begins_with_key(after))
+    }
+
+    /// Whether everything below the folder `key` is part of the last common prefix.
+    fn is_past(&self, key: &str) -> bool {
+        matches!(self.page.entries.last(), Some(Entry::CommonPrefix(common)) if key.starts_with(common.as_str()))
+    }
+
+    fn object(&mut self, key: String, path: &Path) -> io::Result<ControlFlow<()>> {
+        if self.is_past(&key) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let entry = match self.common_prefix(&key) {
+            Some(common) => Entry::CommonPrefix(common),
+            None => match path.symlink_metadata() {
+                Ok(metadata) => Entry::Object(key, Stamp::of(&metadata)?),
+                // Deleted since the folder was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            },
+        };
+        if self.page.entries.len() == self.listing.limit {
+            self.page.is_truncated = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        self.page.entries.push(entry);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn common_prefix(&self, key: &str) -> Option<String> {
+        let delimiter = self.listing.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty())?;
+        let start = self.listing.prefix.len();
+        let at = key.get(start..)?.find(delimiter)?;
+        Some(key[..start + at + delimiter.len()].to_owned())
+    }
+}
+
+/// Compares `folder_key` + `name` with `text`.
+fn compare_joined(folder_key: &str, name: &str, text: &str, compare: fn(&[u8], &[u8]) -> bool) -> bool {
+    let mut key = Vec::with_capacity(folder_key.len() + name.len());
+    key.extend_from_slice(folder_key.as_bytes());
+    key.extend_from_slice(name.as_bytes());
+    compare(&key, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What S3's documentation says of lists, over a plain sorted set.
+    fn model(keys: &BTreeSet<String>, listing: &Listing) -> (Vec<String>, bool) {
+        let mut found: Vec<String> = Vec::new();
+        for key in keys.iter().filter(|key| key.starts_with(&listing.prefix)) {
+            if listing.after.as_ref().is_some_and(|after| key <= after) {
+                continue;
+            }
+            if listing.skip.as_ref().is_some_and(|skip| key.starts_with(skip)) {
+                continue;
+            }
+            let rest = &key[listing.prefix.len()..];
+            let entry = match listing.delimiter.as_ref().and_then(|delimiter| Some((rest.find(delimiter)?, delimiter.len())))
+            {
+                Some((at, length)) => format!("{}{}", listing.prefix, &rest[..at + length]),
+                None => key.clone(),
+            };
+            if found.last() != Some(&entry) {
+                found.push(entry);
+            }
+        }
+        let is_truncated = found.len() > listing.limit;
+        found.truncate(listing.limit);
+        (found, is_truncated)
+    }
+
+    fn names(page: &Page) -> Vec<String> {
+        let name = |entry: &Entry| match entry {
+            Entry::Object(key, _) | Entry::CommonPrefix(key) => key.clone(),
+        };
+        page.entries.iter().map(name).collect()
+    }
+
+    fn key_text() -> impl Strategy<Value = String> {
+        // Characters on both sides of the slash in byte order, so that the order of folders and files is put to the test.
+        proptest::collection::vec("[-.0ab]{1,3}", 1..4).prop_map(|parts| parts.join("/"))
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![key_text(), "[-.0ab/]{0,4}".prop_map(|text| text), Just(String::new())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+        #[test]
+        fn a_list_of_files_is_the_list_of_a_sorted_set(
+            keys in proptest::collection::btree_set(key_text(), 0..30),
+            listings in proptest::collection::vec(
+                (text(), proptest::option::of(text()), proptest::option::of(text()),
+                 proptest::option::of(prop_oneof![Just("/"), Just("a"), Just("./")]), 1_usize..12),
+                1..20,
+            ),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(dir.path().join(".auditlake/temp")).unwrap();
+            std::fs::write(dir.path().join(".auditlake/temp/x"), b"").unwrap();
+            std::fs::create_dir_all(dir.path().join("b-empty/b/c")).unwrap();
+            let mut stored = BTreeSet::new();
+            for key in keys {
+                let path = dir.path().join(&key);
+                if key.split('/').any(|part| check_part(part).is_err()) || path.is_dir() {
+                    continue;
+                }
+                if std::fs::create_dir_all(path.parent().unwrap()).is_ok() && std::fs::write(&path, b"x").is_ok() {
+                    stored.insert(key);
+                }
+            }
+            for (prefix, after, skip, delimiter, limit) in listings {
+                let skip = skip.filter(|skip| !skip.is_empty());
+                let listing = Listing { prefix, after, skip, delimiter: delimiter.map(str::to_owned), limit };
+                let page = list(dir.path(), &listing).unwrap();
+                let (expected, is_truncated) = model(&stored, &listing);
+                prop_assert_eq!(names(&page), expected, "{:?}", listing);
+                prop_assert_eq!(page.is_truncated, is_truncated, "{:?}", listing);
+            }
+        }
+    }
+
+    #[test]
+    fn symbolic_links_and_names_that_are_no_keys_are_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), b"x").unwrap();
+        std::fs::write(dir.path().join("b\\c"), b"x").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
+        let page = list(dir.path(), &Listing { limit: 9, ..Listing::default() }).unwrap();
+        assert_eq!(names(&page), ["a"]);
+    }
+}

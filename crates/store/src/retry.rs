@@ -46,6 +46,15 @@ impl RetryPolicy {
         Self { tries: 1, base_wait: Duration::ZERO, longest_wait: Duration::ZERO, total: Duration::ZERO }
     }
 
+    /// How long to wait after try number `tried` (from 1), when `elapsed` has passed since the first began; `None`: not again.
+    fn wait(&self, tried: u32, elapsed: Duration, jitter: &Jitter) -> Option<Duration> {
+        if tried >= self.tries {
+            return None;
+        }
+        let wait = jitter.wait(self.ceiling(tried));
+        (elapsed.saturating_add(wait) <= self.total).then_some(wait)
+    }
+
     /// The longest wait after try number `tried` (from 1).
     fn ceiling(&self, tried: u32) -> Duration {
         let doubled = 1_u32.checked_shl(tried.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -117,13 +126,10 @@ impl Retrier {
                 Err(error) => error,
             };
             tried = tried.saturating_add(1);
-            if tried >= self.policy.tries || !again(&error) {
+            if !again(&error) {
                 return Err(error);
             }
-            let wait = self.jitter.wait(self.policy.ceiling(tried));
-            if started.elapsed().saturating_add(wait) > self.policy.total {
-                return Err(error);
-            }
+            let Some(wait) = self.policy.wait(tried, started.elapsed(), &self.jitter) else { return Err(error) };
             tracing::debug!(%error, tried, wait_ms = wait.as_millis(), "store call failed, will try again");
             tokio::time::sleep(wait).await;
         }

@@ -1,2 +1,21 @@
-//! The command line of auditlake.
-fn main() {}
+//! `auditlake`: an audit-log lake, from the command line.
+
+mod arguments;
+mod commands;
+mod duration;
+mod failure;
+mod output;
+mod progress;
+mod storage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -35,7 +35,8 @@ async fn assert_refused_alone(bad: &Value, field: &str, rule: &str) {
     let error = &answer["errors"][0];
     assert_eq!((error["index"].as_u64(), error["field"].as_str()), (Some(1), Some(field)), "{answer}");
     assert!(error["detail"].as_str().unwrap().contains(rule), "{answer}");
-    let indices: Vec<_> = answer["receipts"].as_array().unwrap().iter().map(|receipt| receipt["index"].as_u64().unwrap()).collect();
+    let indices: Vec<_> =
+        answer["receipts"].as_array().unwrap().iter().map(|receipt| receipt["index"].as_u64().unwrap()).collect();
     assert_eq!(indices, [0, 2]);
     assert_eq!(fixture.kept(), 2);
 
@@ -65,7 +66,11 @@ async fn what_is_not_json_is_400_and_a_broken_line_costs_itself() {
     assert_eq!(fixture.kept(), 0);
     let lines = format!("{}\n{{\"action\": nope\n{}\n", event("a", "x"), event("b", "x"));
     let (status, answer) = fixture.post(lines, NDJSON).await;
-    assert_eq!((status, answer["accepted"].as_u64(), answer["errors"][0]["index"].as_u64()), (207, Some(2), Some(1)), "{answer}");
+    assert_eq!(
+        (status, answer["accepted"].as_u64(), answer["errors"][0]["index"].as_u64()),
+        (207, Some(2), Some(1)),
+        "{answer}"
+    );
     for body in ["1", "\"text\"", "null"] {
         assert_problem(&fixture.post_json(body).await, 422, "no-events");
     }
@@ -80,7 +85,7 @@ async fn wrong_types_name_the_field() {
         ("outcome", json!("maybe")),
         ("category", json!("nonsense")),
         ("metadata", json!("text")),
-        ("changes", json!({"not": 1, "a list": 2})),
+        ("changes", json!("text")),
     ] {
         assert_refused_alone(&changed(name, value), name, "must").await;
     }
@@ -137,9 +142,7 @@ async fn a_20_mb_body_is_413() {
 #[tokio::test]
 async fn ten_thousand_events_are_taken_and_one_more_is_413() {
     let fixture = Fixture::new();
-    let small = |index: usize| {
-        json!({"event_id": index.to_string(), "organization": "acme", "event_time": "2026-03-01T11:00:00Z", "action": "x"})
-    };
+    let small = |index: usize| json!({"event_id": index.to_string(), "organization": "acme", "event_time": "2026-03-01T11:00:00Z", "action": "x"});
     let body: Vec<Value> = (0..10_001).map(small).collect();
     let too_many = fixture.post_json(serde_json::to_vec(&body).unwrap()).await;
     assert_problem(&too_many, 413, "too-large");
@@ -188,7 +191,11 @@ async fn invalid_utf8_is_400_and_costs_only_its_own_line() {
     lines.extend(bad);
     lines.extend(format!("\n{}\n", event("b", "x")).into_bytes());
     let (status, answer) = fixture.post(lines, NDJSON).await;
-    assert_eq!((status, answer["accepted"].as_u64(), answer["errors"][0]["index"].as_u64()), (207, Some(2), Some(1)), "{answer}");
+    assert_eq!(
+        (status, answer["accepted"].as_u64(), answer["errors"][0]["index"].as_u64()),
+        (207, Some(2), Some(1)),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +214,9 @@ async fn equal_copies_in_a_batch_are_one_event_and_contradicting_ones_are_refuse
 async fn types_and_encodings_that_are_not_read_are_415() {
     let fixture = Fixture::new();
     let body = event("a", "x").to_string();
-    for content_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/json; charset=utf-16"] {
+    for content_type in
+        ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/json; charset=utf-16"]
+    {
         assert_problem(&fixture.post(body.clone(), &[("content-type", content_type)]).await, 415, "unsupported-media-type");
     }
     let encoded = &[("content-type", "application/json"), ("content-encoding", "br")];

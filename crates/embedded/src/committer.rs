@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
 use auditlake_event::{Column, Event};
 use auditlake_lake::landing::{LandError, LandingWriter};
-use tokio::sync::{Semaphore, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -45,7 +45,7 @@ struct Post {
     bytes: usize,
     answer: oneshot::Sender<Result<(), Arc<LandError>>>,
     /// Given back when the post is answered.
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 }
 
 /// The door of the embedded lake.
@@ -117,7 +117,7 @@ impl Door for GroupCommit {
         let room = Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| DoorError::Busy)?;
         let (answer, answered) = oneshot::channel();
         let events = events.iter().map(|event| event.clone().into_owned()).collect();
-        match self.posts.try_send(Post { events, bytes, answer, _room: room }) {
+        match self.posts.try_send(Post { events, bytes, answer, room }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => return Err(DoorError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(closed()),
@@ -146,7 +146,7 @@ impl Batch {
     fn add(&mut self, mut post: Post) {
         self.events.append(&mut post.events);
         self.bytes += post.bytes;
-        self.answers.push((post.answer, post._room));
+        self.answers.push((post.answer, post.room));
     }
 }
 

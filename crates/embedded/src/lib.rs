@@ -1,4 +1,8 @@
 //! The lake on one machine: storage over a local directory, the group commit of posts, the seal schedule, the server.
 
 pub mod committer;
+pub mod front_page;
 pub mod http_server;
+pub mod s3;
+pub mod schedule;
+pub mod serve;

@@ -1,0 +1,410 @@
+//! The command line: every flag is also an environment variable.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use auditlake_event::{Organization, Region, Timestamp};
+use auditlake_lake::Period;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::duration::Length;
+
+const EXAMPLES: &str = "\
+Start here:
+  auditlake serve
+  curl -sS http://127.0.0.1:8787/v1/events -H 'content-type: application/json' -d '{
+    \"organization\": \"acme\", \"event_time\": \"'$(date -u +%FT%TZ)'\",
+    \"action\": \"role_assign\", \"outcome\": \"success\", \"actor_id\": \"alice\"}'
+  auditlake query --organization acme
+
+Exit codes:
+  0  done
+  1  failed; the message says what to do
+  2  the command line is wrong
+  3  done, but something was quarantined or set aside and needs a look
+
+Settings are environment variables too, as each --help shows: --seal-period is AUDITLAKE_SEAL_PERIOD.
+AUDITLAKE_LOG sets what is logged, such as AUDITLAKE_LOG=debug.";
+
+/// An audit-log lake: events in, hours sealed into write-once Parquet, questions answered.
+#[derive(Debug, Parser)]
+#[command(name = "auditlake", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the lake on this machine: API, storage and seal schedule in one process.
+    Serve(ServeArguments),
+    /// Read audit logs of other systems from files and folders into the lake.
+    Import(ImportArguments),
+    /// Seal every period that is over.
+    Seal(SealArguments),
+    /// Ask for events, or for their numbers.
+    Query(QueryArguments),
+    /// Say where the lake stands.
+    Status(StatusArguments),
+    /// Write a completion script for a shell.
+    #[command(after_help = "Example:\n  auditlake completions bash > ~/.local/share/bash-completion/completions/auditlake")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the lake lies.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageArguments {
+    /// The directory of a lake on this machine; may be in use by `auditlake serve`.
+    #[arg(long, env = "AUDITLAKE_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+    /// An S3 endpoint other than AWS's own, such as http://127.0.0.1:8788.
+    #[arg(long, env = "AUDITLAKE_ENDPOINT", value_name = "URL", requires = "bucket")]
+    pub endpoint: Option<String>,
+    /// The bucket of a lake on S3, in place of --data. Credentials come from the environment (AWS_ACCESS_KEY_ID, …).
+    #[arg(long, env = "AUDITLAKE_BUCKET", value_name = "NAME")]
+    pub bucket: Option<String>,
+    /// The folder inside the bucket.
+    #[arg(long, env = "AUDITLAKE_PREFIX", value_name = "PREFIX", requires = "bucket")]
+    pub prefix: Option<String>,
+}
+
+/// How a lake is created, if there is none yet.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "A new lake (an existing one keeps what its lake.json says)")]
+pub struct NewLakeArguments {
+    /// How much is sealed at once: one hour or a divisor of it, 10s at least [default: 1h].
+    #[arg(long, env = "AUDITLAKE_SEAL_PERIOD", value_name = "LENGTH", value_parser = period)]
+    pub seal_period: Option<Period>,
+    /// How long after a period's end its events may still arrive [default: 5m].
+    #[arg(long, env = "AUDITLAKE_SLACK", value_name = "LENGTH")]
+    pub slack: Option<Length>,
+    /// How archive objects are compressed [default: snappy].
+    #[arg(long, env = "AUDITLAKE_CODEC", value_enum)]
+    pub codec: Option<CodecName>,
+}
+
+/// Compression of archive objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CodecName {
+    /// Read by everything, fast.
+    Snappy,
+    /// Smaller, slower to write.
+    Zstd,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  auditlake serve
+  auditlake serve --data /srv/audit --organization acme
+  auditlake serve --data /tmp/demo --seal-period 10s --slack 1s     see sealed Parquet within seconds
+
+The directory holds plain files. With DuckDB:
+  SELECT * FROM read_parquet('data/etl/v1/data/*/*/*/*/*/*/*.parquet', hive_partitioning = true);
+
+Ctrl-C stops it after the requests in flight are answered. Whatever was acknowledged is on disk.")]
+pub struct ServeArguments {
+    /// The directory of the lake; made if it is not there.
+    #[arg(long, env = "AUDITLAKE_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+    /// Where the API listens; port 0 takes a free one.
+    #[arg(long, env = "AUDITLAKE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub listen: SocketAddr,
+    /// Where the storage listens, as S3, for other tools; port 0 takes a free one.
+    #[arg(long, env = "AUDITLAKE_S3_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
+    pub s3_listen: SocketAddr,
+    /// The organization of events and questions that name none.
+    #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
+    pub organization: Option<Organization>,
+    /// The installation region of posted events.
+    #[arg(long, env = "AUDITLAKE_REGION", value_name = "NAME", default_value = "local", value_parser = region)]
+    pub region: Region,
+    /// How long landing objects stay after they were sealed.
+    #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
+    pub landing_retention: Length,
+    /// Print one line of JSON with the addresses to standard output once ready, for scripts.
+    #[arg(long, env = "AUDITLAKE_READY_JSON")]
+    pub ready_json: bool,
+    /// How a new lake is made.
+    #[command(flatten)]
+    pub new_lake: NewLakeArguments,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  auditlake import ~/cloudtrail --organization acme
+  auditlake import trail.json.gz --source aws.cloudtrail --organization acme --region us-east-1
+  auditlake import logs/ --organization acme --account 111122223333=globex --dry-run
+
+Importing the same files again changes nothing: the same record is the same event.
+Records that cannot be read are kept under quarantine/ with the reason; the exit code is then 3.")]
+pub struct ImportArguments {
+    /// Files and folders (walked to their end); gzip and zstd are inflated.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The organization of the events.
+    #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
+    pub organization: Organization,
+    /// The organization of one cloud account's events; may be given many times.
+    #[arg(long = "account", value_name = "ACCOUNT=ORGANIZATION", value_parser = account)]
+    pub accounts: Vec<(String, Organization)>,
+    /// The installation region of the events.
+    #[arg(long, env = "AUDITLAKE_REGION", value_name = "NAME", default_value = "local", value_parser = region)]
+    pub region: Region,
+    /// The log format; recognised from the content if not given.
+    #[arg(long, env = "AUDITLAKE_SOURCE", value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Leave the original records out of the column `raw`.
+    #[arg(long, env = "AUDITLAKE_NO_RAW")]
+    pub no_raw: bool,
+    /// Read and count only; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How the result is written.
+    #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
+    pub output: ReportFormat,
+    /// How a new lake is made.
+    #[command(flatten)]
+    pub new_lake: NewLakeArguments,
+    /// Where the lake lies.
+    #[command(flatten)]
+    pub storage: StorageArguments,
+}
+
+/// Arguments of `seal`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  auditlake seal --dry-run
+  auditlake seal --until 2026-03-01T12:00:00Z
+
+`auditlake serve` seals by itself. Running this beside it is safe: both come to the same result.")]
+pub struct SealArguments {
+    /// Say what would be sealed; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only periods that begin before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+    /// How the result is written.
+    #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
+    pub output: ReportFormat,
+    /// Where the lake lies.
+    #[command(flatten)]
+    pub storage: StorageArguments,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  auditlake query --organization acme --last 24h
+  auditlake query --organization acme --outcome denied --from 2026-03-01 --to 2026-03-02 --all --output csv
+  auditlake query --organization acme --q alice@example.org --output ndjson | jq .action
+  auditlake query --organization acme --count-by actor_email --last 7d
+  auditlake query --organization acme --interval hour --last 1d
+  auditlake query --organization acme --where 'action!=GetObject' --where source=aws.cloudtrail
+
+A filter given twice takes either value. The newest events come first.")]
+pub struct QueryArguments {
+    /// The organization that is asked about.
+    #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
+    pub organization: Organization,
+    /// The conditions.
+    #[command(flatten)]
+    pub filters: FilterArguments,
+    /// How the answer is written.
+    #[arg(long, short, value_enum, default_value_t = QueryFormat::Table)]
+    pub output: QueryFormat,
+    /// The columns of a table or CSV, with commas between.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Most events to answer; with --count-by most values.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, conflicts_with = "all", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Answer all events, however many.
+    #[arg(long)]
+    pub all: bool,
+    /// Count events by the values of a column.
+    #[arg(long, value_name = "COLUMN")]
+    pub count_by: Option<String>,
+    /// Count events in buckets of time.
+    #[arg(long, value_enum, value_name = "LENGTH")]
+    pub interval: Option<IntervalName>,
+    /// Read the original records too (json, ndjson).
+    #[arg(long)]
+    pub raw: bool,
+    /// Where the lake lies.
+    #[command(flatten)]
+    pub storage: StorageArguments,
+}
+
+/// The conditions of a query.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+#[allow(missing_docs, reason = "each is the parameter of that name")]
+pub struct FilterArguments {
+    /// The earliest event time, inclusive: an RFC 3339 time or a date.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// The latest event time, exclusive.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only this long back from now, in place of --from.
+    #[arg(long, value_name = "LENGTH", conflicts_with = "from")]
+    pub last: Option<Length>,
+    /// Who: id, name or e-mail address.
+    #[arg(long)]
+    pub actor: Vec<String>,
+    /// Who: e-mail address.
+    #[arg(long)]
+    pub actor_email: Vec<String>,
+    /// Who: credential or role behind the actor.
+    #[arg(long)]
+    pub actor_via: Vec<String>,
+    /// Everything one access key did, and the call that issued it.
+    #[arg(long)]
+    pub credential: Vec<String>,
+    /// What was done.
+    #[arg(long)]
+    pub action: Vec<String>,
+    /// The kind of action, such as role_management.
+    #[arg(long)]
+    pub category: Vec<String>,
+    /// success, failure, denied or unknown.
+    #[arg(long)]
+    pub outcome: Vec<String>,
+    /// What it was done to: the kind.
+    #[arg(long)]
+    pub resource_type: Vec<String>,
+    /// What it was done to: the id.
+    #[arg(long)]
+    pub resource_id: Vec<String>,
+    /// The door the event came through, such as api or aws.cloudtrail.
+    #[arg(long)]
+    pub source: Vec<String>,
+    /// From where: the address.
+    #[arg(long)]
+    pub source_ip: Vec<String>,
+    /// Text contained in actor or resource.
+    #[arg(long, short, value_name = "TEXT")]
+    pub q: Vec<String>,
+    /// The event's id.
+    #[arg(long)]
+    pub event_id: Vec<String>,
+    /// The installation region.
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// Any filter as NAME=VALUE, or NAME!=VALUE to exclude.
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub conditions: Vec<String>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// How the result is written.
+    #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
+    pub output: ReportFormat,
+    /// Where the lake lies.
+    #[command(flatten)]
+    pub storage: StorageArguments,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// The length of a bucket of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IntervalName {
+    /// One minute.
+    Minute,
+    /// One hour.
+    Hour,
+    /// One day, UTC.
+    Day,
+}
+
+fn organization(text: &str) -> Result<Organization, String> {
+    Organization::parse(text).map_err(|error| error.to_string())
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    Region::parse(text).map_err(|error| error.to_string())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn period(text: &str) -> Result<Period, String> {
+    let length: Length = text.parse()?;
+    let seconds = u32::try_from(length.millis / 1_000).ok().filter(|_| length.millis % 1_000 == 0);
+    let period = seconds.map(Period::from_seconds);
+    match period {
+        Some(Ok(period)) => Ok(period),
+        _ => Err("must divide one hour and last 10 seconds at least: 10s, 15s, 1m, 5m, 15m, 1h…".to_owned()),
+    }
+}
+
+fn account(text: &str) -> Result<(String, Organization), String> {
+    let (account, name) = text.split_once('=').ok_or("must be ACCOUNT=ORGANIZATION")?;
+    if account.is_empty() {
+        return Err("must be ACCOUNT=ORGANIZATION".to_owned());
+    }
+    Ok((account.to_owned(), organization(name)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_serve_is_an_environment_variable_of_its_name() {
+        let command = Arguments::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for argument in serve.get_arguments() {
+            let Some(long) = argument.get_long() else { continue };
+            if matches!(long, "help" | "version") {
+                continue;
+            }
+            let expected = format!("AUDITLAKE_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "{long}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! `auditlake completions`: a completion script for a shell.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use super::Outcome;
+use crate::arguments::Arguments;
+
+pub fn run(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "auditlake", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}

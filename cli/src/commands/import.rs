@@ -1,0 +1,250 @@
+//! `auditlake import`: reads audit logs of other systems from files and folders into the lake.
+//!
+//! One thread reads and parses, another task lands what was read, in objects of bounded size; what waits between them is bounded
+//! too. Every record becomes an event, goes to quarantine with its reason, or is set aside; importing again changes nothing.
+
+mod files;
+mod quarantine;
+mod sink;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
+use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary};
+use auditlake_store::SharedStore;
+use indicatif::ProgressBar;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::Outcome;
+use crate::arguments::{ImportArguments, ReportFormat};
+use crate::failure::{self, Failure};
+use crate::storage::{Storage, storage_failure};
+use crate::{output, progress};
+use files::Found;
+use sink::{Chunk, CountingSink, LandingSink};
+
+/// Batches that wait to be landed.
+const WAITING_CHUNKS: usize = 2;
+
+/// What was read of one source.
+#[derive(Default)]
+struct SourceReport {
+    files: u64,
+    summary: Summary,
+    seconds: f64,
+}
+
+/// What an import did.
+#[derive(Default)]
+struct Report {
+    by_source: BTreeMap<&'static str, SourceReport>,
+    unrecognised: Vec<String>,
+    unreadable: Vec<(String, String)>,
+}
+
+/// What landing says at the end.
+struct LandingReport {
+    rows: u64,
+    objects: u64,
+    bytes: u64,
+}
+
+fn source_of(name: Option<&str>) -> Result<Option<&'static dyn Source>, Failure> {
+    let Some(name) = name else { return Ok(None) };
+    let known: Vec<&str> = SOURCES.iter().map(|source| source.name()).collect();
+    auditlake_sources::by_name(name)
+        .map(Some)
+        .ok_or_else(|| Failure::new(format!("there is no source {name}")).advise(format!("known are {}", known.join(", "))))
+}
+
+fn context_of(arguments: &ImportArguments) -> ImportContext {
+    let mut context = ImportContext::new(arguments.region.clone(), arguments.organization.clone(), SystemClock.now());
+    context.account_organizations = arguments.accounts.iter().cloned().collect();
+    context.keep_raw = !arguments.no_raw;
+    context
+}
+
+/// Reads every file and hands its events on. Ends early only if the sink refuses.
+fn read_files(
+    found: &[Found],
+    source: Option<&'static dyn Source>,
+    mut context: ImportContext,
+    sink: &mut dyn sink::FileSink,
+    bar: &ProgressBar,
+) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for found in found {
+        let name = found.path.display().to_string();
+        bar.set_message(name.clone());
+        context.received_time = SystemClock.now();
+        let began = Instant::now();
+        let result = match File::open(&found.path) {
+            Ok(file) => auditlake_sources::import(bar.wrap_read(file), &name, source, &context, sink.begin(&name)),
+            Err(error) => Err(ReadError::Io(error)),
+        };
+        match result {
+            Ok((source, summary)) => {
+                sink.end(source)?;
+                let of_source = report.by_source.entry(source).or_default();
+                of_source.files += 1;
+                of_source.summary += summary;
+                of_source.seconds += began.elapsed().as_secs_f64();
+            }
+            Err(ReadError::Unrecognised) => report.unrecognised.push(name),
+            Err(ReadError::Io(error)) => report.unreadable.push((name, error.to_string())),
+            Err(ReadError::Sink(error)) => return Err(Failure::new(format!("{name}: {error}"))),
+        }
+    }
+    sink.finish()?;
+    Ok(report)
+}
+
+/// Lands batches as they come.
+async fn land(writer: LandingWriter, mut chunks: mpsc::Receiver<Chunk>) -> Result<LandingReport, Failure> {
+    let mut report = LandingReport { rows: 0, objects: 0, bytes: 0 };
+    while let Some(chunk) = chunks.recv().await {
+        let landed = writer.land(&chunk).await.map_err(|error| {
+            Failure::new(format!("events could not be landed: {error}"))
+                .advise("import again: what landed already is not doubled")
+        })?;
+        report.rows += landed.rows as u64;
+        report.objects += 1;
+        report.bytes += landed.bytes as u64;
+    }
+    Ok(report)
+}
+
+async fn read_and_land(
+    store: SharedStore,
+    writer: LandingWriter,
+    found: Vec<Found>,
+    source: Option<&'static dyn Source>,
+    context: ImportContext,
+    bar: ProgressBar,
+) -> Result<(Report, LandingReport), Failure> {
+    let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
+    let landing = tokio::spawn(land(writer, receiver));
+    let runtime = tokio::runtime::Handle::current();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut sink = LandingSink::new(sender, store, runtime);
+        read_files(&found, source, context, &mut sink, &bar)
+    });
+    let read = reading.await.map_err(|error| Failure::new(format!("reading broke off: {error}")))?;
+    let landed = landing.await.map_err(|error| Failure::new(format!("landing broke off: {error}")))?;
+    // If landing failed, reading failed because of it.
+    let landed = landed?;
+    Ok((read?, landed))
+}
+
+pub async fn run(arguments: ImportArguments) -> Outcome {
+    let source = source_of(arguments.source.as_deref())?;
+    let found = files::find(&arguments.paths)?;
+    let context = context_of(&arguments);
+    let bar = progress::bytes_bar(found.iter().map(|found| found.bytes).sum());
+    let began = Instant::now();
+    let (report, landed) = if arguments.dry_run {
+        let finished = bar.clone();
+        let reading = tokio::task::spawn_blocking(move || read_files(&found, source, context, &mut CountingSink, &bar));
+        let report = reading.await.map_err(|error| Failure::new(format!("reading broke off: {error}")))??;
+        finished.finish_and_clear();
+        (report, None)
+    } else {
+        let storage = Storage::open_for_writing(&arguments.storage).await?;
+        let lake = storage.open_or_create_lake(&arguments.new_lake).await?;
+        let store = Arc::clone(&storage.store);
+        let writer = LandingWriter::new(Arc::clone(&store), lake, Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let result = read_and_land(store, writer, found, source, context, bar.clone()).await;
+        bar.finish_and_clear();
+        let (report, landed) = result?;
+        (report, Some(landed))
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    match arguments.output {
+        ReportFormat::Table => print_table(&report, landed.as_ref(), seconds)?,
+        ReportFormat::Json => print_json(&report, landed.as_ref(), seconds)?,
+    }
+    for name in &report.unrecognised {
+        eprintln!("warning: {name}: no known log format; name it with --source");
+    }
+    for (name, error) in &report.unreadable {
+        eprintln!("error: {name}: {error}");
+    }
+    let quarantined: u64 = report.by_source.values().map(|of_source| of_source.summary.quarantined).sum();
+    if quarantined > 0 && landed.is_some() {
+        eprintln!(
+            "warning: {quarantined} records were quarantined; they lie with their reasons under {}",
+            quarantine::PREFIX
+        );
+    }
+    Ok(ExitCode::from(if !report.unreadable.is_empty() {
+        failure::FAILED
+    } else if quarantined > 0 || !report.unrecognised.is_empty() {
+        failure::SET_ASIDE
+    } else {
+        failure::DONE
+    }))
+}
+
+fn print_table(report: &Report, landed: Option<&LandingReport>, seconds: f64) -> Result<(), Failure> {
+    let mut table = output::table(&["source", "files", "read", "events", "quarantined", "set aside", "seconds"]);
+    for (source, of_source) in &report.by_source {
+        let summary = &of_source.summary;
+        table.add_row([
+            (*source).to_owned(),
+            of_source.files.to_string(),
+            summary.records.to_string(),
+            summary.events.to_string(),
+            summary.quarantined.to_string(),
+            summary.set_aside.to_string(),
+            format!("{:.2}", of_source.seconds),
+        ]);
+    }
+    output::align_right(&mut table, 1..7);
+    output::print_table(&table)?;
+    match landed {
+        Some(landed) => eprintln!(
+            "{} events landed in {} objects, {}, in {seconds:.2} s",
+            landed.rows,
+            landed.objects,
+            output::bytes(landed.bytes)
+        ),
+        None => eprintln!("nothing was written (--dry-run)"),
+    }
+    Ok(())
+}
+
+fn print_json(report: &Report, landed: Option<&LandingReport>, seconds: f64) -> Result<(), Failure> {
+    let sources: BTreeMap<&str, serde_json::Value> = report
+        .by_source
+        .iter()
+        .map(|(source, of_source)| {
+            let summary = &of_source.summary;
+            let counts = json!({
+                "files": of_source.files,
+                "read": summary.records,
+                "events": summary.events,
+                "quarantined": summary.quarantined,
+                "set_aside": summary.set_aside,
+                "bytes": summary.bytes,
+                "seconds": of_source.seconds,
+            });
+            (*source, counts)
+        })
+        .collect();
+    let document = json!({
+        "sources": sources,
+        "unrecognised": report.unrecognised,
+        "unreadable": report.unreadable.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "landed": landed.map_or(0, |landed| landed.rows),
+        "landing_objects": landed.map_or(0, |landed| landed.objects),
+        "seconds": seconds,
+    });
+    writeln!(std::io::stdout().lock(), "{document}")?;
+    Ok(())
+}

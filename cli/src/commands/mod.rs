@@ -1,0 +1,51 @@
+//! One module a verb.
+
+mod completions;
+mod import;
+mod query;
+mod seal;
+mod serve;
+mod status;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+
+/// What was done, as an exit code.
+pub type Outcome = Result<ExitCode, Failure>;
+
+/// Logs go to standard error; what they say is set by `AUDITLAKE_LOG`.
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!is_plain).init();
+}
+
+/// Runs a command to its end on a runtime of its own.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // Nothing that is left may hold up the end: what had to be durable is.
+    runtime.shutdown_background();
+    result
+}
+
+/// Does what the command line says.
+pub fn run(arguments: Arguments) -> Outcome {
+    start_logging(match arguments.command {
+        Command::Serve(_) => "warn,auditlake=info,auditlake_embedded=info,auditlake_lake=info",
+        _ => "error",
+    });
+    match arguments.command {
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Import(arguments) => block_on(import::run(arguments)),
+        Command::Seal(arguments) => block_on(seal::run(arguments)),
+        Command::Query(arguments) => block_on(query::run(arguments)),
+        Command::Status(arguments) => block_on(status::run(arguments)),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}

@@ -1,0 +1,216 @@
+//! Everything together: storage, group commit, scan engine, seal schedule and HTTP server in one process.
+//!
+//! The production code path is the one that runs: storage is reached by the S3 client over loopback HTTP, as a function reaches S3.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use auditlake_api::{Api, Caller, Ingest, Reader};
+use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
+use auditlake_event::{Organization, Region};
+use auditlake_lake::Lake;
+use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
+use auditlake_lake::seal::SealSettings;
+use auditlake_query::scan::{ScanEngine, Settings as ScanSettings};
+use auditlake_store::{SharedStore, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::committer::GroupCommit;
+use crate::front_page;
+use crate::http_server::{HttpServer, is_loopback};
+use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
+use crate::schedule::{self, Housekeeping, Schedule};
+
+/// How long the last posts may take to be written once the server stops.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the seal thread may take to notice that it must stop.
+const SEAL_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long requests of other tools to the storage may take once the server stops.
+const STORAGE_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Expired landing objects are looked for this often at most.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// The folder of the directory that is no part of the lake.
+const PRIVATE: &str = ".auditlake";
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The directory of the lake; made if it is not there.
+    pub data: PathBuf,
+    /// Where the API listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the storage listens; port 0 takes a free one.
+    pub s3_listen: SocketAddr,
+    /// The lake to create if there is none.
+    pub wanted: Lake,
+    /// The organization of events and questions that name none.
+    pub organization: Option<Organization>,
+    /// The region of events that state none.
+    pub region: Region,
+    /// How long landing objects stay after they were sealed, in ms.
+    pub landing_retention_ms: i64,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory cannot be made or used.
+    #[error("{}: {error}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: std::io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that names another one.
+        flag: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The storage does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The lake cannot be opened or created.
+    #[error(transparent)]
+    Lake(#[from] OpenError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A server that is ready.
+pub struct Serving {
+    /// Where the API listens.
+    pub api_address: SocketAddr,
+    /// The storage.
+    pub s3: EmbeddedS3,
+    /// The lake, as its `lake.json` says.
+    pub lake: Lake,
+    stop: watch::Sender<bool>,
+    http: JoinHandle<()>,
+    committer: JoinHandle<()>,
+    schedule: std::thread::JoinHandle<()>,
+}
+
+async fn start_storage(settings: &Settings) -> Result<EmbeddedS3, StartError> {
+    let bound = EmbeddedS3::bind(&settings.data, settings.s3_listen, EmbeddedS3Credentials::default()).await;
+    bound.map_err(|error| match error {
+        EmbeddedS3Error::Directory { path, source } => StartError::Directory { path, error: source },
+        EmbeddedS3Error::Listen { address, source } => StartError::Listen { address, flag: "--s3-listen", error: source },
+    })
+}
+
+/// Removes expired landing objects, at most once in a while.
+fn sweeper(settings: &Settings) -> Housekeeping {
+    let directory = settings.data.clone();
+    let keep_for = Duration::from_millis(u64::try_from(settings.landing_retention_ms).unwrap_or(0));
+    let mut last_sweep: Option<Instant> = None;
+    Box::new(move || {
+        if last_sweep.is_some_and(|last| last.elapsed() < SWEEP_INTERVAL) {
+            return;
+        }
+        last_sweep = Some(Instant::now());
+        match s3::sweep(&directory, SystemTime::now(), keep_for) {
+            Ok(swept) if swept.landing_objects == 0 => {}
+            Ok(swept) => {
+                tracing::info!(
+                    objects = swept.landing_objects,
+                    bytes = swept.landing_bytes,
+                    "removed sealed landing objects"
+                );
+            }
+            Err(error) => tracing::error!(%error, "sealed landing objects cannot be removed"),
+        }
+    })
+}
+
+/// Starts everything. When it returns, events can be posted.
+pub async fn start(settings: Settings) -> Result<Serving, StartError> {
+    let cannot_listen = |error| StartError::Listen { address: settings.listen, flag: "--listen", error };
+    let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
+    let api_address = listener.local_addr().map_err(cannot_listen)?;
+    let s3 = start_storage(&settings).await?;
+    let store: SharedStore = Arc::new(s3.store().await?);
+    let lake = open_or_create(store.as_ref(), &settings.wanted).await?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy = Arc::new(SystemEntropy);
+    let (stop, stopped) = watch::channel(false);
+    let writer = LandingWriter::new(Arc::clone(&store), lake.clone(), Arc::clone(&clock), Arc::clone(&entropy) as _);
+    let (door, committer) = GroupCommit::start(writer);
+    let engine = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
+    let api = Api {
+        ingest: Some(Ingest {
+            door,
+            region: settings.region.clone(),
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            lead_ms: lake.lead_ms,
+        }),
+        reader: Some(Reader {
+            engine: Arc::new(engine),
+            store: Arc::clone(&store),
+            lake: lake.clone(),
+            // Any caller on loopback reads every organization, so the signature guards against mistakes only; this key outlives a
+            // restart, and so do cursors.
+            cursor_key: Arc::from(lake.to_bytes()),
+            clock: Arc::clone(&clock),
+        }),
+        clock: Arc::clone(&clock),
+        entropy,
+    };
+    let server = HttpServer {
+        api,
+        caller: Caller::operator(settings.organization.clone()),
+        front_page: front_page::html(api_address, settings.organization.as_ref()).into(),
+        is_loopback: is_loopback(api_address),
+    };
+    let http = tokio::spawn(Arc::new(server).run(listener, stopped.clone()));
+    let schedule = Schedule {
+        // Connections of its own: they live on the seal thread's runtime.
+        store: Arc::new(s3.store().await?),
+        lake: lake.clone(),
+        clock,
+        settings: SealSettings { spill_dir: Some(settings.data.join(PRIVATE)), ..schedule::settings_for(&lake) },
+        housekeeping: sweeper(&settings),
+    };
+    let schedule = schedule.start(stopped).map_err(StartError::Thread)?;
+    Ok(Serving { api_address, s3, lake, stop, http, committer, schedule })
+}
+
+impl Serving {
+    /// Stops: no new connection, requests in flight are answered, what waits is written. A seal under way is given up; it goes on
+    /// at the next start.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.http.await {
+            tracing::error!(%error, "server broke off");
+        }
+        match tokio::time::timeout(LAST_WRITE_TIMEOUT, self.committer).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "group commit broke off"),
+            Err(_) => tracing::warn!("the last posts could not be written in time and were not acknowledged"),
+        }
+        let schedule = self.schedule;
+        let joined = tokio::task::spawn_blocking(move || schedule.join().is_ok());
+        match tokio::time::timeout(SEAL_STOP_TIMEOUT, joined).await {
+            Ok(Ok(true)) => {}
+            Ok(_) => tracing::error!("the seal thread broke off"),
+            Err(_) => {
+                tracing::warn!("the seal thread is still busy and is given up; the next start goes on where it stopped")
+            }
+        }
+        if !self.s3.shutdown(STORAGE_STOP_TIMEOUT).await {
+            tracing::warn!("some requests to the storage were still open and are given up");
+        }
+    }
+}

@@ -34,7 +34,10 @@ pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) 
 pub fn print_table(table: &Table) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+        let line = line.trim_end();
+        // Columns are set apart by a space on both sides; without lines the first one is of no use.
+        let shown = if std::io::stdout().is_terminal() { line } else { line.strip_prefix(' ').unwrap_or(line) };
+        writeln!(out, "{shown}")?;
     }
     Ok(())
 }

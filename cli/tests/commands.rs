@@ -229,6 +229,6 @@ fn help_names_every_verb_examples_and_exit_codes() {
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = run(["completions", shell]);
-        assert!(script.code == Some(0) && script.stdout.contains("--seal-period"), "{shell}");
+        assert!(script.code == Some(0) && script.stdout.contains("seal-period"), "{shell}");
     }
 }

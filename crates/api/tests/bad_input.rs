@@ -89,7 +89,10 @@ async fn wrong_types_name_the_field() {
     ] {
         assert_refused_alone(&changed(name, value), name, "must").await;
     }
-    assert_refused_alone(&json!(17), "event", "must be a JSON object").await;
+    let fixture = Fixture::new();
+    let (status, answer) = fixture.post_json(json!([17, event("a", "x"), null]).to_string()).await;
+    assert_eq!((status, answer["accepted"].as_u64(), answer["refused"].as_u64()), (207, Some(1), Some(2)), "{answer}");
+    assert_eq!(answer["errors"][1]["field"], "event");
 }
 
 #[tokio::test]

@@ -103,9 +103,23 @@ async fn a_seal_at_any_call_of_a_query_changes_nothing_in_its_answer() {
 
 #[tokio::test]
 async fn a_thousand_events_of_one_millisecond_come_page_by_page_each_once() {
-    let moment = time("2026-03-01T10:20:00.123Z");
-    let make =
-        |number: usize| event("acme", ["eu-west-1", "us-east-1"][number % 2], moment, &format!("{number:04}"), "api", 0);
+    assert_pages_meet(1_000_000).await;
+}
+
+#[tokio::test]
+async fn pages_that_end_among_events_of_one_millisecond_go_on_behind_them() {
+    assert_pages_meet(40).await;
+    assert_pages_meet(97).await;
+}
+
+/// Pages of 64 over 1,400 events, `per_millisecond` of them at the same time, hold each once.
+async fn assert_pages_meet(per_millisecond: usize) {
+    let first = time("2026-03-01T10:20:00.123Z");
+    let moment = first;
+    let make = |number: usize| {
+        let at = first.plus_millis(i64::try_from(number / per_millisecond).unwrap());
+        event("acme", ["eu-west-1", "us-east-1"][number % 2], at, &format!("{number:04}"), "api", 0)
+    };
     let archived: Vec<Event<'static>> = (0..1_000).map(make).collect();
     let unsealed: Vec<Event<'static>> = (1_000..1_400).map(make).collect();
     let world = world(vec![(moment, archived), (time("2026-03-01T12:00:00Z"), unsealed)]);

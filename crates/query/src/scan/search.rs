@@ -155,7 +155,10 @@ impl Search<'_> {
         let times = filter::times(context, opened, row_group, &rows).await?;
         let window = self.open_window();
         let mut inside: Vec<usize> = (0..times.len()).filter(|&index| window.contains(times.value(index))).collect();
-        let capacity = self.request.limit + 1;
+        // Of the rows at the very time of the cursor some were given out already: only their names tell which.
+        let cursor_time = self.request.after.as_ref().map(|after| after.event_time.millis());
+        let at_cursor = inside.iter().filter(|&&index| Some(times.value(index)) == cursor_time).count();
+        let capacity = self.request.limit + 1 + at_cursor;
         if inside.len() > capacity {
             // Of more rows than can get in, only the newest need names; equal times are told apart by them.
             let mut newest: Vec<i64> = inside.iter().map(|&index| times.value(index)).collect();

@@ -134,7 +134,8 @@ def known_of_posted(event):
     known = {
         "event_id": event["event_id"],
         "event_time": instant.replace(microsecond=nanos // 1_000_000 * 1000),
-        "event_time_nanos": nanos % 1_000_000 or None,
+        # What the time states below the millisecond; zeros are stated too.
+        "event_time_nanos": nanos % 1_000_000 if len(fraction) > 3 else None,
         "source": "api",
         "region": "eu-test-1",
         "organization": event["organization"],

@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 
 use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
+use uuid::Uuid;
 
 /// Largest record by default, in bytes (4 MiB): CloudTrail's own limit is 1 MB, and a whole EventBridge envelope fits too.
 pub const DEFAULT_MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
@@ -196,6 +197,23 @@ pub enum ReadError {
     /// The sink refused a record.
     #[error("a record could not be taken")]
     Sink(#[source] SinkError),
+}
+
+/// The namespace of ids derived from imported records. Never changes: the same record must give the same id for ever.
+const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_4e19);
+
+/// The id of a record that has none of its own: UUIDv5 over the source's name, a zero byte and `text`.
+pub(crate) fn derived_id(source: &str, text: &str) -> String {
+    let content = [source.as_bytes(), &[0], text.as_bytes()].concat();
+    Uuid::new_v5(&ID_NAMESPACE, &content).to_string()
+}
+
+/// What a time states below the millisecond: nothing, if it has no more than three fraction digits. (A leap second, which is
+/// kept as the end of the second before it, states more than it says.)
+pub(crate) fn stated_nanos(time: &str, nanos: i32) -> Option<i32> {
+    let fraction = time.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    (nanos != 0 || digits > 3).then_some(nanos)
 }
 
 /// Counts what goes to a sink, so that a source's summary cannot disagree with it.

@@ -391,6 +391,8 @@ fn times_are_exact_and_impossible_ones_go_to_quarantine() {
     let mut record: Value = serde_json::from_slice(&fixture("put_role_policy")).unwrap();
     for (time, expected) in [
         ("2026-03-01T13:59:59.9998Z", Ok(("2026-03-01T13:59:59.999Z", "800000"))),
+        ("2026-03-01T13:59:59.123000Z", Ok(("2026-03-01T13:59:59.123Z", "0"))),
+        ("2026-03-01T13:59:59.123Z", Ok(("2026-03-01T13:59:59.123Z", ""))),
         ("2026-04-01T00:05:00Z", Ok(("2026-04-01T00:05:00.000Z", ""))),
         ("2026-04-01T00:05:00.001Z", Err("event time lies in the future")),
         ("1999-12-31T23:59:59Z", Err("event time lies before the year 2000")),

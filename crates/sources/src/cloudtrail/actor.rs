@@ -38,16 +38,15 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Actor<'r> {
     let user_name = identity.text_at("userName");
     let issuer = identity.get("sessionContext").and_then(|context| context.get("sessionIssuer"));
 
-    let is_anonymous = account.is_some_and(|account| account.eq_ignore_ascii_case("ANONYMOUS_PRINCIPAL"));
     let kind = match identity.text_at("type") {
-        _ if is_anonymous => Some(ActorType::Anonymous),
+        _ if account.is_some_and(is_anonymous) => Some(ActorType::Anonymous),
         Some("Root" | "IAMUser" | "FederatedUser" | "SAMLUser" | "WebIdentityUser" | "IdentityCenterUser" | "Directory") => {
             Some(ActorType::User)
         }
         Some("AssumedRole" | "Role") => Some(ActorType::Role),
         Some("AWSService") => Some(ActorType::Service),
         Some("AWSAccount") => principal.and_then(kind_of_principal),
-        None if identity.text_at("invokedBy").is_some() => Some(ActorType::Service),
+        None if invoked_by.is_some() => Some(ActorType::Service),
         _ => None,
     };
     let on_behalf_of = || identity.get("onBehalfOf")?.text_at("userId");
@@ -64,6 +63,11 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Actor<'r> {
         email: session.filter(|name| is_managed && is_email(name)),
         via: issuer.and_then(|issuer| issuer.text_at("arn")).or(invoked_by.filter(|invoked_by| id != Some(*invoked_by))),
     }
+}
+
+/// Whether this stands in the place of the account of a caller who showed no credentials.
+pub(super) fn is_anonymous(account: &str) -> bool {
+    account.eq_ignore_ascii_case("ANONYMOUS_PRINCIPAL")
 }
 
 /// The kind of a principal by the prefix of its unique id (IAM user guide, "Unique identifiers").

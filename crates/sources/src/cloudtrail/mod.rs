@@ -47,19 +47,19 @@ use std::io::BufRead;
 
 use auditlake_event::limits::MAX_EVENT_ID_CHARS;
 use auditlake_event::{Event, Timestamp};
-use uuid::Uuid;
 
 use crate::json::{self, Json, Parser};
 use crate::records::{Content, Format, Item, for_each_record};
 use crate::source::{
-    Confidence, Counted, ImportContext, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Source, Summary,
+    Confidence, Counted, ImportContext, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Source, Summary, derived_id,
+    stated_nanos,
 };
 
 /// The name in the column `source`.
 pub const NAME: &str = "aws.cloudtrail";
 
-/// The namespace of ids derived from imported records (UUIDv5).
-const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_4e19);
+/// How much of an object is looked at to recognise it.
+const SNIFFED_BYTES: usize = 16 * 1024;
 /// How many envelopes may lie around a record.
 const MAX_ENVELOPES: usize = 3;
 /// Where a collector or CloudWatch Logs puts the record as text.
@@ -75,6 +75,7 @@ impl Source for CloudTrail {
     }
 
     fn sniff(&self, head: &[u8], object_name: &str) -> Confidence {
+        let head = head.get(..SNIFFED_BYTES).unwrap_or(head);
         // Names that stand in nearly every record and in no other format's.
         let own =
             [&b"\"eventSource\""[..], b"\"userIdentity\"", b"\"sourceIPAddress\"", b"\"eventVersion\"", b"\"eventName\""];
@@ -187,7 +188,8 @@ impl Reading<'_, '_> {
     }
 
     fn record(&mut self, record: &Json<'_>, is_replaced: bool) -> Result<Verdict, ReadError> {
-        let Ok((event_time, nanos)) = Timestamp::parse_with_nanos(record.text_at("eventTime").unwrap_or_default()) else {
+        let time_text = record.text_at("eventTime").unwrap_or_default();
+        let Ok((event_time, nanos)) = Timestamp::parse_with_nanos(time_text) else {
             return Ok(Verdict::Quarantine("eventTime is no RFC 3339 time".into()));
         };
         if let Some(reason) = self.context.refuse_time(event_time) {
@@ -198,10 +200,11 @@ impl Reading<'_, '_> {
         buffers.raw.clear();
         json::write_without_secrets(record, &secret::is_secret, &mut buffers.raw);
 
-        let account = record.text_at("recipientAccountId").or_else(|| record.get("userIdentity")?.text_at("accountId"));
+        let caller = record.get("userIdentity").and_then(|identity| identity.text_at("accountId"));
+        let account = record.text_at("recipientAccountId").or(caller.filter(|account| !actor::is_anonymous(account)));
         let (event_id, replaced_id) = event_id(record, &buffers.raw);
         let actor = actor::of(record);
-        let resource = resource::of(record, account);
+        let resource = resource::of(record);
         let outcome = outcome::of(record);
         buffers.changes.clear();
         let has_changes =
@@ -213,7 +216,7 @@ impl Reading<'_, '_> {
         let event = Event {
             event_id: Cow::Borrowed(&event_id),
             event_time,
-            event_time_nanos: (nanos != 0).then_some(nanos),
+            event_time_nanos: stated_nanos(time_text, nanos),
             received_time: context.received_time,
             region: Cow::Borrowed(context.region.as_str()),
             organization: Cow::Borrowed(context.organization_of(account).as_str()),
@@ -252,7 +255,7 @@ impl Reading<'_, '_> {
 /// The event's id, and the source's own if that was too long to be it.
 fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<String>) {
     let Some(own) = record.text_at("eventID") else {
-        return (Cow::Owned(derived_id(raw)), None);
+        return (Cow::Owned(derived_id(NAME, raw)), None);
     };
     let mut id = Cow::Borrowed(own);
     if let Some(account) = record.text_at("recipientAccountId") {
@@ -267,13 +270,5 @@ fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<String
     if id.chars().count() <= MAX_EVENT_ID_CHARS {
         return (id, None);
     }
-    (Cow::Owned(derived_id(&id)), Some(id.into_owned()))
-}
-
-fn derived_id(text: &str) -> String {
-    let mut content = Vec::with_capacity(NAME.len() + 1 + text.len());
-    content.extend_from_slice(NAME.as_bytes());
-    content.push(0);
-    content.extend_from_slice(text.as_bytes());
-    Uuid::new_v5(&ID_NAMESPACE, &content).to_string()
+    (Cow::Owned(derived_id(NAME, &id)), Some(id.into_owned()))
 }

@@ -82,7 +82,7 @@ const CREATED: &[(&str, &str)] = &[
 ///
 /// and the name is the object's key, the last part of an ARN's path, or the value itself. An IAM name alone makes no ARN
 /// (its path is not known), so there the name is the id.
-pub(super) fn of<'r>(record: &'r Json<'_>, _account: Option<&str>) -> Resource<'r> {
+pub(super) fn of<'r>(record: &'r Json<'_>) -> Resource<'r> {
     let request = record.get("requestParameters");
     let service = record.text_at("eventSource").unwrap_or_default();
     let service = service.strip_suffix(".amazonaws.com").unwrap_or(service);

@@ -45,7 +45,7 @@ pub enum Command {
     /// Seal every period that is over.
     Seal(SealArguments),
     /// Ask for events, or for their numbers.
-    Query(QueryArguments),
+    Query(Box<QueryArguments>),
     /// Say where the lake stands.
     Status(StatusArguments),
     /// Write a completion script for a shell.

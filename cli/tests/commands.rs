@@ -1,5 +1,7 @@
 //! The single commands: what they print, how they end, and that they may run beside a server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
@@ -118,7 +120,18 @@ fn commands_run_beside_a_server_on_the_same_directory() {
     assert_eq!(dry.code, Some(0), "{dry:?}");
     assert!(dry.stderr.contains("nothing was written"), "{dry:?}");
     // Over the server's own storage endpoint, as any S3 tool reaches it.
-    server.kill();
+    let mut command = auditlake();
+    command.args(["query", "--organization", "acme", "--all", "--output", "ndjson", "--bucket"]);
+    command.arg(server.ready["bucket"].as_str().unwrap()).arg("--endpoint").arg(server.ready["s3"].as_str().unwrap());
+    command.env("AWS_ACCESS_KEY_ID", "auditlake").env("AWS_SECRET_ACCESS_KEY", "auditlake").env("AWS_REGION", "us-east-1");
+    let output = command.output().unwrap();
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 172, "{output:?}");
+    let mut command = auditlake();
+    command.args(["status", "--bucket", "lake", "--endpoint"]).arg(server.ready["s3"].as_str().unwrap());
+    command.env("AWS_ACCESS_KEY_ID", "auditlake").env("AWS_SECRET_ACCESS_KEY", "wrong").env("AWS_REGION", "us-east-1");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("check the credentials"), "{output:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `auditlake serve` as a user meets it: the real binary, real sockets, a real directory.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
+
 mod common;
 
 use std::collections::HashMap;

@@ -32,6 +32,9 @@ use sink::{Chunk, CountingSink, LandingSink};
 /// Batches that wait to be landed.
 const WAITING_CHUNKS: usize = 2;
 
+/// Most files of no known format that are named one by one.
+const MOST_NAMED: usize = 10;
+
 /// What was read of one source.
 #[derive(Default)]
 struct SourceReport {
@@ -169,8 +172,11 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
         ReportFormat::Table => print_table(&report, landed.as_ref(), seconds)?,
         ReportFormat::Json => print_json(&report, landed.as_ref(), seconds)?,
     }
-    for name in &report.unrecognised {
-        eprintln!("warning: {name}: no known log format; name it with --source");
+    for name in report.unrecognised.iter().take(MOST_NAMED) {
+        eprintln!("warning: {name}: no known log format, left out; name it with --source if it is one");
+    }
+    if report.unrecognised.len() > MOST_NAMED {
+        eprintln!("warning: … and {} files more; --output json lists all", report.unrecognised.len() - MOST_NAMED);
     }
     for (name, error) in &report.unreadable {
         eprintln!("error: {name}: {error}");

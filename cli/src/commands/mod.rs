@@ -44,7 +44,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Seal(arguments) => block_on(seal::run(arguments)),
-        Command::Query(arguments) => block_on(query::run(arguments)),
+        Command::Query(arguments) => block_on(query::run(&arguments)),
         Command::Status(arguments) => block_on(status::run(arguments)),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -25,7 +25,6 @@ const PAGE: usize = 1_000;
 /// What a table shows of an event if no columns are named; `actor` and `resource` are the most telling column that is filled.
 const TABLE_COLUMNS: &[&str] = &["event_time", "actor", "action", "outcome", "resource", "source_ip"];
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn query_failure(error: QueryError) -> Failure {
     let failure = Failure::new(format!("the query failed: {}", error.message));
     match error.kind {
@@ -38,7 +37,6 @@ fn query_failure(error: QueryError) -> Failure {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn invalid(error: InvalidQuery) -> Failure {
     Failure::new(format!("{} {}", error.parameter, error.rule)).advise("auditlake query --help lists the filters")
 }
@@ -137,15 +135,15 @@ fn shown_columns(arguments: &QueryArguments) -> Result<Vec<Shown>, Failure> {
     }
 }
 
-pub async fn run(arguments: QueryArguments) -> Outcome {
+pub async fn run(arguments: &QueryArguments) -> Outcome {
     let parameters = parameters(&arguments.filters)?;
     let query = Query::from_parameters(arguments.organization.clone(), parameters).map_err(invalid)?;
     let storage = Storage::open(&arguments.storage).await?;
     let engine = storage.engine().await?;
     if arguments.count_by.is_some() || arguments.interval.is_some() {
-        count(&arguments, query, engine.as_ref()).await
+        count(arguments, query, engine.as_ref()).await
     } else {
-        search(&arguments, query, engine.as_ref()).await
+        search(arguments, query, engine.as_ref()).await
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Problem {
     pub errors: Vec<FieldProblem>,
     /// How many events were refused, where it is about events.
     pub refused: Option<usize>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Boxed to keep results small.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 /// The problem as it is sent.
@@ -60,7 +61,7 @@ struct Wire<'a> {
 impl Problem {
     /// A problem of a kind.
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, kind, title, detail: detail.into(), errors: Vec::new(), refused: None, headers: Vec::new() }
+        Self { status, kind, title, detail: detail.into(), errors: Vec::new(), refused: None, header: None }
     }
 
     /// 400: the body is not what its headers say.
@@ -139,10 +140,10 @@ impl Problem {
         )
     }
 
-    /// Adds a header to the answer.
+    /// Sets the header that belongs to the problem, such as `Allow`.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -163,7 +164,9 @@ impl Problem {
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.headers_mut().extend(self.headers);
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }

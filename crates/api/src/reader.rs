@@ -88,7 +88,6 @@ struct Statistics {
     engine: &'static str,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -97,7 +96,6 @@ fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn query_problem(error: QueryError) -> Problem {
     match error.kind {
         QueryErrorKind::Invalid => {

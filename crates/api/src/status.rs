@@ -41,7 +41,6 @@ pub struct Status {
 impl Status {
     /// The status of `lake`, sealed until `sealed_until`, at `now`.
     pub fn new(lake: &Lake, sealed_until: SealTime, now: Timestamp) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a slack is far below 2^52 ms")]
         let slack_seconds = lake.slack_ms as f64 / 1_000.0;
         Self {
             version: env!("CARGO_PKG_VERSION"),

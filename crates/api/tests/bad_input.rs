@@ -1,5 +1,7 @@
 //! Every kind of bad input has a stated answer: problem details with the field and the rule; and it costs no other event.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
+
 mod common;
 
 use std::io::Write;

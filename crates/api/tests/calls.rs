@@ -1,5 +1,7 @@
 //! What good calls are answered, and how the API behaves around them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
+
 mod common;
 
 use auditlake_api::Caller;

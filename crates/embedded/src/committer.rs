@@ -39,11 +39,14 @@ const MAX_WAITING_LARGE_POSTS: usize = 32;
 /// What an event costs in memory besides its texts.
 const EVENT_OVERHEAD_BYTES: usize = 900;
 
+/// Where a post's answer goes.
+type AnswerTo = oneshot::Sender<Result<(), Arc<LandError>>>;
+
 /// A post that waits to be written.
 struct Post {
     events: Vec<Event<'static>>,
     bytes: usize,
-    answer: oneshot::Sender<Result<(), Arc<LandError>>>,
+    answer: AnswerTo,
     /// Given back when the post is answered.
     room: OwnedSemaphorePermit,
 }
@@ -135,7 +138,7 @@ impl Door for GroupCommit {
 struct Batch {
     events: Vec<Event<'static>>,
     bytes: usize,
-    answers: Vec<(oneshot::Sender<Result<(), Arc<LandError>>>, OwnedSemaphorePermit)>,
+    answers: Vec<(AnswerTo, OwnedSemaphorePermit)>,
 }
 
 impl Batch {

@@ -309,7 +309,7 @@ fn id(hour: i64, row: i64) -> String {
     let mixed = |seed: i64| {
         (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) ^ (seed + 7).wrapping_mul(0x2545_f491_4f6c_dd1d)
     };
-    format!("{:016x}{:016x}", mixed(hour * 1_000 + row), mixed((hour * 1_000 + row) << 17))
+    format!("{:016x}{:016x}", mixed(hour * 10_000 + row), mixed((hour * 10_000 + row) << 17))
 }
 
 #[tokio::test]

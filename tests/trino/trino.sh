@@ -54,7 +54,10 @@ s3.aws-access-key=${AWS_ACCESS_KEY_ID:-test}
 s3.aws-secret-key=${AWS_SECRET_ACCESS_KEY:-test}
 P
   cd "$dir"
-  exec java -Xmx768m -XX:+UseSerialGC -Duser.timezone=UTC -Djdk.attach.allowAttachSelf=true \
+  # Whoever started it may be killed: then nobody else would end it.
+  local parent=$PPID own=$$
+  (while kill -0 "$parent" 2> /dev/null; do sleep 2; done; kill "$own" 2> /dev/null) &
+  exec java -Xmx1g -XX:+UseSerialGC -Duser.timezone=UTC -Djdk.attach.allowAttachSelf=true \
     -Dnode.environment=test -Dnode.id=referee -Dnode.data-dir="$dir/data" \
     -Dconfig="$dir/config.properties" -cp "$home/classes:$home/lib/*" Server $version > "$dir/trino.log" 2>&1
 }

@@ -9,9 +9,7 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::landing::Clock;
 use auditlake_lake::period::SealRule;
-use auditlake_query::{
-    Answer, CountRequest, Counts, Engine, Position, QueryError, QueryErrorKind, SearchRequest,
-};
+use auditlake_query::{Answer, CountRequest, Counts, Engine, Position, QueryError, QueryErrorKind, SearchRequest};
 use tokio::time::Instant;
 
 use crate::failure::{Failure, FailureKind};
@@ -145,12 +143,7 @@ impl AthenaEngine {
     }
 
     /// The statements of a page.
-    pub fn plan_search(
-        &self,
-        request: &SearchRequest,
-        snapshot: Snapshot,
-        sides: Sides,
-    ) -> Result<SearchPlan, QueryError> {
+    pub fn plan_search(&self, request: &SearchRequest, snapshot: Snapshot, sides: Sides) -> Result<SearchPlan, QueryError> {
         if request.limit == 0 || request.limit > MAX_LIMIT {
             return Err(QueryError::new(QueryErrorKind::Invalid, format!("limit must be between 1 and {MAX_LIMIT}")));
         }

@@ -75,7 +75,10 @@ where
         "TooManyRequestsException" | "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "SlowDown" => {
             FailureKind::Unavailable
         }
-        "InternalServerException" | "InternalServerError" | "InternalFailure" | "ServiceUnavailable"
+        "InternalServerException"
+        | "InternalServerError"
+        | "InternalFailure"
+        | "ServiceUnavailable"
         | "ServiceUnavailableException" => FailureKind::Unavailable,
         "AccessDeniedException"
         | "AccessDenied"
@@ -163,7 +166,11 @@ mod tests {
                  (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)",
                 FailureKind::Vanished,
             ),
-            (false, "com.amazonaws.services.s3.model.AmazonS3Exception: Please reduce your request rate.", FailureKind::Unavailable),
+            (
+                false,
+                "com.amazonaws.services.s3.model.AmazonS3Exception: Please reduce your request rate.",
+                FailureKind::Unavailable,
+            ),
             (
                 false,
                 "Permission denied on S3 path: s3://b/x (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use auditlake_lake::SealTime;
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::{
-    QueryExecutionContext, QueryExecutionState, QueryExecutionStatistics, ResultConfiguration, ResultReuseByAgeConfiguration,
-    ResultReuseConfiguration,
+    QueryExecutionContext, QueryExecutionState, QueryExecutionStatistics, ResultConfiguration,
+    ResultReuseByAgeConfiguration, ResultReuseConfiguration,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -104,7 +104,10 @@ pub enum Progress {
 /// two tries of one do. `sealed_until` is in it because an answer must not be older than the `S` it states.
 pub fn request_token(nonce: &str, sealed_until: SealTime, statement: &Statement) -> String {
     let mut hasher = Sha256::new();
-    for part in [nonce, &sealed_until.to_string(), &statement.text].into_iter().chain(statement.parameters.iter().map(String::as_str)) {
+    for part in [nonce, &sealed_until.to_string(), &statement.text]
+        .into_iter()
+        .chain(statement.parameters.iter().map(String::as_str))
+    {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());
     }
@@ -149,8 +152,7 @@ impl Runner {
         token: &str,
         may_reuse: bool,
     ) -> Result<ExecutionId, Failure> {
-        let context =
-            QueryExecutionContext::builder().database(database).set_catalog(self.options.catalog.clone()).build();
+        let context = QueryExecutionContext::builder().database(database).set_catalog(self.options.catalog.clone()).build();
         let parameters = (!statement.parameters.is_empty()).then(|| statement.parameters.clone());
         let mut call = self
             .client
@@ -185,9 +187,8 @@ impl Runner {
             .query_execution()
             .ok_or_else(|| Failure::new(FailureKind::Internal, "GetQueryExecution answered no execution"))?;
         let statistics = execution.statistics().map(Statistics::from).unwrap_or_default();
-        let status = execution
-            .status()
-            .ok_or_else(|| Failure::new(FailureKind::Internal, "GetQueryExecution answered no status"))?;
+        let status =
+            execution.status().ok_or_else(|| Failure::new(FailureKind::Internal, "GetQueryExecution answered no status"))?;
         match status.state() {
             Some(QueryExecutionState::Succeeded) => Ok(Progress::Succeeded(statistics)),
             Some(QueryExecutionState::Failed) => Err(execution_failure(false, status)),
@@ -226,7 +227,8 @@ impl Runner {
                 rows.rows.push(values);
             }
             if rows.rows.len() > max_rows {
-                let message = format!("the answer has more than {max_rows} rows: ask for a shorter time range or longer buckets");
+                let message =
+                    format!("the answer has more than {max_rows} rows: ask for a shorter time range or longer buckets");
                 return Err(Failure::new(FailureKind::TooLarge, message));
             }
             is_first_page = false;

@@ -199,11 +199,8 @@ impl Table {
 
     /// Glue's `TableInput`, as `AWS::Glue::Table` and `glue:CreateTable` take it.
     pub fn glue_table_input(&self) -> Value {
-        let columns: Vec<Value> = self
-            .columns
-            .iter()
-            .map(|column| json!({"Name": column.name(), "Type": hive_type(column.kind())}))
-            .collect();
+        let columns: Vec<Value> =
+            self.columns.iter().map(|column| json!({"Name": column.name(), "Type": hive_type(column.kind())})).collect();
         let partitions: Vec<Value> =
             self.partitions.iter().map(|(name, _)| json!({"Name": name, "Type": "string"})).collect();
         json!({
@@ -224,8 +221,10 @@ impl Table {
     /// Trino's `CREATE TABLE` for its hive connector.
     pub fn trino_ddl(&self) -> String {
         let columns = self.columns.iter().map(|column| format!("  \"{}\" {}", column.name(), trino_type(column.kind())));
-        let partitions =
-            self.partitions.iter().map(|(name, projection)| format!("  \"{name}\" varchar WITH ({})", trino_projection(projection)));
+        let partitions = self
+            .partitions
+            .iter()
+            .map(|(name, projection)| format!("  \"{name}\" varchar WITH ({})", trino_projection(projection)));
         let definitions: Vec<String> = columns.chain(partitions).collect();
         let names: Vec<String> = self.partitions.iter().map(|(name, _)| sql_literal(name)).collect();
         format!(

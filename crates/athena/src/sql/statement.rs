@@ -55,7 +55,9 @@ impl Writer {
         if self.text.len() > MAX_STATEMENT_BYTES {
             return Err(QueryError::new(
                 QueryErrorKind::Invalid,
-                format!("the query has too many conditions: its SQL takes more than {MAX_STATEMENT_BYTES} bytes, ask for fewer values"),
+                format!(
+                    "the query has too many conditions: its SQL takes more than {MAX_STATEMENT_BYTES} bytes, ask for fewer values"
+                ),
             ));
         }
         Ok(Statement { text: self.text, parameters: self.parameters })

@@ -198,7 +198,9 @@ fn deliveries() -> Vec<(Timestamp, Vec<Event<'static>>)> {
     batches.push((early.plus_millis(-200_000), vec![event(&mut dice, "early".into(), early)]));
 
     // Late events of long ago: one batch that is sealed, one that is not and is older than anything in the archive.
-    for (arrival, oldest) in [("2026-03-01T00:40:00Z", "2025-12-31T23:59:59Z"), ("2026-03-01T02:10:00Z", "2019-06-01T00:00:00Z")] {
+    for (arrival, oldest) in
+        [("2026-03-01T00:40:00Z", "2025-12-31T23:59:59Z"), ("2026-03-01T02:10:00Z", "2019-06-01T00:00:00Z")]
+    {
         let late = ["2026-01-01T00:59:59.999Z", "2026-02-28T22:15:00Z", "2026-02-28T23:59:59.999Z", oldest];
         let events = late.iter().map(|at| event(&mut dice, format!("late-{arrival}"), time(at))).collect();
         batches.push((time(arrival), events));
@@ -319,7 +321,8 @@ impl Lake {
         let mut by_total: Vec<(Value, u64)> = totals.into_iter().collect();
         by_total.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
         let is_cut = group_by.is_some() && by_total.len() > limit;
-        let kept: HashSet<Value> = by_total.into_iter().take(if is_cut { limit } else { usize::MAX }).map(|(value, _)| value).collect();
+        let kept: HashSet<Value> =
+            by_total.into_iter().take(if is_cut { limit } else { usize::MAX }).map(|(value, _)| value).collect();
         let mut groups: Vec<_> = groups.into_iter().filter(|((_, value), _)| kept.contains(value)).collect();
         groups.sort_by(|((left_time, left_value), left), ((right_time, right_value), right)| {
             left_time.cmp(right_time).then(right.cmp(left)).then(left_value.cmp(right_value))
@@ -367,7 +370,9 @@ fn column_of(group_by: GroupBy) -> Column {
 /// The meaning of a condition, straight from the words at [`Field`].
 fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let any_is = |columns: &[Column]| {
-        columns.iter().any(|column| event.text(*column).is_some_and(|text| condition.values.iter().any(|value| value == text)))
+        columns
+            .iter()
+            .any(|column| event.text(*column).is_some_and(|text| condition.values.iter().any(|value| value == text)))
     };
     let found = match condition.field {
         Field::Actor => any_is(&[Column::ActorId, Column::ActorName, Column::ActorEmail]),

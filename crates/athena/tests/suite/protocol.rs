@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auditlake_athena::run::request_token;
 use auditlake_athena::{
-    AthenaEngine, EngineOptions, ExecutionId, FailureKind, Identifier, LakeStatus, Progress, RunOptions, Runner, Statement, Tables,
+    AthenaEngine, EngineOptions, ExecutionId, FailureKind, Identifier, LakeStatus, Progress, RunOptions, Runner, Statement,
+    Tables,
 };
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::SealTime;
@@ -73,7 +74,8 @@ fn search(limit: usize) -> SearchRequest {
     SearchRequest { query: acme(), after: None, limit, with_raw: false }
 }
 
-const COLUMNS: [&str; 8] = ["event_id", "event_time", "received_time", "region", "organization", "source", "action", "outcome"];
+const COLUMNS: [&str; 8] =
+    ["event_id", "event_time", "received_time", "region", "organization", "source", "action", "outcome"];
 
 fn rows(organization: &str, ids: impl Iterator<Item = usize>) -> End {
     let text = |text: &str| Some(text.to_owned());

@@ -28,6 +28,8 @@ use crate::trino::Trino;
 
 /// How many questions are asked at once.
 const AT_ONCE: usize = 3;
+/// An answer that takes longer is reported.
+const SLOW: Duration = Duration::from_secs(5);
 
 struct SealedLake;
 
@@ -159,22 +161,26 @@ fn count_requests() -> Vec<CountRequest> {
     }
     let nothing = acme(Some("2026-02-10T00:00:00Z"), Some("2026-02-11T00:00:00Z"));
     requests.push(CountRequest { query: nothing.clone(), interval: None, group_by: None, limit: 5 });
-    requests.push(CountRequest { query: nothing, interval: Some(Interval::Hour), group_by: Some(GroupBy::Action), limit: 5 });
+    requests.push(CountRequest {
+        query: nothing,
+        interval: Some(Interval::Hour),
+        group_by: Some(GroupBy::Action),
+        limit: 5,
+    });
     requests
 }
 
 /// Reads page by page and compares each row with the model.
-async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, limit: usize, with_raw: bool) -> usize {
+async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, limit: usize, with_raw: bool) {
+    let began = Instant::now();
     let mut expected = lake.search(&query);
     if !with_raw {
         expected.iter_mut().for_each(|event| event.raw = None);
     }
     let mut request = SearchRequest { query, after: None, limit, with_raw };
-    let mut statements = 0;
     let mut found = Vec::new();
     loop {
         let answer = engine.search(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
-        statements += 1;
         assert_eq!(answer.sealed_until, lake::sealed_until());
         found.extend(answer.events);
         let Some(next) = answer.next else { break };
@@ -184,13 +190,23 @@ async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, limit: usi
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found, expected, "{request:?}");
     }
-    statements
+    report_slow(began, &request);
+}
+
+/// Says which question took long, so that a change for the worse is seen.
+fn report_slow(began: Instant, question: &dyn std::fmt::Debug) {
+    let took = began.elapsed();
+    if took > SLOW {
+        println!("{} ms: {question:?}", took.as_millis());
+    }
 }
 
 async fn check_count(engine: &dyn Engine, lake: &Lake, request: CountRequest) {
+    let began = Instant::now();
     let expected = lake.count(&request.query, request.interval, request.group_by, request.limit);
     let found = engine.count(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
     assert_eq!((found.counts, found.truncated), expected, "{request:?}");
+    report_slow(began, &request);
 }
 
 /// Puts every question to an engine; returns how many.
@@ -209,10 +225,7 @@ async fn ask_everything(engine: Arc<dyn Engine>, lake: &Arc<Lake>) -> usize {
     }
     for request in count_requests() {
         let (engine, lake) = (Arc::clone(&engine), Arc::clone(lake));
-        running.spawn(async move {
-            check_count(engine.as_ref(), &lake, request).await;
-            1
-        });
+        running.spawn(async move { check_count(engine.as_ref(), &lake, request).await });
         questions += 1;
         while running.len() >= AT_ONCE {
             running.join_next().await.unwrap().unwrap();
@@ -227,11 +240,15 @@ async fn ask_everything(engine: Arc<dyn Engine>, lake: &Arc<Lake>) -> usize {
 /// No partition outside of the asked range may be listed or read.
 async fn check_pruning(engine: &AthenaEngine, s3: &S3Server) {
     for (from, to, hours) in [
-        ("2026-02-28T22:30:00Z", "2026-03-01T00:30:00Z", &["02/day=28/hour=22", "02/day=28/hour=23", "03/day=01/hour=00"][..]),
+        (
+            "2026-02-28T22:30:00Z",
+            "2026-03-01T00:30:00Z",
+            &["02/day=28/hour=22", "02/day=28/hour=23", "03/day=01/hour=00"][..],
+        ),
         ("2025-12-31T23:30:00Z", "2026-01-01T00:10:00Z", &["12/day=31/hour=23", "01/day=01/hour=00"]),
         ("2026-03-01T01:00:00Z", "2026-03-01T02:00:00Z", &[]),
     ] {
-        let _: Vec<String> = s3.take_asked();
+        drop(s3.take_asked());
         let request = SearchRequest { query: acme(Some(from), Some(to)), after: None, limit: 1_000, with_raw: false };
         engine.search(&request).await.unwrap();
         for asked in s3.take_asked() {

@@ -131,12 +131,37 @@ fn a_range_of_partitions_covers_midnight_month_and_year_ends() {
         (first.to_owned(), rest.split_once('\'').unwrap().0.to_owned())
     };
     for (from, to, first, last) in [
-        ("2026-02-28T22:30:00Z", "2026-03-01T00:30:00Z", "year=2026/month=02/day=28/hour=22", "year=2026/month=03/day=01/hour=00"),
-        ("2026-02-03T23:59:59.999Z", "2026-02-04T00:00:00Z", "year=2026/month=02/day=03/hour=23", "year=2026/month=02/day=03/hour=23"),
-        ("2025-12-31T23:00:00Z", "2026-01-01T00:00:00.001Z", "year=2025/month=12/day=31/hour=23", "year=2026/month=01/day=01/hour=00"),
+        (
+            "2026-02-28T22:30:00Z",
+            "2026-03-01T00:30:00Z",
+            "year=2026/month=02/day=28/hour=22",
+            "year=2026/month=03/day=01/hour=00",
+        ),
+        (
+            "2026-02-03T23:59:59.999Z",
+            "2026-02-04T00:00:00Z",
+            "year=2026/month=02/day=03/hour=23",
+            "year=2026/month=02/day=03/hour=23",
+        ),
+        (
+            "2025-12-31T23:00:00Z",
+            "2026-01-01T00:00:00.001Z",
+            "year=2025/month=12/day=31/hour=23",
+            "year=2026/month=01/day=01/hour=00",
+        ),
         // What is sealed happened before sealed until; what is older than the organization's first hour is not there.
-        ("2026-03-01T00:00:00Z", "2026-03-01T02:00:00Z", "year=2026/month=03/day=01/hour=00", "year=2026/month=03/day=01/hour=00"),
-        ("2025-12-31T20:00:00Z", "2026-01-01T00:00:00Z", "year=2025/month=12/day=31/hour=22", "year=2025/month=12/day=31/hour=23"),
+        (
+            "2026-03-01T00:00:00Z",
+            "2026-03-01T02:00:00Z",
+            "year=2026/month=03/day=01/hour=00",
+            "year=2026/month=03/day=01/hour=00",
+        ),
+        (
+            "2025-12-31T20:00:00Z",
+            "2026-01-01T00:00:00Z",
+            "year=2025/month=12/day=31/hour=22",
+            "year=2025/month=12/day=31/hour=23",
+        ),
     ] {
         assert_eq!(dt(from, to), (first.to_owned(), last.to_owned()), "{from} {to}");
     }
@@ -200,7 +225,12 @@ fn any_condition() -> impl Strategy<Value = Condition> {
 
 fn any_query() -> impl Strategy<Value = Query> {
     let any_time = 946_684_800_000i64..1_775_000_000_000;
-    (prop::option::of(any_time.clone()), prop::option::of(any_time), prop::collection::vec(any_condition(), 0..4), any::<bool>())
+    (
+        prop::option::of(any_time.clone()),
+        prop::option::of(any_time),
+        prop::collection::vec(any_condition(), 0..4),
+        any::<bool>(),
+    )
         .prop_map(|(from, to, conditions, with_region)| Query {
             organization: Organization::parse("acme").unwrap(),
             region: with_region.then(|| Region::parse("eu-west-1").unwrap()),

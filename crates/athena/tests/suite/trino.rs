@@ -70,7 +70,7 @@ impl Trino {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(script());
         command.arg("run").arg(&home).arg(folder.path()).arg(port.to_string()).arg(endpoint).arg(bucket);
-        let child = command.spawn().unwrap();
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
         let client = TrinoClient { base: format!("http://127.0.0.1:{port}") };
         let mut trino = Self { child, client, _folder: folder };
         trino.wait_until_it_answers();
@@ -120,7 +120,8 @@ impl TrinoClient {
         let mut answer = started.map_err(|error| error.to_string())?;
         let mut found = TrinoRows { columns: Vec::new(), rows: Vec::new(), read_bytes: 0 };
         loop {
-            let body = answer.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|error| error.to_string())?;
+            let body =
+                answer.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|error| error.to_string())?;
             let body: Value = serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))?;
             if let Some(message) = body["error"]["message"].as_str() {
                 return Err(message.to_owned());

@@ -1,4 +1,5 @@
 //! What every store promises, put to the in-memory one and to S3 over a local directory alike.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests fail a test by panicking
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -126,7 +126,8 @@ impl Walk<'_> {
         let key_is = |text: &str, compare: fn(&[u8], &[u8]) -> bool| compare_joined(folder_key, name, text, compare);
         let key_begins_with = |text: &str| key_is(text, <[u8]>::starts_with);
         let begins_with_key = |text: &str| key_is(text, |key, text| text.starts_with(key));
-        if !key_begins_with(prefix) && !(is_folder && begins_with_key(prefix)) {
+        let can_have_prefix = key_begins_with(prefix) || (is_folder && begins_with_key(prefix));
+        if !can_have_prefix {
             return false;
         }
         if skip.as_deref().is_some_and(key_begins_with) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails as its test does")]
 
 mod athena_server;
+mod duckdb;
 mod lake;
 mod protocol;
 mod referee;

@@ -1,5 +1,5 @@
 //! The referee's judgement: every kind of statement, run by Trino over tables that our DDL made, answers as the model does. The
-//! same questions are put to the scan engine, so that both engines are known to agree.
+//! same questions are put to DuckDB, as a second reading of the statements, and to the scan engine, so that all agree.
 //!
 //! `AUDITLAKE_TRINO=1 cargo test -p auditlake-athena --test suite referee -- --nocapture`
 
@@ -21,6 +21,7 @@ use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
 
 use crate::athena_server::AthenaServer;
+use crate::duckdb::DuckDb;
 use crate::lake::{self, ACTIONS, ACTORS, EMAILS, HOSTILE, KEYS, Lake, RESOURCES, time};
 use crate::s3_server::S3Server;
 use crate::statements::{FIELDS, GROUPS, INTERVALS};
@@ -315,4 +316,13 @@ async fn the_scan_engine_answers_as_the_model_does() {
     store.put_if_absent(&record_key(file.first_period), Bytes::new()).await.unwrap();
     let engine = Arc::new(ScanEngine::new(Arc::new(store), file, Settings::default()));
     ask_everything(engine, &lake).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn duckdb_answers_as_the_model_does() {
+    let lake = Arc::new(Lake::new());
+    let Some(duckdb) = DuckDb::start(&lake.objects) else { return };
+    let server = AthenaServer::start(duckdb).await;
+    let tables = Tables::in_database(Identifier::parse("auditlake").unwrap());
+    ask_everything(Arc::new(engine(&server, tables)), &lake).await;
 }

@@ -21,8 +21,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-/// Most connections at once; more wait to be accepted.
-const MAX_CONNECTIONS: usize = 2_048;
+/// Most connections at once; more wait to be accepted. A process often may have no more than 1,024 open files.
+const MAX_CONNECTIONS: usize = 512;
 /// How long a client may take to send its headers, and to say nothing between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take to send its body.

@@ -228,7 +228,8 @@ fn deliveries() -> Vec<(Timestamp, Vec<Event<'static>>)> {
     }
 
     // Copies in one landing object: the earlier received comes first.
-    let first = event(&mut dice, "twice".into(), time("2026-03-01T02:01:00Z"));
+    let mut first = event(&mut dice, "twice".into(), time("2026-03-01T02:01:00Z"));
+    first.organization = "acme".into();
     let mut second = first.clone();
     second.received_time = first.received_time.plus_millis(5);
     second.action = "overwritten".into();

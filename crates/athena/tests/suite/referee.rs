@@ -160,6 +160,11 @@ fn count_requests() -> Vec<CountRequest> {
             requests.push(CountRequest { query, interval, group_by: *group_by, limit });
         }
     }
+    // Few events, so that totals are equal at the limit.
+    for (position, group_by) in GROUPS.iter().enumerate() {
+        let query = acme(Some("2026-02-28T22:50:00Z"), Some("2026-02-28T23:02:00Z"));
+        requests.push(CountRequest { query, interval: None, group_by: Some(*group_by), limit: 1 + position % 3 });
+    }
     let nothing = acme(Some("2026-02-10T00:00:00Z"), Some("2026-02-11T00:00:00Z"));
     requests.push(CountRequest { query: nothing.clone(), interval: None, group_by: None, limit: 5 });
     requests.push(CountRequest {

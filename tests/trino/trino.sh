@@ -44,6 +44,7 @@ hive.metastore=file
 hive.metastore.catalog.dir=s3://$bucket/_metastore
 hive.non-managed-table-writes-enabled=true
 hive.partition-projection-enabled=true
+hive.table-statistics-enabled=false
 hive.parquet.time-zone=UTC
 fs.hadoop.enabled=false
 fs.native-s3.enabled=true

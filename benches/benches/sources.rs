@@ -52,9 +52,11 @@ fn cloudtrail(criterion: &mut Criterion) {
     let mut context = ImportContext::new(region, organization, received_time);
     let mut group = criterion.benchmark_group("aws.cloudtrail");
     group.throughput(Throughput::Bytes(content.len() as u64)).sample_size(20);
-    for (name, bytes, keep_raw) in
-        [("log file", content.as_bytes(), true), ("log file, no raw", content.as_bytes(), false), ("log file, zstd", &compressed, true)]
-    {
+    for (name, bytes, keep_raw) in [
+        ("log file", content.as_bytes(), true),
+        ("log file, no raw", content.as_bytes(), false),
+        ("log file, zstd", &compressed, true),
+    ] {
         context.keep_raw = keep_raw;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

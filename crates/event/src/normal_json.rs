@@ -100,10 +100,10 @@ impl<'a> Tree<'a> {
         NodeId(position(self.nodes.len() - 1))
     }
 
-    /// Reads the value that is next.
-    pub fn read(&mut self, reader: &mut Reader<'a>) -> Result<NodeId, Fault> {
+    /// Reads the value that is next; it lies inside `levels` containers.
+    pub fn read(&mut self, reader: &mut Reader<'a>, levels: usize) -> Result<NodeId, Fault> {
         self.open.clear();
-        self.read_at(reader, 1)
+        self.read_at(reader, levels + 1)
     }
 
     fn read_at(&mut self, reader: &mut Reader<'a>, depth: usize) -> Result<NodeId, Fault> {

@@ -53,6 +53,7 @@ fn digits(bytes: &[u8], from: usize, count: usize) -> Result<i64, InvalidTime> {
     }
     Ok(value)
 }
+
 fn digit(value: i64) -> u8 {
     b'0' + value as u8
 }

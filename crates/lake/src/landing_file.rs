@@ -12,9 +12,12 @@
 //! [`encode`] makes these true and [`LandingReader`] checks every one of them: what it accepts can be trusted, what it cannot
 //! read is for quarantine, and what a newer version wrote makes a sealer stop ([`LandingError::must_stop`]).
 
+mod column_chunk;
 mod decode;
+mod dictionary;
 mod encode;
 mod index;
+mod order;
 
 pub use decode::{IndexError, LandingObject, LandingReader, decode, read_index};
 pub use encode::{EncodeError, EncodedLanding, encode};

@@ -1,7 +1,7 @@
 //! A body taken apart into events.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::context::DoorContext;
 use super::door::Door;
@@ -40,6 +40,9 @@ impl Shape {
         }
     }
 }
+
+/// No event that can be accepted is shorter: it states an organization or a region, a time and an action.
+const LEAST_EVENT_BYTES: usize = 64;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -114,13 +117,33 @@ fn shape_of(text: &[u8], shape: Shape) -> Shape {
     if first_line.first() == Some(&b'{') && is_one_json_value(first_line) { Shape::Ndjson } else { Shape::Json }
 }
 
+/// Takes a number that is a hash already as the hash.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
 /// The events of one body while it is read.
 struct Batch<'a> {
     context: DoorContext<'a>,
     door: Door<'a>,
     parsed: ParsedBody<'a>,
     /// The first accepted event of each client-given key, by a hash of the key.
-    by_key: HashMap<u64, usize>,
+    by_key: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
     hasher: RandomState,
 }
 
@@ -130,7 +153,7 @@ impl<'a> Batch<'a> {
             context,
             door: Door::new(context),
             parsed: ParsedBody::default(),
-            by_key: HashMap::new(),
+            by_key: HashMap::default(),
             hasher: RandomState::new(),
         }
     }
@@ -138,6 +161,14 @@ impl<'a> Batch<'a> {
     fn finish(mut self) -> ParsedBody<'a> {
         self.parsed.errors = self.door.take_errors();
         self.parsed
+    }
+
+    /// Makes room for the events of `body_bytes` bytes, of which one takes `event_bytes`.
+    fn expect_events(&mut self, body_bytes: usize, event_bytes: usize) {
+        let events = (body_bytes / event_bytes.max(LEAST_EVENT_BYTES) + 1).min(self.context.max_events);
+        self.parsed.events.reserve(events);
+        self.parsed.receipts.reserve(events);
+        self.by_key.reserve(events);
     }
 
     /// The position of the next event. Fails if there may be no more.
@@ -190,6 +221,9 @@ impl<'a> Batch<'a> {
                 continue;
             }
             let index = self.next_index()?;
+            if index == 0 {
+                self.expect_events(body.len(), line.len());
+            }
             match text {
                 Ok(text) => self.read_line(index, text, random),
                 Err(error) => {
@@ -256,7 +290,11 @@ impl<'a> Batch<'a> {
 
     fn read_event(&mut self, reader: &mut Reader<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Result<(), BodyError> {
         let index = self.next_index()?;
+        let (start, body_bytes) = (reader.position, reader.rest().len());
         if let Some((event, event_hash)) = self.door.read(index, reader, random)? {
+            if index == 0 {
+                self.expect_events(body_bytes, reader.position - start);
+            }
             self.accept(index, event, event_hash);
         }
         Ok(())

@@ -209,16 +209,17 @@ impl<'a> Door<'a> {
             self.read_column(column, reader)?;
             return Ok(true);
         }
-        if let Some(value) = self.read_tree(&name, reader)? {
+        // It becomes a member of `metadata`.
+        if let Some(value) = self.read_tree(&name, 1, reader)? {
             self.others.push(Member { name, value });
         }
         Ok(false)
     }
 
     /// Reads a value into the tree; `None` if it breaks a rule, which is then noted.
-    fn read_tree(&mut self, field: &str, reader: &mut Reader<'a>) -> Result<Option<NodeId>, SyntaxError> {
+    fn read_tree(&mut self, field: &str, levels: usize, reader: &mut Reader<'a>) -> Result<Option<NodeId>, SyntaxError> {
         let start = reader.position;
-        match self.tree.read(reader) {
+        match self.tree.read(reader, levels) {
             Ok(value) => Ok(Some(value)),
             Err(Fault::Syntax(error)) => Err(error),
             Err(Fault::Rule { path, detail }) => {
@@ -239,7 +240,7 @@ impl<'a> Door<'a> {
                 Value::Null
             }
             _ if matches!(column, Column::Changes | Column::Metadata) => {
-                self.read_tree(column.name(), reader)?.map_or(Value::Refused, Value::Tree)
+                self.read_tree(column.name(), 0, reader)?.map_or(Value::Refused, Value::Tree)
             }
             Some(b'{' | b'[') => {
                 reader.skip_value()?;

@@ -212,8 +212,9 @@ impl<'a> Batch<'a> {
         while line_start < body.len() {
             let line_end = memchr::memchr(b'\n', &body[line_start..]).map_or(body.len(), |length| line_start + length);
             let line = &body[line_start..line_end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
             let text = match whole {
-                Some(whole) => Ok(&whole[line_start..line_end]),
+                Some(whole) => Ok(&whole[line_start..line_start + line.len()]),
                 None => std::str::from_utf8(line),
             };
             line_start = line_end + 1;
@@ -245,7 +246,7 @@ impl<'a> Batch<'a> {
             Ok(None) => {}
             Err(error) => {
                 self.door.forget(index);
-                self.door.refuse(index, format!("is not JSON: {error} of its line"));
+                self.door.refuse(index, format!("is not JSON: {error}"));
             }
         }
     }

@@ -91,7 +91,7 @@ async fn serve(mut stream: TcpStream, script: &Mutex<std::vec::IntoIter<Answer>>
             }
         };
         let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-        let length =
+        let length: usize =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
         if head.contains("expect: 100-continue") {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.unwrap();

@@ -69,7 +69,8 @@ impl Maker {
     }
 
     fn write(&mut self, partition: Partition, rows: &RecordBatch) -> Result<(), Box<dyn Error>> {
-        let kept: Vec<usize> = Column::ALL.iter().filter(|column| !column.is_partition()).map(|column| column.index()).collect();
+        let kept: Vec<usize> =
+            Column::ALL.iter().filter(|column| !column.is_partition()).map(|column| column.index()).collect();
         let sort = [Column::EventTime, Column::EventId, Column::Source];
         let sort = sort.map(|column| SortColumn { values: rows.column(column.index()).clone(), options: None });
         let rows = take_record_batch(rows, &lexsort_to_indices(&sort, None)?)?;

@@ -131,7 +131,7 @@ async fn id_filter(object: &OpenObject<'_>, group: usize) -> Result<Option<Sbbf>
     let place = column.and_then(|column| column.bloom_filter_offset().zip(column.bloom_filter_length()));
     let Some((offset, length)) = place else { return Ok(None) };
     let (Ok(start), Ok(length)) = (u64::try_from(offset), u64::try_from(length)) else { return Ok(None) };
-    let bytes = object.read(&[start..start + length]).await?;
+    let bytes = object.read(std::slice::from_ref(&(start..start + length))).await?;
     match bytes.first() {
         Some(bytes) => Ok(Some(Sbbf::from_bytes(bytes)?)),
         None => Ok(None),

@@ -596,7 +596,7 @@ impl Sealer {
         for (number, pieces) in plan.shards.iter().enumerate() {
             let shard = shard::write_pieces(self.store.as_ref(), &context, pieces, &mut rows).await?;
             if !shard.conflicts.is_empty() {
-                let copies = shard.conflicts.iter().flat_map(|conflict| integrity::one_line(conflict)).collect::<Vec<u8>>();
+                let copies = shard.conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
                 self.put_same(&layout::conflicts_key(seal_time, number), copies.into()).await?;
             }
             outcome.add(shard);

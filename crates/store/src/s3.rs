@@ -25,6 +25,12 @@ use crate::retry::Retrier;
 pub use crate::retry::RetryPolicy;
 pub use connect::{S3Credentials, S3Settings, connect};
 
+/// The CRC-32 of bytes as S3 writes it: big-endian, base64.
+fn crc32(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(crc32fast::hash(bytes).to_be_bytes())
+}
+
 /// A bucket, or a folder of one. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct S3Store {

@@ -5,6 +5,7 @@
 //! was acknowledged stays, and so does one that could not be read.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use futures::{StreamExt, TryStreamExt};
 
@@ -27,10 +28,11 @@ impl Sealer {
             let key = key.to_string();
             let mut is_read = true;
             for (row_seal_time, rows) in rows_by_seal_time {
-                if !read.contains_key(&row_seal_time) {
-                    read.insert(row_seal_time, self.read_by(row_seal_time).await?);
-                }
-                is_read &= read.get(&row_seal_time).and_then(|inputs| inputs.get(&key)) == Some(&rows);
+                let inputs = match read.entry(row_seal_time) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.read_by(row_seal_time).await?),
+                };
+                is_read &= inputs.get(&key) == Some(&rows);
             }
             if is_read {
                 retired.push(key);

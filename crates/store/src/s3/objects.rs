@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::failure::{failure, refusal};
 use super::upload::S3Upload;
-use super::{S3Store, Shared, bare_etag};
+use super::{S3Store, Shared, bare_etag, crc32};
 use crate::{ErrorKind, Object, ObjectMeta, PAGE, Put, Store, StoreError, Suffix, Upload};
 
 #[async_trait]
@@ -103,6 +103,7 @@ impl Shared {
             .key(self.full_key(key))
             .if_none_match("*")
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .checksum_crc32(crc32(&bytes))
             .body(ByteStream::from(bytes))
             .send()
             .await;

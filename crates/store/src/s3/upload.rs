@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 
 use super::failure::{failure, refusal};
-use super::{S3Store, Shared, bare_etag};
+use super::{S3Store, Shared, bare_etag, crc32};
 use crate::{ErrorKind, Put, Store, StoreError, Upload};
 
 /// Bytes of a part. S3 wants at least 5 MiB; all but the last are equally large, as some stores demand.
@@ -164,6 +164,7 @@ impl Shared {
     }
 
     async fn part_once(&self, key: &str, upload_id: &str, number: i32, bytes: Bytes) -> Result<CompletedPart, StoreError> {
+        let checksum = crc32(&bytes);
         let output = self
             .client
             .upload_part()
@@ -172,6 +173,7 @@ impl Shared {
             .upload_id(upload_id)
             .part_number(number)
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .checksum_crc32(checksum.clone())
             .body(ByteStream::from(bytes))
             .send()
             .await
@@ -179,7 +181,7 @@ impl Shared {
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(output.e_tag().map(str::to_owned))
-            .set_checksum_crc32(output.checksum_crc32().map(str::to_owned))
+            .checksum_crc32(checksum)
             .build())
     }
 

@@ -287,11 +287,14 @@ const LIST: [Column; 14] = [
     Column::ErrorCode,
 ];
 
+/// Whether a row of a batch answers a question.
+type IsHit<'a> = Box<dyn Fn(&RecordBatch, usize) -> bool + 'a>;
+
 /// A question: which rows it wants, by which columns, what may be skipped unread, and what it returns.
 struct Question<'a> {
     name: &'static str,
     filters: &'a [Column],
-    is_hit: Box<dyn Fn(&RecordBatch, usize) -> bool + 'a>,
+    is_hit: IsHit<'a>,
     /// A text that a column must equal: statistics and bloom filters rule out pages and row groups.
     equals: Option<(Column, String)>,
     /// The times it is about, in ms.

@@ -1,5 +1,7 @@
 //! The data plane of a seal against a naive model, and against storage that fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
+
 mod shard_support;
 
 use std::collections::BTreeMap;

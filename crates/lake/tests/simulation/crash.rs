@@ -112,7 +112,7 @@ fn the_prepared_lake_has_everything_that_can_go_wrong_in_it() {
     assert_eq!(copies.flat_map(|(_, bytes)| bytes.iter().filter(|byte| **byte == b'\n')).count(), 2);
     // What was read is tagged, what could not be read is not.
     for key in snapshot.keys().filter(|key| key.starts_with(layout::LANDING)) {
-        let is_tagged = prepared.store.tags(key).get("sealed").is_some();
+        let is_tagged = prepared.store.tags(key).contains_key("sealed");
         let is_newest = layout::LandingKey::parse(key)
             .is_some_and(|key| prepared.lake.rule().last_window_of(key.arrival()) >= result.sealed_until);
         let is_unusable = key.ends_with("notes.txt") || snapshot[key].starts_with(b"PAR1 but");

@@ -142,7 +142,8 @@ mod tests {
             let mut dictionary = Dictionary::new(true);
             let mut first_seen: Vec<String> = Vec::new();
             for value in &values {
-                let position = usize::from(dictionary.position_of(value.as_bytes()).unwrap());
+                // Where too many values meet, the dictionary is given up, as its user does.
+                let Some(position) = dictionary.position_of(value.as_bytes()).map(usize::from) else { break };
                 if position == first_seen.len() {
                     first_seen.push(value.clone());
                 }

@@ -23,7 +23,7 @@ use auditlake_event::{Column, Event, Region, Timestamp};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -76,6 +76,8 @@ struct Layout {
     fpp: f64,
     zstd: bool,
     plain: &'static [Column],
+    /// Times as differences instead of plain values.
+    delta: bool,
 }
 
 const BASE: Layout = Layout {
@@ -86,7 +88,8 @@ const BASE: Layout = Layout {
     bloom: &[Column::EventId],
     fpp: 0.01,
     zstd: false,
-    plain: &[Column::EventId],
+    plain: &[Column::EventId, Column::RequestId, Column::HttpPath, Column::Metadata, Column::Changes, Column::ResourceId],
+    delta: true,
 };
 
 impl Layout {
@@ -94,7 +97,7 @@ impl Layout {
         let bloom: Vec<&str> = self.bloom.iter().map(|column| column.name()).collect();
         let plain: Vec<&str> = self.plain.iter().map(|column| column.name()).collect();
         format!(
-            "{}k rows, pages {}k, {:?}, stats {:?}, bloom [{}] {}, plain [{}]{}",
+            "{}k rows, pages {}k, {:?}, stats {:?}, bloom [{}] {}, plain [{}]{}{}",
             self.group_rows / 1024,
             self.page_rows / 1024,
             self.order,
@@ -102,6 +105,7 @@ impl Layout {
             bloom.join(" "),
             self.fpp,
             plain.join(" "),
+            if self.delta { ", delta" } else { "" },
             if self.zstd { ", zstd" } else { "" }
         )
     }
@@ -128,6 +132,13 @@ impl Layout {
             builder = builder
                 .set_column_bloom_filter_max_ndv(path(*column), most)
                 .set_column_bloom_filter_fpp(path(*column), self.fpp);
+        }
+        if self.delta {
+            for column in [Column::EventTime, Column::ReceivedTime] {
+                builder = builder
+                    .set_column_dictionary_enabled(path(column), false)
+                    .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
+            }
         }
         for column in self.plain {
             builder = builder.set_column_dictionary_enabled(path(*column), false);
@@ -364,7 +375,7 @@ impl Written {
                 let after = rows.partition_point(|row| *row < start);
                 rows.get(after).is_some_and(|row| *row < end)
             };
-            for column in question.output {
+            for column in question.output.iter().filter(|column| !column.is_partition()) {
                 if !question.filters.contains(column) {
                     bytes += self.read(group, *column, holds_hit)?;
                 }
@@ -497,8 +508,9 @@ fn candidates() -> Vec<Layout> {
         layouts.push(Layout { fpp, ..BASE });
     }
     layouts.push(Layout { plain: &[], ..BASE });
-    layouts.push(Layout { plain: &[Column::EventId, Column::RequestId], ..BASE });
-    layouts.push(Layout { plain: &[Column::EventId, Column::RequestId, Column::EventTime, Column::ReceivedTime], ..BASE });
+    layouts.push(Layout { plain: &[], delta: false, ..BASE });
+    layouts.push(Layout { plain: &[Column::EventId], ..BASE });
+    layouts.push(Layout { delta: false, ..BASE });
     layouts.push(Layout { zstd: true, ..BASE });
     layouts
 }

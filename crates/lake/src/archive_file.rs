@@ -3,6 +3,8 @@
 //!
 //! The bytes are a function of the rows, of how many of them were announced, and of the version that writes them.
 
+use std::collections::HashSet;
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
 use auditlake_event::columns::{SCHEMA_VERSION, archive_schema};
@@ -10,7 +12,7 @@ use auditlake_event::{Column, Timestamp};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -30,7 +32,7 @@ pub const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Bytes at which a row group is ended before it has its rows, so that a writer's memory is bounded whatever the rows are.
 pub const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Most rows in a page.
-pub const PAGE_ROWS: usize = 4 * 1024;
+pub const PAGE_ROWS: usize = 2 * 1024;
 
 /// What is known of an archive object from its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,12 @@ const PAGE_STATISTICS: [Column; 1] = [Column::EventTime];
 /// Columns whose statistics let a reader skip row groups.
 const GROUP_STATISTICS: [Column; 3] = [Column::SealTime, Column::Outcome, Column::Source];
 
+/// Columns that are asked for one value which most row groups do not hold.
+const BLOOM_FILTERS: [Column; 2] = [Column::EventId, Column::ResourceId];
+
+/// Times, which rise slowly: their differences take up a quarter of the space.
+const DELTA_COLUMNS: [Column; 2] = [Column::EventTime, Column::ReceivedTime];
+
 fn path(column: Column) -> ColumnPath {
     ColumnPath::from(column.name())
 }
@@ -66,8 +74,25 @@ fn key_values(seal_time: SealTime) -> Vec<KeyValue> {
     ]
 }
 
-/// How archive objects are written, for `rows` rows.
-fn properties(codec: Codec, seal_time: SealTime, rows: u64) -> WriterProperties {
+/// How many rows decide which columns get a dictionary.
+const SAMPLE_ROWS: usize = 1024;
+
+/// The text columns whose values hardly repeat among the first rows: a dictionary would cost much and save nothing.
+fn columns_without_dictionary(sample: &RecordBatch) -> Vec<ColumnPath> {
+    let mut columns = Vec::new();
+    for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
+        let Some(texts) = column.as_string_opt::<i32>() else { continue };
+        let present = || texts.iter().take(SAMPLE_ROWS).flatten();
+        let distinct = present().collect::<HashSet<&str>>().len();
+        if distinct * 4 > present().count() * 3 {
+            columns.push(ColumnPath::from(field.name().as_str()));
+        }
+    }
+    columns
+}
+
+/// How archive objects are written, for `rows` rows that begin with those of `sample`.
+fn properties(codec: Codec, seal_time: SealTime, rows: u64, sample: &RecordBatch) -> WriterProperties {
     let compression = match codec {
         Codec::Snappy => Compression::SNAPPY,
         Codec::Zstd => Compression::ZSTD(ZstdLevel::default()),
@@ -78,10 +103,20 @@ fn properties(codec: Codec, seal_time: SealTime, rows: u64) -> WriterProperties 
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_dictionary_enabled(path(Column::EventId), false)
-        .set_column_bloom_filter_max_ndv(path(Column::EventId), rows.clamp(1, ROW_GROUP_ROWS as u64))
-        .set_column_bloom_filter_fpp(path(Column::EventId), 0.01);
+        .set_statistics_enabled(EnabledStatistics::None);
+    for column in BLOOM_FILTERS {
+        builder = builder
+            .set_column_bloom_filter_max_ndv(path(column), rows.clamp(1, ROW_GROUP_ROWS as u64))
+            .set_column_bloom_filter_fpp(path(column), 0.01);
+    }
+    for column in columns_without_dictionary(sample) {
+        builder = builder.set_column_dictionary_enabled(column, false);
+    }
+    for column in DELTA_COLUMNS {
+        builder = builder
+            .set_column_dictionary_enabled(path(column), false)
+            .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
+    }
     for column in PAGE_STATISTICS {
         builder = builder.set_column_statistics_enabled(path(column), EnabledStatistics::Page);
     }
@@ -114,7 +149,11 @@ impl std::io::Write for HashedBuffer {
 
 /// Makes one archive object. Bytes can be taken away while it grows.
 pub struct ArchiveEncoder {
-    writer: ArrowWriter<HashedBuffer>,
+    codec: Codec,
+    seal_time: SealTime,
+    announced_rows: u64,
+    /// Made when the first rows are there.
+    writer: Option<ArrowWriter<HashedBuffer>>,
     merkle: MerkleTree,
     min_time: i64,
     max_time: i64,
@@ -122,12 +161,16 @@ pub struct ArchiveEncoder {
 
 impl ArchiveEncoder {
     /// For an object of about `rows` rows, written by the seal of `seal_time`.
-    pub fn new(codec: Codec, seal_time: SealTime, rows: u64) -> Result<Self, ParquetError> {
+    pub fn new(codec: Codec, seal_time: SealTime, rows: u64) -> Self {
+        let (merkle, min_time, max_time) = (MerkleTree::new(), i64::MAX, i64::MIN);
+        Self { codec, seal_time, announced_rows: rows, writer: None, merkle, min_time, max_time }
+    }
+
+    fn create_writer(&self, sample: &RecordBatch) -> Result<ArrowWriter<HashedBuffer>, ParquetError> {
+        let properties = properties(self.codec, self.seal_time, self.announced_rows, sample);
         // Arrow's own copy of the schema would add kilobytes to every small object and says nothing that Parquet's does not.
-        let options =
-            ArrowWriterOptions::new().with_properties(properties(codec, seal_time, rows)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(HashedBuffer::default(), archive_schema(), options)?;
-        Ok(Self { writer, merkle: MerkleTree::new(), min_time: i64::MAX, max_time: i64::MIN })
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        ArrowWriter::try_new_with_options(HashedBuffer::default(), archive_schema(), options)
     }
 
     /// Appends rows, which must come after all before in time order; `hashes` are their event hashes.
@@ -137,36 +180,42 @@ impl ArchiveEncoder {
         let Some(times) = times.filter(|times| times.len() == hashes.len()) else {
             return Err(ParquetError::General("rows without their event times or hashes".to_owned()));
         };
+        if hashes.is_empty() {
+            return Ok(());
+        }
         for time in times.values() {
             self.min_time = self.min_time.min(*time);
             self.max_time = self.max_time.max(*time);
         }
-        self.writer.write(rows)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let writer = self.create_writer(rows)?;
+                self.writer.insert(writer)
+            }
+        };
+        writer.write(rows)?;
         for hash in hashes {
             self.merkle.push(hash);
         }
         Ok(())
     }
 
-    /// How many rows were appended.
-    pub fn rows(&self) -> u64 {
-        self.merkle.leaves()
-    }
-
     /// How many finished bytes can be taken.
     pub fn finished_bytes(&self) -> usize {
-        self.writer.inner().bytes.len()
+        self.writer.as_ref().map_or(0, |writer| writer.inner().bytes.len())
     }
 
     /// Takes the finished bytes away.
     pub fn take_bytes(&mut self) -> Bytes {
-        std::mem::take(&mut self.writer.inner_mut().bytes).into()
+        self.writer.as_mut().map(|writer| std::mem::take(&mut writer.inner_mut().bytes)).unwrap_or_default().into()
     }
 
-    /// Ends the object: the bytes not taken yet, and what it is.
-    pub fn finish(mut self) -> Result<(Bytes, ArchiveFacts), ParquetError> {
-        self.writer.finish()?;
-        let buffer = std::mem::take(self.writer.inner_mut());
+    /// Ends the object: the bytes not taken yet, and what it is. `None` if there were no rows.
+    pub fn finish(self) -> Result<Option<(Bytes, ArchiveFacts)>, ParquetError> {
+        let Some(mut writer) = self.writer else { return Ok(None) };
+        writer.finish()?;
+        let buffer = std::mem::take(writer.inner_mut());
         let facts = ArchiveFacts {
             sha256: Hash::new(buffer.sha256.finalize().into()),
             bytes: buffer.passed,
@@ -175,6 +224,6 @@ impl ArchiveEncoder {
             min_event_time: Timestamp::from_millis(self.min_time),
             max_event_time: Timestamp::from_millis(self.max_time),
         };
-        Ok((buffer.bytes.into(), facts))
+        Ok(Some((buffer.bytes.into(), facts)))
     }
 }

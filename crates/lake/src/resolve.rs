@@ -10,6 +10,7 @@ use auditlake_store::Store;
 use serde_json::value::RawValue;
 
 use crate::archived_rows::{ArchivedRows, LateRow};
+use crate::gather::SortedBatch;
 use crate::layout::Partition;
 use crate::merkle::Hash;
 use crate::shard::{Conflict, PieceCounts, ShardContext, ShardError};
@@ -36,25 +37,13 @@ impl<'a> IdentityColumns<'a> {
         let times = batch.column(position(Column::EventTime)?).as_primitive_opt::<TimestampMillisecondType>();
         Ok(Self { times: times.ok_or_else(wrong_type)?, ids: texts(Column::EventId)?, sources: texts(Column::Source)? })
     }
-
-    fn is_same(&self, row: usize, other: usize) -> bool {
-        self.times.value(row) == self.times.value(other)
-            && self.ids.value(row) == self.ids.value(other)
-            && self.sources.value(row) == self.sources.value(other)
-    }
 }
 
-/// The copy that is kept of the event judged last.
+/// The copy that is kept of an event.
+#[derive(Clone, Copy)]
 struct Kept {
     hash: Hash,
     by_earlier_seal: bool,
-}
-
-/// The identity of the last row of the batch before.
-struct LastRow {
-    time: i64,
-    id: String,
-    source: String,
 }
 
 /// Judges the rows of one piece, batch by batch, in order.
@@ -62,8 +51,8 @@ pub(crate) struct Resolver<'a> {
     partition: &'a Partition,
     context: &'a ShardContext,
     archived: ArchivedRows<'a>,
-    last_row: Option<LastRow>,
-    kept: Kept,
+    /// The copy that is kept of the last event of the batches before.
+    last: Kept,
     counts: PieceCounts,
 }
 
@@ -71,68 +60,92 @@ impl<'a> Resolver<'a> {
     /// For rows of `partition`.
     pub fn new(store: &'a dyn Store, partition: &'a Partition, context: &'a ShardContext) -> Self {
         let archived = ArchivedRows::new(store, partition, context.rule, context.seal_time);
-        let kept = Kept { hash: Hash::new([0; 32]), by_earlier_seal: false };
-        Self { partition, context, archived, last_row: None, kept, counts: PieceCounts::default() }
+        let last = Kept { hash: Hash::new([0; 32]), by_earlier_seal: false };
+        Self { partition, context, archived, last, counts: PieceCounts::default() }
     }
 
     /// The rows of the next batch that are written, and their event hashes.
-    pub async fn resolve(&mut self, batch: RecordBatch) -> Result<(RecordBatch, Vec<Hash>), ShardError> {
-        let rows = batch.num_rows();
-        let mut hasher = ColumnarHasher::new(&batch, Some((&self.partition.region, &self.partition.organization)))?;
-        let mut hashes: Vec<Hash> = (0..rows).map(|row| hasher.hash(row).into()).collect();
-        let columns = IdentityColumns::of(&batch)?;
-        let late = |time: &i64| self.context.rule.is_late(Timestamp::from_millis(*time), self.context.seal_time);
-        let late_rows = columns.times.values().partition_point(late);
+    pub async fn resolve(&mut self, batch: SortedBatch) -> Result<(RecordBatch, Vec<Hash>), ShardError> {
+        let SortedBatch { rows, copies, copy_of } = batch;
+        let names = Some((&self.partition.region, &self.partition.organization));
+        let mut hasher = ColumnarHasher::new(&rows, names)?;
+        let mut hashes: Vec<Hash> = (0..rows.num_rows()).map(|row| hasher.hash(row).into()).collect();
+        let columns = IdentityColumns::of(&rows)?;
+        let late_rows = self.late_rows(&columns);
         let late_row = |row: usize| LateRow {
             time: columns.times.value(row),
             id: columns.ids.value(row),
             source: columns.sources.value(row),
         };
-        let late_rows: Vec<LateRow<'_>> = (0..late_rows).map(late_row).collect();
-        let archived_hashes = self.archived.find(&late_rows).await?;
-        self.counts.rows_in += rows as u64;
-        self.counts.late_rows += late_rows.len() as u64;
+        let late: Vec<LateRow<'_>> = (0..late_rows).map(late_row).collect();
+        let archived = self.archived.find(&late).await?;
+        self.counts.rows_in += (rows.num_rows() + copies.num_rows()) as u64;
+        self.counts.late_rows += late_rows as u64;
 
-        let mut is_kept = vec![true; rows];
-        for row in 0..rows {
-            let is_copy = if row > 0 { columns.is_same(row, row - 1) } else { self.continues(&columns) };
-            if !is_copy {
-                let archived = archived_hashes.get(row).copied().flatten();
-                self.kept = Kept { hash: archived.unwrap_or(hashes[row]), by_earlier_seal: archived.is_some() };
-                if archived.is_none() {
-                    continue;
+        let kept_of = |row: usize| match archived.get(row).copied().flatten() {
+            Some(hash) => Kept { hash, by_earlier_seal: true },
+            None => Kept { hash: hashes[row], by_earlier_seal: false },
+        };
+        // With the position of the event, so that they end in the order of their keys.
+        let mut conflicts: Vec<(Option<usize>, Conflict)> = Vec::new();
+        let is_archived = |row: &usize| archived[*row].is_some();
+        for row in (0..archived.len()).filter(is_archived) {
+            if let Some(conflict) = self.judge(kept_of(row), &hasher, &columns, row, hashes[row])? {
+                conflicts.push((Some(row), conflict));
+            }
+        }
+        if copies.num_rows() > 0 {
+            let mut hasher = ColumnarHasher::new(&copies, names)?;
+            let columns = IdentityColumns::of(&copies)?;
+            self.counts.late_rows += self.late_rows(&columns) as u64;
+            for (row, original) in copy_of.iter().enumerate() {
+                let kept = original.map_or(self.last, kept_of);
+                let hash = hasher.hash(row).into();
+                if let Some(conflict) = self.judge(kept, &hasher, &columns, row, hash)? {
+                    conflicts.push((*original, conflict));
                 }
             }
-            is_kept[row] = false;
-            if hashes[row] == self.kept.hash {
-                self.counts.duplicates += 1;
-                self.counts.late_duplicates += u64::from(self.kept.by_earlier_seal);
-            } else {
-                let conflict = self.conflict(&hasher, &columns, row, hashes[row])?;
-                self.counts.conflicts.push(conflict);
-            }
         }
-        if let Some(last) = rows.checked_sub(1) {
-            let (id, source) = (columns.ids.value(last).to_owned(), columns.sources.value(last).to_owned());
-            self.last_row = Some(LastRow { time: columns.times.value(last), id, source });
+        conflicts.sort_by_key(|(event, _)| *event);
+        self.counts.conflicts.extend(conflicts.into_iter().map(|(_, conflict)| conflict));
+        if let Some(last) = rows.num_rows().checked_sub(1) {
+            self.last = kept_of(last);
         }
-        if is_kept.iter().all(|is_kept| *is_kept) {
-            return Ok((batch, hashes));
+        if archived.iter().all(Option::is_none) {
+            return Ok((rows, hashes));
         }
-        let mut flags = is_kept.iter();
-        hashes.retain(|_| flags.next().is_some_and(|is_kept| *is_kept));
-        Ok((filter_record_batch(&batch, &BooleanArray::from(is_kept))?, hashes))
+        let is_new: Vec<bool> = (0..rows.num_rows()).map(|row| archived.get(row).copied().flatten().is_none()).collect();
+        let mut flags = is_new.iter();
+        hashes.retain(|_| flags.next().is_some_and(|is_new| *is_new));
+        Ok((filter_record_batch(&rows, &BooleanArray::from(is_new))?, hashes))
     }
 
-    /// Whether the first row of a batch is a copy of the last row of the batch before.
-    fn continues(&self, columns: &IdentityColumns<'_>) -> bool {
-        self.last_row.as_ref().is_some_and(|last| {
-            last.time == columns.times.value(0) && last.id == columns.ids.value(0) && last.source == columns.sources.value(0)
-        })
+    /// How many of the rows, which are in time order, are late: the first ones.
+    fn late_rows(&self, columns: &IdentityColumns<'_>) -> usize {
+        let is_late = |time: &i64| self.context.rule.is_late(Timestamp::from_millis(*time), self.context.seal_time);
+        columns.times.values().partition_point(is_late)
+    }
+
+    /// Counts a row that is not kept; a conflict if it differs from the one that is.
+    fn judge(
+        &mut self,
+        kept: Kept,
+        hasher: &ColumnarHasher<'_>,
+        columns: &IdentityColumns<'_>,
+        row: usize,
+        hash: Hash,
+    ) -> Result<Option<Conflict>, ShardError> {
+        if hash == kept.hash {
+            self.counts.duplicates += 1;
+            self.counts.late_duplicates += u64::from(kept.by_earlier_seal);
+            return Ok(None);
+        }
+        self.conflict(kept, hasher, columns, row, hash).map(Some)
     }
 
     fn conflict(
         &self,
+        kept: Kept,
         hasher: &ColumnarHasher<'_>,
         columns: &IdentityColumns<'_>,
         row: usize,
@@ -147,7 +160,7 @@ impl<'a> Resolver<'a> {
             source: columns.sources.value(row).to_owned(),
             event_time: Timestamp::from_millis(columns.times.value(row)),
             event_id: columns.ids.value(row).to_owned(),
-            kept_hash: self.kept.hash,
+            kept_hash: kept.hash,
             other_hash,
             other,
         })

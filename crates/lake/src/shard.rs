@@ -178,7 +178,7 @@ impl ShardError {
 }
 
 /// Rows judged and encoded at once.
-const BATCH: BatchLimit = BatchLimit { rows: 4096, bytes: 16 << 20 };
+const BATCH: BatchLimit = BatchLimit { rows: 1024, bytes: 8 << 20 };
 
 /// Objects up to this size are put at once, larger ones are uploaded while they are made.
 const PUT_BYTES: usize = 8 * 1024 * 1024;
@@ -244,8 +244,8 @@ struct PieceWriter<'a> {
 
 /// One attempt at making an object.
 struct Attempt {
-    put: Option<Put>,
-    facts: ArchiveFacts,
+    /// How the put ended and what was put; `None` if no row was left.
+    written: Option<(Put, ArchiveFacts)>,
     counts: PieceCounts,
 }
 
@@ -274,18 +274,18 @@ impl PieceWriter<'_> {
                 other => break other?,
             }
         };
-        let Attempt { put, facts, counts } = attempt;
+        let Attempt { written, counts } = attempt;
         let key = self.key();
-        let rows_out = facts.rows;
+        let rows_out = written.as_ref().map_or(0, |(_, facts)| facts.rows);
         let conflicts = counts.conflicts.len() as u64;
         if counts.rows_in != expected || expected != rows_out + counts.duplicates + conflicts {
             let (rows_in, duplicates) = (counts.rows_in, counts.duplicates);
             return Err(ShardError::RowsLost { key: key.to_string(), expected, rows_in, rows_out, duplicates, conflicts });
         }
-        let stored = match put {
+        let stored = match written {
             None => return Ok((None, counts)),
-            Some(Put::Created { .. }) => facts,
-            Some(Put::Exists) => self.accept_existing(&key, &facts).await?,
+            Some((Put::Created { .. }, facts)) => facts,
+            Some((Put::Exists, facts)) => self.accept_existing(&key, &facts).await?,
         };
         let object = ArchiveObject {
             key: key.to_string(),
@@ -313,7 +313,7 @@ impl PieceWriter<'_> {
 
     async fn attempt_with(&mut self, expected: u64, upload: &mut Option<Box<dyn Upload>>) -> Result<Attempt, ShardError> {
         let name = self.key().to_string();
-        let mut encoder = ArchiveEncoder::new(self.context.codec, self.context.seal_time, expected)?;
+        let mut encoder = ArchiveEncoder::new(self.context.codec, self.context.seal_time, expected);
         let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
         let mut rows = self.rows.read(self.piece);
         while let Some(batch) = rows.next(BATCH)? {
@@ -329,20 +329,18 @@ impl PieceWriter<'_> {
             let_others_run().await;
         }
         let counts = resolver.finish();
-        let is_empty = encoder.rows() == 0;
-        let (bytes, facts) = encoder.finish()?;
-        if is_empty {
-            return Ok(Attempt { put: None, facts, counts });
-        }
+        let Some((bytes, facts)) = encoder.finish()? else {
+            return Ok(Attempt { written: None, counts });
+        };
         let Some(mut open) = upload.take() else {
-            let put = Some(self.put(&name, bytes).await?);
-            return Ok(Attempt { put, facts, counts });
+            let put = self.put(&name, bytes).await?;
+            return Ok(Attempt { written: Some((put, facts)), counts });
         };
         if let Err(error) = open.write(bytes).await {
             *upload = Some(open);
             return Err(error.into());
         }
-        Ok(Attempt { put: Some(open.finish().await?), facts, counts })
+        Ok(Attempt { written: Some((open.finish().await?, facts)), counts })
     }
 
     /// Puts an object that fits into memory, again with the same bytes where nothing is known of the effect.

@@ -250,10 +250,10 @@ async fn sealing_again_states_what_is_stored() {
 }
 
 fn encode(rows: &[Row], seal_time: SealTime) -> Vec<u8> {
-    let mut encoder = ArchiveEncoder::new(Codec::Zstd, seal_time, rows.len() as u64).unwrap();
+    let mut encoder = ArchiveEncoder::new(Codec::Zstd, seal_time, rows.len() as u64);
     let hashes: Vec<Hash> = rows.iter().map(Row::hash).collect();
     encoder.push(&archive_batch(rows), &hashes).unwrap();
-    encoder.finish().unwrap().0.to_vec()
+    encoder.finish().unwrap().unwrap().0.to_vec()
 }
 
 /// An object of the key that the small hour is written to, made by hand.
@@ -440,4 +440,42 @@ async fn what_is_no_landing_batch_is_refused_and_leaves_the_gatherer_as_it_was()
         assert_eq!(gatherer.summary(), before);
         assert_eq!(gatherer.rows(), 30);
     }
+}
+
+#[tokio::test]
+async fn a_late_row_is_looked_for_only_in_objects_that_can_hold_it() {
+    let store = MemoryStore::new();
+    let period_ms = rule().period.millis();
+    let at = |period: i64, n: i64| Timestamp::from_millis(START_MS + period * period_ms + n * 100);
+    // Six periods of one hour, 2,000 rows each.
+    for period in 0..6 {
+        let rows: Vec<Row> = (0..2_000).map(|n| row(0, 0, at(period, n), (n % 4) as u8, 0, 0, 0)).collect();
+        seal(&store, rows[0].seal_time, &[rows], &plain()).await.unwrap();
+    }
+    let opened = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&opened);
+    store.set_faults(move |point: Point<'_>| {
+        if point.moment == Moment::Before && point.operation.starts_with("get") {
+            seen.lock().unwrap().push((point.operation, point.key.to_owned()));
+        }
+        Action::Go
+    });
+    // 20,000 late rows of the third period: a copy of each archived row and others; five blocks.
+    let seal_time = rule().period.start_of(at(6, 0));
+    let late = |n: i64| Row { seal_time, ..row(0, 0, at(2, n % 2_000), (n % 4) as u8, (n / 2_000 % 2) as u8, 0, 0) };
+    let mut rows: Vec<Row> = (0..4_000).map(late).collect();
+    for n in 0..16_000 {
+        rows.push(Row { event_id: format!("new-{n}"), ..late(n) });
+    }
+    let outcome = seal(&store, seal_time, &[rows], &plain()).await.unwrap();
+    assert_eq!((outcome.rows_in, outcome.late_duplicates, outcome.rows_out), (20_000, 2_000, 18_000));
+    let opened = opened.lock().unwrap();
+    let objects: std::collections::BTreeSet<&str> = opened.iter().map(|(_, key)| key.rsplit('/').next().unwrap()).collect();
+    // Sealed before the third period: cannot hold its events. Sealed after: opened once, then known not to.
+    let expected = ["20260301T122000Z-0000", "20260301T123000Z-0000", "20260301T124000Z-0000", "20260301T125000Z-0000"];
+    assert_eq!(objects.into_iter().collect::<Vec<_>>(), expected.map(|name| format!("{name}-snappy.parquet")));
+    for name in &expected[1..] {
+        assert_eq!(opened.iter().filter(|(_, key)| key.contains(name)).count(), 1);
+    }
+    assert!(opened.iter().all(|(operation, _)| *operation != "get"), "objects are read in part");
 }

@@ -116,6 +116,13 @@ impl KeyedBatch {
             .then_with(|| self.arrival(row).cmp(&other.arrival(other_row)))
     }
 
+    /// Whether two rows of one partition are copies of one event.
+    fn is_same_event(&self, row: u32, other: &Self, other_row: u32) -> bool {
+        self.time(row) == other.time(other_row)
+            && self.ids.value(row as usize) == other.ids.value(other_row as usize)
+            && self.sources.value(row as usize) == other.sources.value(other_row as usize)
+    }
+
     /// The first row in `start..end` that comes after row `bound_row` of `bound`.
     pub fn first_after(&self, start: u32, end: u32, bound: &Self, bound_row: u32) -> u32 {
         let (mut low, mut high) = (start, end);
@@ -177,6 +184,19 @@ pub(super) struct RowQueue {
     batches: Vec<Arc<KeyedBatch>>,
     rows: Vec<RowRef>,
     taken: usize,
+    /// The row taken last.
+    last: Option<(Arc<KeyedBatch>, u32)>,
+}
+
+/// Sorted rows, with the copies of events apart. The columns are those of the archive.
+#[derive(Debug)]
+pub struct SortedBatch {
+    /// The first arrived row of each event.
+    pub rows: RecordBatch,
+    /// Rows that are copies of an earlier one, in order.
+    pub copies: RecordBatch,
+    /// For each copy, the position in `rows` of the row it is a copy of; `None` for the last of `rows` of the batches before.
+    pub copy_of: Vec<Option<usize>>,
 }
 
 /// Rows of a queue in the form that Arrow's `interleave` takes: the batches in use and the place of each row in them.
@@ -207,7 +227,7 @@ impl RowQueue {
     /// Appends rows that come after all that wait; their slots count within `batches`.
     pub fn push(&mut self, batches: Vec<Arc<KeyedBatch>>, rows: Vec<RowRef>) {
         if self.len() == 0 {
-            *self = Self { batches, rows, taken: 0 };
+            *self = Self { batches, rows, taken: 0, last: self.last.take() };
             return;
         }
         if self.taken > 0 {
@@ -235,11 +255,11 @@ impl RowQueue {
         self.batches = kept;
     }
 
-    fn pick(&self, count: usize) -> Picked<'_> {
+    fn pick<'a>(&'a self, rows: impl ExactSizeIterator<Item = &'a RowRef>) -> Picked<'a> {
         let mut new_slots: Vec<Option<usize>> = vec![None; self.batches.len()];
         let mut batches: Vec<&KeyedBatch> = Vec::new();
-        let mut places = Vec::with_capacity(count);
-        for row in &self.rows[self.taken..self.taken + count] {
+        let mut places = Vec::with_capacity(rows.len());
+        for row in rows {
             let slot = new_slots[row.slot as usize].get_or_insert_with(|| {
                 batches.push(&self.batches[row.slot as usize]);
                 batches.len() - 1
@@ -249,16 +269,43 @@ impl RowQueue {
         Picked { batches, places }
     }
 
-    /// The next `count` rows (no more than wait) as archive columns.
-    pub fn take(&mut self, count: usize) -> Result<RecordBatch, ArrowError> {
-        let columns = self.pick(count).columns()?;
+    fn is_copy(&self, row: &RowRef, previous: &RowRef) -> bool {
+        row.time == previous.time
+            && row.id_start == previous.id_start
+            && self.batches[row.slot as usize].is_same_event(row.row, &self.batches[previous.slot as usize], previous.row)
+    }
+
+    /// The next `count` rows (no more than wait).
+    pub fn take(&mut self, count: usize) -> Result<SortedBatch, ArrowError> {
+        let taken = &self.rows[self.taken..self.taken + count];
+        let (mut firsts, mut copies, mut copy_of) = (Vec::with_capacity(count), Vec::new(), Vec::new());
+        for (index, row) in taken.iter().enumerate() {
+            let is_copy = match (index.checked_sub(1), &self.last) {
+                (Some(previous), _) => self.is_copy(row, &taken[previous]),
+                (None, Some((batch, last))) => self.batches[row.slot as usize].is_same_event(row.row, batch, *last),
+                (None, None) => false,
+            };
+            if is_copy {
+                copies.push(row);
+                copy_of.push(usize::checked_sub(firsts.len(), 1));
+            } else {
+                firsts.push(row);
+            }
+        }
+        let last = taken.last().map(|row| (Arc::clone(&self.batches[row.slot as usize]), row.row));
+        let rows = self.pick(firsts.into_iter()).columns()?;
+        let copies = match copies.is_empty() {
+            true => RecordBatch::new_empty(archive_schema()),
+            false => self.pick(copies.into_iter()).columns()?,
+        };
         self.taken += count;
-        Ok(columns)
+        self.last = last;
+        Ok(SortedBatch { rows, copies, copy_of })
     }
 
     /// The next `count` rows (no more than wait) with their arrival order.
     pub fn take_keyed(&mut self, count: usize) -> Result<(RecordBatch, UInt32Array, UInt32Array), ArrowError> {
-        let picked = self.pick(count);
+        let picked = self.pick(self.rows[self.taken..self.taken + count].iter());
         let arrivals = picked.places.iter().map(|(slot, row)| picked.batches[*slot].arrival(index_u32(*row)));
         let (ordinals, rows): (Vec<u32>, Vec<u32>) = arrivals.unzip();
         let columns = picked.columns()?;

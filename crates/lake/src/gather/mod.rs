@@ -1,7 +1,7 @@
 //! Bringing all rows of one seal time together in order, in bounded memory.
 //!
 //! A [`Gatherer`] takes the batches of landing objects one object after another and keeps the rows of its seal time. While they
-//! fit into half of the memory budget they stay where they are; beyond that they are written to temporary files as sorted runs.
+//! fit into three quarters of the memory budget they stay where they are; beyond that they are written to temporary files as sorted runs.
 //! [`Gatherer::sorted`] then gives the rows of each partition in the order (event_time, event_id, source, arrival), merged as
 //! they are read.
 //!
@@ -27,7 +27,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::error::ArrowError;
 use auditlake_event::columns::archive_schema;
 
-pub use keyed::BatchLimit;
+pub use keyed::{BatchLimit, SortedBatch};
 pub use sorted::{PieceRows, SortedRows};
 pub use summary::{MinuteSummary, PartitionSummary};
 
@@ -141,7 +141,7 @@ impl Gatherer {
             self.hold(batch, ranges);
         }
         self.rows += rows;
-        if self.held.bytes > self.memory_budget / 2 {
+        if self.held.bytes > self.memory_budget / 4 * 3 {
             self.spill()?;
         }
         Ok(rows)

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-
-use super::keyed::{BatchLimit, KeyedBatch, RowQueue, RowRef, index_u32, sort_rows};
+use super::keyed::{BatchLimit, KeyedBatch, RowQueue, RowRef, SortedBatch, index_u32, sort_rows};
 use super::spill::{Segment, SpilledRun};
 use super::{GatherError, Held};
 use crate::layout::Partition;
@@ -188,8 +186,8 @@ pub struct PieceRows<'a> {
 }
 
 impl PieceRows<'_> {
-    /// The next rows: a full batch, less only at the end; `None` after it. The columns are those of the archive.
-    pub fn next(&mut self, limit: BatchLimit) -> Result<Option<RecordBatch>, GatherError> {
+    /// The next rows: a full batch, less only at the end; `None` after it.
+    pub fn next(&mut self, limit: BatchLimit) -> Result<Option<SortedBatch>, GatherError> {
         let count = loop {
             if let Some(count) = self.queue.full_batch(limit) {
                 break count;

@@ -77,9 +77,9 @@ impl Maker {
         let seal_time = SealTime::from_start(partition.hour);
         let mut hasher = ColumnarHasher::new(&rows, None)?;
         let hashes: Vec<Hash> = (0..rows.num_rows()).map(|row| Hash::new(hasher.hash(row))).collect();
-        let mut encoder = ArchiveEncoder::new(Codec::Snappy, seal_time, rows.num_rows() as u64)?;
+        let mut encoder = ArchiveEncoder::new(Codec::Snappy, seal_time, rows.num_rows() as u64);
         encoder.push(&rows.project(&kept)?, &hashes)?;
-        let (bytes, facts) = encoder.finish()?;
+        let Some((bytes, facts)) = encoder.finish()? else { return Ok(()) };
         let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy }.to_string();
         let path = self.folder.join(key);
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
-/// Why a text is no [`Hash`].
+/// Why a text is no [`struct@Hash`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be 64 lower-case hexadecimal digits")]
 pub struct InvalidHash;
@@ -29,7 +29,7 @@ impl Hash {
         &self.0
     }
 
-    /// Reads what [`Hash`]'s `Display` writes.
+    /// Reads what [`struct@Hash`]'s `Display` writes.
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(InvalidHash);

@@ -1,7 +1,7 @@
 //! Retries with exponential back-off and full jitter, bounded in tries and in time.
 //!
 //! Only what [`StoreError::retryable`] calls passing is tried again. A conditional put is safe to try again because of what
-//! its answers mean: after a try whose answer got lost, the next one says [`Put::Exists`](crate::Put::Exists), and the caller
+//! its answers mean: after a try whose answer got lost, the next one says [`Put::Exists`], and the caller
 //! reads the object to learn whether it is its own.
 
 use std::ops::Range;

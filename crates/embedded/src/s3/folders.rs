@@ -157,14 +157,14 @@ mod tests {
     #[test]
     fn folders_are_made_found_again_and_made_again_after_they_vanished() {
         let dir = tempfile::tempdir().unwrap();
-        let folders = Folders::open(&dir.path().join("new/root")).unwrap();
+        let folders = Folders::open(&dir.path().join("new/lake")).unwrap();
         folders.ensure("a/b/c").unwrap();
-        assert!(dir.path().join("new/root/a/b/c").is_dir());
+        assert!(dir.path().join("new/lake/a/b/c").is_dir());
         assert!(Arc::ptr_eq(&folders.ensure("a/b").unwrap(), &folders.ensure("a/b").unwrap()));
-        std::fs::remove_dir_all(dir.path().join("new/root/a")).unwrap();
+        std::fs::remove_dir_all(dir.path().join("new/lake/a")).unwrap();
         folders.forget("a/b/c");
         folders.ensure("a/b/c").unwrap();
-        assert!(dir.path().join("new/root/a/b/c").is_dir());
+        assert!(dir.path().join("new/lake/a/b/c").is_dir());
     }
 
     #[test]

@@ -4,8 +4,9 @@
 #   trino.sh fetch HOME                         the engine's jars, 260 MB, once; later calls return at once
 #   trino.sh run HOME DIR PORT ENDPOINT BUCKET  runs it in the foreground on 127.0.0.1:PORT until it is killed
 #
-# `run` keeps its configuration and log in DIR. Catalog `lake` reads BUCKET of the S3 server at ENDPOINT (path style, keys from
-# AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else test/test); its metastore is kept in the bucket, under `_metastore`.
+# `run` keeps its configuration and log in DIR. The catalog (TRINO_CATALOG, else `lake`) reads the buckets of the S3 server at
+# ENDPOINT (path style, region AWS_REGION, keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else test/test); its metastore is
+# kept in BUCKET, under `_metastore`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=435
@@ -38,7 +39,7 @@ memory.heap-headroom-per-node=128MB
 plugin.dir=$home/plugin
 catalog.config-dir=$dir/catalog
 P
-  cat > "$dir/catalog/lake.properties" <<P
+  cat > "$dir/catalog/${TRINO_CATALOG:-lake}.properties" <<P
 connector.name=hive
 hive.metastore=file
 hive.metastore.catalog.dir=s3://$bucket/_metastore
@@ -49,7 +50,7 @@ hive.parquet.time-zone=UTC
 fs.hadoop.enabled=false
 fs.native-s3.enabled=true
 s3.endpoint=$endpoint
-s3.region=us-east-1
+s3.region=${AWS_REGION:-us-east-1}
 s3.path-style-access=true
 s3.aws-access-key=${AWS_ACCESS_KEY_ID:-test}
 s3.aws-secret-key=${AWS_SECRET_ACCESS_KEY:-test}

@@ -22,7 +22,7 @@ DUCKDB = """
 import sys, duckdb, time
 events, out, hive = sys.argv[1:4]
 connection = duckdb.connect()
-connection.execute("set threads=1")
+connection.execute("set threads=1; set enable_progress_bar=false")
 start = time.perf_counter()
 if hive == "1":
     connection.execute(f"copy (select *, year(event_time) as year, month(event_time) as month, day(event_time) as day, "

@@ -10,12 +10,12 @@ use std::time::Instant;
 
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::landing_file::LandingEncoder;
 use auditlake_lake::period::SealRule;
 use auditlake_lake::{Arrival, Period};
 
-/// Bytes of NDJSON per event that chunks are planned with.
-const EXPECTED_EVENT_BYTES: usize = 700;
+/// Bytes of NDJSON that are read and parsed at once: little enough to stay in a core's own cache until they are encoded.
+const CHUNK_BYTES: u64 = 256 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -30,33 +30,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     let region = Region::parse("us-east-1")?;
     let context = DoorContext { max_events: usize::MAX, ..DoorContext::api(received_time, &region, None) };
     let rule = SealRule { period: Period::HOUR, slack_ms: 300_000, lead_ms: 300_000 };
-    let chunk_bytes = (events_per_object * EXPECTED_EVENT_BYTES) as u64;
 
     let start = Instant::now();
     let mut reader = BufReader::new(File::open(&input)?);
     let mut chunk = Vec::new();
+    let mut encoder = LandingEncoder::new();
     let (mut objects, mut events, mut refused, mut bytes) = (0_usize, 0_usize, 0_usize, 0_usize);
     loop {
         chunk.clear();
-        reader.by_ref().take(chunk_bytes).read_to_end(&mut chunk)?;
+        reader.by_ref().take(CHUNK_BYTES).read_to_end(&mut chunk)?;
         reader.read_until(b'\n', &mut chunk)?;
-        if chunk.is_empty() {
+        let is_end = chunk.is_empty();
+        if !is_end {
+            let mut counter = 0_u64;
+            let mut random = || {
+                counter += 1;
+                let mut random = [0; 10];
+                random[..8].copy_from_slice(&counter.to_le_bytes());
+                random
+            };
+            let parsed = parse_body(&chunk, Shape::Ndjson, &context, &mut random)?;
+            encoder.push(&parsed.events);
+            events += parsed.events.len();
+            refused += parsed.refused();
+        }
+        if encoder.len() >= events_per_object || is_end && !encoder.is_empty() {
+            let encoded = encoder.finish(Arrival(received_time), &rule)?;
+            std::fs::write(folder.join(format!("{objects:06}.parquet")), &encoded.bytes)?;
+            objects += 1;
+            bytes += encoded.bytes.len();
+        }
+        if is_end {
             break;
         }
-        let mut counter = 0_u64;
-        let mut random = || {
-            counter += 1;
-            let mut random = [0; 10];
-            random[..8].copy_from_slice(&counter.to_le_bytes());
-            random
-        };
-        let parsed = parse_body(&chunk, Shape::Ndjson, &context, &mut random)?;
-        let encoded = encode(&parsed.events, Arrival(received_time), &rule)?;
-        std::fs::write(folder.join(format!("{objects:06}.parquet")), &encoded.bytes)?;
-        objects += 1;
-        events += parsed.events.len();
-        refused += parsed.refused();
-        bytes += encoded.bytes.len();
     }
     let seconds = start.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -13,6 +13,7 @@
 //! read is for quarantine, and what a newer version wrote makes a sealer stop ([`LandingError::must_stop`]).
 
 mod column_chunk;
+mod column_values;
 mod decode;
 mod dictionary;
 mod encode;
@@ -20,7 +21,7 @@ mod index;
 mod order;
 
 pub use decode::{IndexError, LandingObject, LandingReader, decode, read_index};
-pub use encode::{EncodeError, EncodedLanding, encode};
+pub use encode::{EncodeError, EncodedLanding, LandingEncoder, encode};
 pub use index::{LandingGroup, LandingIndex};
 
 /// Footer key: version of the format, see [`crate::lake_file::FORMAT_VERSION`].

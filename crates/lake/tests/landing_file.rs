@@ -11,8 +11,8 @@ use auditlake_event::batch::{EventBatchBuilder, EventRows};
 use auditlake_event::columns::landing_schema;
 use auditlake_event::{Column, Event, Outcome, Timestamp};
 use auditlake_lake::landing_file::{
-    ARRIVAL_KEY, EncodeError, FORMAT_KEY, INDEX_KEY, IndexError, LandingError, LandingReader, SCHEMA_KEY, decode, encode,
-    read_index,
+    ARRIVAL_KEY, EncodeError, FORMAT_KEY, INDEX_KEY, IndexError, LandingEncoder, LandingError, LandingReader, SCHEMA_KEY,
+    decode, encode, read_index,
 };
 use auditlake_lake::period::SealRule;
 use auditlake_lake::{Arrival, Period, SealTime};
@@ -209,6 +209,32 @@ fn batches_of_a_large_object_are_read_one_by_one() {
     let rows: Vec<usize> = reader.map(|batch| batch.unwrap().num_rows()).collect();
     assert!(rows.len() > 1);
     assert_eq!(rows.iter().sum::<usize>(), 20_001);
+}
+
+#[test]
+fn events_pushed_in_pieces_make_the_same_object_and_the_encoder_serves_again() {
+    // So many partitions and actors that no dictionary pays, and an order of partitions that is not that of the input.
+    let start = time("2026-03-01T10:00:00Z");
+    let partition = |n: i64| format!("tenant-{}", n * 7_919 % 1_301);
+    let events: Vec<_> =
+        (0..1_301).map(|n| event(&format!("e{}", n % 7), start.plus_millis(n % 3), &partition(n), "us")).collect();
+    let whole = encode(&events, arrival(), &rule(3_600)).unwrap();
+    let mut sorted = events.clone();
+    sorted.sort_by_key(|event| event.organization.to_string());
+    let decoded = decode(whole.bytes.clone(), arrival(), &rule(3_600)).unwrap();
+    let rows: Vec<_> = events_of(&decoded.batches).into_iter().map(|(event, _)| event).collect();
+    assert_eq!(rows, sorted);
+
+    let mut encoder = LandingEncoder::new();
+    for piece_events in [1_301, 100, 513] {
+        events.chunks(piece_events).for_each(|piece| encoder.push(piece));
+        assert_eq!(encoder.len(), 1_301);
+        let pieced = encoder.finish(arrival(), &rule(3_600)).unwrap();
+        assert_eq!(pieced.bytes, whole.bytes);
+        assert_eq!(pieced.index, whole.index);
+        assert!(encoder.is_empty());
+    }
+    assert!(matches!(encoder.finish(arrival(), &rule(3_600)), Err(EncodeError::Empty)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One column of a landing object as Parquet pages (format: parquet-format `Encodings.md`, data pages of version 1).
 //!
 //! The columns are encoded straight from the events, not by way of Arrow: most of the time that goes into a landing object is
-//! spent here. A column begins with a dictionary where its values are expected to repeat and gives it up when they do not.
+//! spent here.
 
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
@@ -13,35 +13,40 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::column_values::{ColumnValues, NO_POSITION};
 use super::dictionary::Dictionary;
 
 /// A page is closed when its plain values reach this many bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
-/// After this many values a dictionary must have paid.
-const DICTIONARY_TRIAL: usize = 4_096;
 /// How much of a page is compressed to see whether it is worth it.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
-/// Which rows of the page have a value, as definition levels.
+/// Which rows of a page have a value, as definition levels.
 #[derive(Debug, Default)]
 struct Validity {
     /// One bit a row, lowest first: exactly what a bit-packed run of levels is.
     bits: Vec<u8>,
+    /// The bits of rows that fill no byte yet.
+    rest: u8,
     rows: usize,
     values: usize,
 }
 
 impl Validity {
+    fn clear(&mut self) {
+        self.bits.clear();
+        (self.rest, self.rows, self.values) = (0, 0, 0);
+    }
+
     #[inline]
     fn push(&mut self, is_valid: bool) {
-        if self.rows.is_multiple_of(8) {
-            self.bits.push(0);
-        }
-        if let Some(last) = self.bits.last_mut() {
-            *last |= u8::from(is_valid) << (self.rows % 8);
-        }
+        self.rest |= u8::from(is_valid) << (self.rows % 8);
         self.rows += 1;
         self.values += usize::from(is_valid);
+        if self.rows.is_multiple_of(8) {
+            self.bits.push(self.rest);
+            self.rest = 0;
+        }
     }
 
     /// Appends the levels: their length in bytes, then one run.
@@ -52,8 +57,11 @@ impl Validity {
             write_varint((self.rows as u64) << 1, out);
             out.push(u8::from(self.values > 0));
         } else {
-            write_varint((self.bits.len() as u64) << 1 | 1, out);
+            write_varint((self.rows.div_ceil(8) as u64) << 1 | 1, out);
             out.extend_from_slice(&self.bits);
+            if !self.rows.is_multiple_of(8) {
+                out.push(self.rest);
+            }
         }
         let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
         if let Some(prefix) = out.get_mut(start..start + 4) {
@@ -71,10 +79,11 @@ fn write_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends dictionary positions in the hybrid of runs and bit packing: whichever of the two is smaller for the whole page.
-fn write_positions(positions: &[u16], runs: usize, entries: usize, out: &mut Vec<u8>) {
+fn write_positions(positions: &[u16], entries: usize, out: &mut Vec<u8>) {
     let width = (usize::BITS - entries.saturating_sub(1).leading_zeros()) as usize;
     out.push(width as u8);
     let packed_bytes = positions.len().div_ceil(8) * width;
+    let runs = 1 + positions.iter().zip(positions.iter().skip(1)).filter(|(left, right)| left != right).count();
     if runs * (3 + width.div_ceil(8)) < packed_bytes || width == 0 {
         for run in positions.chunk_by(|left, right| left == right) {
             write_varint((run.len() as u64) << 1, out);
@@ -85,6 +94,7 @@ fn write_positions(positions: &[u16], runs: usize, entries: usize, out: &mut Vec
     }
     write_varint((positions.len().div_ceil(8) as u64) << 1 | 1, out);
     let end = out.len() + packed_bytes;
+    out.reserve(packed_bytes + 8);
     let (mut bits, mut filled) = (0_u64, 0);
     for position in positions {
         bits |= u64::from(*position) << filled;
@@ -99,28 +109,32 @@ fn write_positions(positions: &[u16], runs: usize, entries: usize, out: &mut Vec
     out.resize(end, 0);
 }
 
-/// The dictionary of a column and, for each of its values so far, its position in it.
-#[derive(Debug)]
-struct Positions {
-    dictionary: Dictionary,
-    positions: Vec<u16>,
-    runs: usize,
-    /// What the values would take up in PLAIN encoding.
-    plain_bytes: usize,
-}
-
 /// Buffers that all columns of an object use one after another.
 pub(super) struct Scratch {
     encoder: snap::raw::Encoder,
     compressed: Vec<u8>,
+    /// The levels and values of the page that is being filled.
     body: Vec<u8>,
+    /// Its values, while they wait for the levels that stand before them.
+    plain: Vec<u8>,
+    positions: Vec<u16>,
+    validity: Validity,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            encoder: snap::raw::Encoder::new(),
+            compressed: Vec::new(),
+            body: Vec::new(),
+            plain: Vec::new(),
+            positions: Vec::new(),
+            validity: Validity::default(),
+        }
+    }
 }
 
 impl Scratch {
-    pub fn new() -> Self {
-        Self { encoder: snap::raw::Encoder::new(), compressed: Vec::new(), body: Vec::new() }
-    }
-
     /// `bytes` compressed.
     fn compress(&mut self, bytes: &[u8]) -> Result<&[u8]> {
         let most = snap::raw::max_compress_len(bytes.len());
@@ -133,162 +147,113 @@ impl Scratch {
     }
 }
 
-/// Collects the values of one column.
-pub(super) struct ColumnChunk {
+/// Writes the pages of one column.
+pub(super) struct ColumnChunk<'s> {
+    description: ColumnDescPtr,
+    statistics: Option<Statistics>,
+    nullable: bool,
     /// Strings carry their length, numbers do not.
     length_prefixed: bool,
-    nullable: bool,
-    validity: Validity,
-    positions: Option<Positions>,
-    /// Values of the page in PLAIN encoding, unless there is a dictionary.
-    plain: Vec<u8>,
-    /// Plain pages that are closed: levels and values.
-    closed: Vec<(Vec<u8>, usize)>,
-    rows: usize,
-    rows_in_page: usize,
+    scratch: &'s mut Scratch,
 }
 
-impl ColumnChunk {
-    /// A column of strings (`length_prefixed`) or of numbers; `repeats` says that values are expected to repeat.
-    pub fn new(length_prefixed: bool, nullable: bool, repeats: bool) -> Self {
-        let positions = repeats.then(|| Positions {
-            dictionary: Dictionary::new(length_prefixed),
-            positions: Vec::new(),
-            runs: 0,
-            plain_bytes: 0,
-        });
-        Self {
-            length_prefixed,
-            nullable,
-            validity: Validity::default(),
-            positions,
-            plain: Vec::new(),
-            closed: Vec::new(),
-            rows: 0,
-            rows_in_page: 0,
-        }
-    }
-
-    /// Appends a value or, to a nullable column, none.
-    #[inline(never)]
-    pub fn push(&mut self, value: Option<&[u8]>) {
-        self.rows += 1;
-        self.rows_in_page += 1;
-        if self.nullable {
-            self.validity.push(value.is_some());
-        }
-        let Some(value) = value else { return };
-        let Some(positions) = &mut self.positions else { return self.push_plain(value) };
-        if !positions.push(value, self.length_prefixed) {
-            self.give_up_dictionary(value);
-        }
-    }
-
-    #[inline]
-    fn push_plain(&mut self, value: &[u8]) {
-        if self.length_prefixed {
-            // Limits keep a text far below 4 GiB.
-            self.plain.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        }
-        self.plain.extend_from_slice(value);
-        if self.plain.len() >= PAGE_BYTES {
-            self.close_page();
-        }
-    }
-
-    /// Writes all values so far plain, then `value`.
-    #[cold]
-    fn give_up_dictionary(&mut self, value: &[u8]) {
-        self.write_plain_instead();
-        self.push_plain(value);
-    }
-
-    fn write_plain_instead(&mut self) {
-        let Some(Positions { dictionary, positions, plain_bytes, .. }) = self.positions.take() else { return };
-        self.plain.reserve(plain_bytes);
-        for position in positions {
-            let value = dictionary.value(usize::from(position));
-            if self.length_prefixed {
-                self.plain.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            }
-            self.plain.extend_from_slice(value);
-        }
-    }
-
-    fn levels(&self) -> Vec<u8> {
-        let mut levels = Vec::new();
-        if self.nullable {
-            self.validity.write(&mut levels);
-        }
-        levels
-    }
-
-    fn close_page(&mut self) {
-        let mut body = self.levels();
-        body.append(&mut self.plain);
-        self.closed.push((body, std::mem::take(&mut self.rows_in_page)));
-        self.validity = Validity::default();
-    }
-
-    /// The pages and their metadata.
-    pub fn finish(
-        mut self,
+impl<'s> ColumnChunk<'s> {
+    /// A column of strings (`length_prefixed`) or of numbers.
+    pub fn new(
         description: &ColumnDescPtr,
+        length_prefixed: bool,
         statistics: Option<Statistics>,
-        scratch: &mut Scratch,
+        scratch: &'s mut Scratch,
+    ) -> Self {
+        let nullable = description.max_def_level() > 0;
+        Self { description: description.clone(), statistics, nullable, length_prefixed, scratch }
+    }
+
+    /// The pages and metadata of the values in the order of `rows`.
+    pub fn write(
+        self,
+        values: &ColumnValues,
+        rows: impl ExactSizeIterator<Item = usize>,
     ) -> Result<(Bytes, ColumnCloseResult)> {
-        let dictionary_pays = self.positions.as_ref().is_some_and(Positions::pays);
-        if !dictionary_pays {
-            self.write_plain_instead();
+        if values.values() == 0 && self.nullable {
+            return self.write_plain(rows.map(|_| None));
         }
-        let mut pages = PageSink::new();
-        if let Some(Positions { dictionary, positions, runs, .. }) = self.positions.take() {
-            let mut body = std::mem::take(&mut scratch.body);
-            body.clear();
-            pages.write_dictionary(&dictionary, scratch)?;
+        if let Some((dictionary, positions)) = values.as_dictionary() {
+            let plain_bytes = values.value_bytes() + if self.length_prefixed { 4 * values.values() } else { 0 };
+            if dictionary.page().len() + values.values() * 2 < plain_bytes {
+                return self.write_positions(dictionary, positions, rows);
+            }
+        }
+        self.write_plain(rows.map(|row| values.value(row)))
+    }
+
+    fn write_positions(
+        self,
+        dictionary: &Dictionary,
+        positions: &[u16],
+        order: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<(Bytes, ColumnCloseResult)> {
+        let mut placed = std::mem::take(&mut self.scratch.positions);
+        let mut body = std::mem::take(&mut self.scratch.body);
+        placed.clear();
+        body.clear();
+        let rows = order.len();
+        placed.extend(order.map(|row| positions[row]));
+        if self.nullable {
+            let validity = &mut self.scratch.validity;
+            validity.clear();
+            placed.iter().for_each(|position| validity.push(*position != NO_POSITION));
+            validity.write(&mut body);
+            if validity.values < validity.rows {
+                placed.retain(|position| *position != NO_POSITION);
+            }
+        }
+        write_positions(&placed, dictionary.len(), &mut body);
+        let mut pages = PageSink::with_capacity(dictionary.page().len() + body.len());
+        pages.write_dictionary(dictionary, self.scratch)?;
+        pages.write_data(&body, rows, Encoding::RLE_DICTIONARY, self.scratch)?;
+        self.scratch.positions = placed;
+        self.scratch.body = body;
+        pages.finish(&self.description, rows, self.statistics)
+    }
+
+    /// The pages and metadata of values in PLAIN encoding.
+    pub fn write_plain<'v>(
+        self,
+        values: impl ExactSizeIterator<Item = Option<&'v [u8]>>,
+    ) -> Result<(Bytes, ColumnCloseResult)> {
+        let rows = values.len();
+        let mut pages = PageSink::with_capacity(0);
+        let scratch = self.scratch;
+        let mut plain = std::mem::take(&mut scratch.plain);
+        let mut rows_in_page = 0;
+        plain.clear();
+        scratch.validity.clear();
+        for (row, value) in (1..).zip(values) {
+            rows_in_page += 1;
             if self.nullable {
-                self.validity.write(&mut body);
+                scratch.validity.push(value.is_some());
             }
-            write_positions(&positions, runs, dictionary.len(), &mut body);
-            pages.write_data(&body, self.rows, Encoding::RLE_DICTIONARY, scratch)?;
-            scratch.body = body;
-        } else {
-            if self.rows_in_page > 0 {
-                self.close_page();
+            if let Some(value) = value {
+                if self.length_prefixed {
+                    // Limits keep a text far below 4 GiB.
+                    plain.extend_from_slice(&(value.len() as u32).to_le_bytes());
+                }
+                plain.extend_from_slice(value);
             }
-            pages.is_compressed = self.closed.first().is_none_or(|(body, _)| is_worth_compressing(body, scratch));
-            for (body, rows) in &self.closed {
-                pages.write_data(body, *rows, Encoding::PLAIN, scratch)?;
+            if plain.len() >= PAGE_BYTES || row == rows {
+                pages.write_plain(&mut plain, std::mem::take(&mut rows_in_page), self.nullable, scratch)?;
             }
         }
-        pages.finish(description, self.rows, statistics)
+        scratch.plain = plain;
+        pages.finish(&self.description, rows, self.statistics)
     }
 }
 
-impl Positions {
-    /// Takes a value in; false if the dictionary has no room for it or does not pay.
-    #[inline]
-    fn push(&mut self, value: &[u8], length_prefixed: bool) -> bool {
-        if self.positions.len() == DICTIONARY_TRIAL && self.dictionary.len() * 3 >= DICTIONARY_TRIAL * 2 {
-            return false;
-        }
-        let Some(position) = self.dictionary.position_of(value) else { return false };
-        self.runs += usize::from(self.positions.last() != Some(&position));
-        self.positions.push(position);
-        self.plain_bytes += value.len() + if length_prefixed { 4 } else { 0 };
-        true
-    }
-
-    /// Whether the dictionary and the positions are smaller than the values themselves.
-    fn pays(&self) -> bool {
-        !self.positions.is_empty() && self.dictionary.page().len() + self.positions.len() * 2 < self.plain_bytes
-    }
-}
-
-/// Whether compressing saves a tenth, judged by the beginning of the first page.
+/// Whether compressing saves a fifth (less is not worth the time), judged by the beginning of the first page.
 fn is_worth_compressing(body: &[u8], scratch: &mut Scratch) -> bool {
     let sample = body.get(..SAMPLE_BYTES).unwrap_or(body);
-    scratch.compress(sample).is_ok_and(|compressed| compressed.len() * 10 < sample.len() * 9)
+    scratch.compress(sample).is_ok_and(|compressed| compressed.len() * 5 < sample.len() * 4)
 }
 
 /// The pages of one column chunk as bytes.
@@ -301,9 +266,9 @@ struct PageSink {
 }
 
 impl PageSink {
-    fn new() -> Self {
+    fn with_capacity(bytes: usize) -> Self {
         Self {
-            bytes: TrackedWrite::new(Vec::new()),
+            bytes: TrackedWrite::new(Vec::with_capacity(bytes)),
             uncompressed: 0,
             dictionary_bytes: None,
             is_compressed: true,
@@ -338,6 +303,28 @@ impl PageSink {
         };
         self.write(page, dictionary.page().len())?;
         self.dictionary_bytes = Some(self.bytes.bytes_written());
+        Ok(())
+    }
+
+    /// Writes the page of the levels in `scratch` and the values in `plain`, and makes both empty.
+    fn write_plain(&mut self, plain: &mut Vec<u8>, rows: usize, nullable: bool, scratch: &mut Scratch) -> Result<()> {
+        let mut body = std::mem::take(&mut scratch.body);
+        body.clear();
+        if nullable {
+            scratch.validity.write(&mut body);
+            scratch.validity.clear();
+        }
+        if body.is_empty() {
+            std::mem::swap(&mut body, plain);
+        } else {
+            body.extend_from_slice(plain);
+        }
+        plain.clear();
+        if self.uncompressed == 0 {
+            self.is_compressed = is_worth_compressing(&body, scratch);
+        }
+        self.write_data(&body, rows, Encoding::PLAIN, scratch)?;
+        scratch.body = body;
         Ok(())
     }
 

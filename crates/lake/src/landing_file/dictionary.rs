@@ -3,8 +3,14 @@
 /// Where a value lies in [`Dictionary::page`].
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    offset: usize,
-    length: usize,
+    offset: u32,
+    length: u32,
+}
+
+impl Entry {
+    const fn end(self) -> usize {
+        self.offset as usize + self.length as usize
+    }
 }
 
 /// Most values probed for one lookup: whoever makes values collide on purpose gets a plain column, not a slow one.
@@ -17,14 +23,12 @@ const MAX_PAGE_BYTES: usize = 512 * 1024;
 /// Distinct values in the order of their first appearance, as they stand in a Parquet dictionary page.
 #[derive(Debug)]
 pub(super) struct Dictionary {
-    /// Position + 1 of an entry, 0 where there is none. The length is a power of two.
-    slots: Vec<u16>,
+    /// Position + 1 of an entry and above it 16 bits of its hash, 0 where there is none. The length is a power of two.
+    slots: Vec<u32>,
     entries: Vec<Entry>,
     /// The values in PLAIN encoding.
     page: Vec<u8>,
     length_prefixed: bool,
-    /// The value asked for last.
-    last: usize,
 }
 
 #[inline]
@@ -39,15 +43,22 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
+/// A text of less than eight bytes as a number: different texts of one length give different numbers.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*first)) | (u64::from(u32::from_le_bytes(*last)) << 32);
+    }
+    bytes.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
 /// A quick hash; what it lacks in strength against chosen values, [`MAX_PROBES`] makes harmless.
 #[inline]
-fn hash(value: &[u8]) -> u64 {
+pub(super) fn hash(value: &[u8]) -> u64 {
     const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = SEED ^ value.len() as u64;
     if value.len() < 8 {
-        let mut padded = [0; 8];
-        padded[..value.len()].copy_from_slice(value);
-        return folded(state ^ u64::from_le_bytes(padded), SEED);
+        return folded(state ^ short_word(value), SEED);
     }
     let mut at = 0;
     while at + 16 < value.len() {
@@ -58,9 +69,37 @@ fn hash(value: &[u8]) -> u64 {
     folded(state ^ word(value, at.min(tail)), SEED ^ word(value, tail))
 }
 
+/// Whether two values are equal. Most are short: a few words are compared here faster than a general routine is called.
+#[inline]
+fn is_same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let (Some(left_tail), Some(right_tail)) = (left.last_chunk::<8>(), right.last_chunk::<8>()) else {
+        return short_word(left) == short_word(right);
+    };
+    left_tail == right_tail
+        && left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0).all(|(left, right)| left == right)
+}
+
+/// The part of a hash that a slot holds.
+const fn tag(hash: u64) -> u32 {
+    (hash >> 48) as u32
+}
+
+const FIRST_SLOTS: usize = 256;
+
 impl Dictionary {
     pub fn new(length_prefixed: bool) -> Self {
-        Self { slots: vec![0; 256], entries: Vec::new(), page: Vec::new(), length_prefixed, last: 0 }
+        Self { slots: vec![0; FIRST_SLOTS], entries: Vec::new(), page: Vec::new(), length_prefixed }
+    }
+
+    /// Forgets the values but keeps the memory.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.slots.resize(FIRST_SLOTS, 0);
+        self.entries.clear();
+        self.page.clear();
     }
 
     pub fn len(&self) -> usize {
@@ -72,61 +111,69 @@ impl Dictionary {
         &self.page
     }
 
-    /// The value at a position.
-    pub fn value(&self, position: usize) -> &[u8] {
-        let Some(entry) = self.entries.get(position) else { return &[] };
-        self.page.get(entry.offset..entry.offset + entry.length).unwrap_or_default()
+    /// Where the value at a position begins in the page, and how long it is.
+    #[inline]
+    pub fn place(&self, position: usize) -> Option<(usize, u32)> {
+        self.entries.get(position).map(|entry| (entry.offset as usize, entry.length))
     }
 
-    /// The position of `value`, which is added if it is new; `None` if there is no room for it.
+    /// The value at a position.
     #[inline]
-    pub fn position_of(&mut self, value: &[u8]) -> Option<u16> {
-        if self.value(self.last) == value && !self.entries.is_empty() {
-            return u16::try_from(self.last).ok();
-        }
+    pub fn value(&self, position: usize) -> &[u8] {
+        let Some(entry) = self.entries.get(position) else { return &[] };
+        self.page.get(entry.offset as usize..entry.end()).unwrap_or_default()
+    }
+
+    /// The position of `value`, whose [`hash`] is given and which is added if it is new; `None` if there is no room for it.
+    #[inline]
+    pub fn position_of(&mut self, value: &[u8], hash: u64) -> Option<u16> {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(value) as usize & mask;
+        let mut slot = hash as usize & mask;
         for _ in 0..MAX_PROBES {
-            let Some(found) = usize::from(self.slots[slot]).checked_sub(1) else { return self.add(value, slot) };
-            if self.value(found) == value {
-                self.last = found;
-                return u16::try_from(found).ok();
+            let marker = self.slots[slot];
+            if marker == 0 {
+                return self.add(value, hash, slot);
+            }
+            let position = (marker & 0xffff) as usize - 1;
+            if marker >> 16 == tag(hash) && is_same(self.value(position), value) {
+                return u16::try_from(position).ok();
             }
             slot = (slot + 1) & mask;
         }
         None
     }
 
-    fn add(&mut self, value: &[u8], slot: usize) -> Option<u16> {
+    fn add(&mut self, value: &[u8], hash: u64, slot: usize) -> Option<u16> {
         if self.entries.len() == MAX_ENTRIES || self.page.len() + value.len() > MAX_PAGE_BYTES {
             return None;
         }
+        let length = u32::try_from(value.len()).ok()?;
         if self.length_prefixed {
-            self.page.extend_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
+            self.page.extend_from_slice(&length.to_le_bytes());
         }
-        let position = self.entries.len();
-        self.entries.push(Entry { offset: self.page.len(), length: value.len() });
+        let position = u16::try_from(self.entries.len()).ok()?;
+        self.entries.push(Entry { offset: u32::try_from(self.page.len()).ok()?, length });
         self.page.extend_from_slice(value);
-        self.slots[slot] = u16::try_from(position + 1).ok()?;
-        self.last = position;
+        self.slots[slot] = (u32::from(position) + 1) | (tag(hash) << 16);
         if self.entries.len() * 2 > self.slots.len() {
             self.grow();
         }
-        u16::try_from(position).ok()
+        Some(position)
     }
 
     fn grow(&mut self) {
         let length = self.slots.len() * 4;
         let mask = length - 1;
-        let mut slots = vec![0_u16; length];
-        for (position, marker) in (0..self.entries.len()).zip(1_u16..) {
-            let mut slot = hash(self.value(position)) as usize & mask;
-            while slots[slot] != 0 {
+        self.slots.clear();
+        self.slots.resize(length, 0);
+        for (position, marker) in (0..self.entries.len()).zip(1_u32..) {
+            let hash = hash(self.value(position));
+            let mut slot = hash as usize & mask;
+            while self.slots[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
-            slots[slot] = marker;
+            self.slots[slot] = marker | (tag(hash) << 16);
         }
-        self.slots = slots;
     }
 }
 
@@ -143,7 +190,7 @@ mod tests {
             let mut first_seen: Vec<String> = Vec::new();
             for value in &values {
                 // Where too many values meet, the dictionary is given up, as its user does.
-                let Some(position) = dictionary.position_of(value.as_bytes()).map(usize::from) else { break };
+                let Some(position) = dictionary.position_of(value.as_bytes(), hash(value.as_bytes())).map(usize::from) else { break };
                 if position == first_seen.len() {
                     first_seen.push(value.clone());
                 }
@@ -161,10 +208,14 @@ mod tests {
 
     #[test]
     fn a_full_dictionary_says_so() {
+        let position_of = |dictionary: &mut Dictionary, value: u32| {
+            let value = value.to_le_bytes();
+            dictionary.position_of(&value, hash(&value))
+        };
         let mut dictionary = Dictionary::new(false);
-        let accepted = (0..20_000_u32).filter(|value| dictionary.position_of(&value.to_le_bytes()).is_some()).count();
+        let accepted = (0..20_000_u32).filter(|value| position_of(&mut dictionary, *value).is_some()).count();
         assert!(accepted <= MAX_ENTRIES);
         assert!(accepted > MAX_ENTRIES / 2);
-        assert_eq!(dictionary.position_of(&0_u32.to_le_bytes()), Some(0));
+        assert_eq!(position_of(&mut dictionary, 0), Some(0));
     }
 }

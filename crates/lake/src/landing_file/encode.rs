@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use auditlake_event::columns::{ColumnKind, SCHEMA_VERSION, landing_schema};
-use auditlake_event::{Column, Event, Organization, Region, Timestamp};
+use auditlake_event::{ActorType, Category, Column, Event, Organization, Region, Timestamp};
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::data_type::ByteArray;
@@ -15,11 +15,12 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescPtr;
 
 use super::column_chunk::{ColumnChunk, Scratch};
+use super::column_values::{BLOCK_ROWS, ColumnValues};
 use super::index::{LandingGroup, LandingIndex};
-use super::order::file_order;
+use super::order::{OrderColumns, PlacedRow};
 use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, SCHEMA_KEY};
 use crate::lake_file::FORMAT_VERSION;
-use crate::period::{Arrival, SealRule, SealTime};
+use crate::period::{Arrival, SealRule};
 
 /// Why events cannot be made a landing object.
 #[derive(Debug, thiserror::Error)]
@@ -68,76 +69,32 @@ pub struct EncodedLanding {
 ///
 /// Fails if there are none, if a name cannot be part of a path, or if an event lies more than the lead after the arrival.
 pub fn encode(events: &[Event<'_>], arrival: Arrival, rule: &SealRule) -> Result<EncodedLanding, EncodeError> {
-    if events.is_empty() {
-        return Err(EncodeError::Empty);
-    }
-    let latest = arrival.0.plus_millis(rule.lead_ms);
-    if let Some((position, event)) = events.iter().enumerate().find(|(_, event)| event.event_time > latest) {
-        return Err(EncodeError::AfterArrival { position, event_time: event.event_time, arrival: arrival.0 });
-    }
-    let mut columns = LandingColumns::new();
-    let mut groups = GroupBuilder::default();
-    for position in file_order(events) {
-        let event = &events[position];
-        let seal_time = rule.seal_time(event.event_time, arrival);
-        groups.push(position, event, seal_time)?;
-        columns.push(event, seal_time);
-    }
-    let index = groups.index;
-    let bytes = columns.finish(&index, arrival)?;
-    Ok(EncodedLanding { bytes, index })
+    let mut encoder = LandingEncoder::new();
+    encoder.push(events);
+    encoder.finish(arrival, rule)
 }
 
-#[derive(Default)]
-struct GroupBuilder {
-    index: LandingIndex,
+/// Collects the events of one landing object, which may come from several bodies or files, without keeping them.
+pub struct LandingEncoder {
+    columns: [ColumnValues; Column::ALL.len()],
+    event_time: Vec<Timestamp>,
+    scratch: Scratch,
 }
 
-impl GroupBuilder {
-    /// Takes the next event in file order into the group it belongs to.
-    fn push(&mut self, position: usize, event: &Event<'_>, seal_time: SealTime) -> Result<(), EncodeError> {
-        let hour = event.event_time.hour();
-        let first_row = self.index.rows();
-        if let Some(group) = self.index.groups.last_mut() {
-            let same_group = group.hour == hour
-                && group.seal_time == seal_time
-                && group.organization.as_str() == event.organization
-                && group.region.as_str() == event.region;
-            if same_group {
-                group.rows += 1;
-                group.max_event_time = event.event_time;
-                return Ok(());
-            }
-        }
-        let invalid = |name: &str| {
-            let name = name.to_owned();
-            move |source| EncodeError::InvalidName { position, name, source }
-        };
-        self.index.groups.push(LandingGroup {
-            region: Region::parse(&event.region).map_err(invalid(&event.region))?,
-            organization: Organization::parse(&event.organization).map_err(invalid(&event.organization))?,
-            hour,
-            seal_time,
-            first_row,
-            rows: 1,
-            min_event_time: event.event_time,
-            max_event_time: event.event_time,
-        });
-        Ok(())
+impl Default for LandingEncoder {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// The columns of an object while rows are appended, in file order.
-struct LandingColumns {
-    columns: [ColumnChunk; Column::ALL.len()],
-}
+/// How many times smaller than its values a file is expected to be: room for it is made once.
+const EXPECTED_COMPRESSION: usize = 3;
 
 /// Whether a column's values are expected to repeat inside one object.
 const fn repeats(column: Column) -> bool {
     !matches!(
         column,
         Column::EventId
-            | Column::EventTime
             | Column::EventTimeNanos
             | Column::ResourceId
             | Column::RequestId
@@ -148,69 +105,219 @@ const fn repeats(column: Column) -> bool {
     )
 }
 
-impl LandingColumns {
-    fn new() -> Self {
-        let chunk = |column: Column| {
-            let is_text = matches!(column.kind(), ColumnKind::Text);
-            ColumnChunk::new(is_text, column.nullable(), repeats(column))
+const fn is_text(column: Column) -> bool {
+    matches!(column.kind(), ColumnKind::Text)
+}
+
+impl LandingEncoder {
+    /// An encoder without events.
+    pub fn new() -> Self {
+        let values = |column: Column| ColumnValues::new(is_text(column), repeats(column));
+        let columns = std::array::from_fn(|position| values(Column::ALL[position]));
+        Self { columns, event_time: Vec::new(), scratch: Scratch::default() }
+    }
+
+    /// How many events the object has so far.
+    pub const fn len(&self) -> usize {
+        self.event_time.len()
+    }
+
+    /// Whether the object has no events yet.
+    pub const fn is_empty(&self) -> bool {
+        self.event_time.is_empty()
+    }
+
+    /// Appends events, in any order.
+    pub fn push(&mut self, events: &[Event<'_>]) {
+        self.event_time.extend(events.iter().map(|event| event.event_time));
+        events.chunks(BLOCK_ROWS).for_each(|block| self.push_block(block));
+    }
+
+    /// Makes the landing object; rows that are equal stay in the order in which they were appended. The encoder is empty
+    /// afterwards and keeps its memory for the next object.
+    ///
+    /// Fails if there are no events, if a name cannot be part of a path, or if an event lies more than the lead after the
+    /// arrival.
+    pub fn finish(&mut self, arrival: Arrival, rule: &SealRule) -> Result<EncodedLanding, EncodeError> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let encoded = self.encoded(arrival, rule, &mut scratch);
+        self.scratch = scratch;
+        self.columns.iter_mut().for_each(ColumnValues::clear);
+        self.event_time.clear();
+        encoded
+    }
+
+    fn encoded(&self, arrival: Arrival, rule: &SealRule, scratch: &mut Scratch) -> Result<EncodedLanding, EncodeError> {
+        if self.is_empty() {
+            return Err(EncodeError::Empty);
+        }
+        let latest = arrival.0.plus_millis(rule.lead_ms);
+        if let Some((position, event_time)) = self.event_time.iter().enumerate().find(|(_, time)| **time > latest) {
+            return Err(EncodeError::AfterArrival { position, event_time: *event_time, arrival: arrival.0 });
+        }
+        let order = OrderColumns {
+            region: self.column(Column::Region),
+            organization: self.column(Column::Organization),
+            event_time: &self.event_time,
+            event_id: self.column(Column::EventId),
+            source: self.column(Column::Source),
         };
-        Self { columns: std::array::from_fn(|position| chunk(Column::ALL[position])) }
+        let rows = order.file_order();
+        let index = self.index_of(&rows, arrival, rule)?;
+        let bytes = self.write(&rows, &index, arrival, scratch)?;
+        Ok(EncodedLanding { bytes, index })
     }
 
-    /// Appends a row: every column, or the file cannot be finished.
-    fn push(&mut self, event: &Event<'_>, seal_time: SealTime) {
-        let nanos = event.event_time_nanos.map(i32::to_le_bytes);
-        let status = event.http_status.map(i32::to_le_bytes);
-        let columns = &mut self.columns;
-        let mut put = |column: Column, value: Option<&[u8]>| columns[column.index()].push(value);
-        put(Column::EventId, Some(event.event_id.as_bytes()));
-        put(Column::EventTime, Some(&event.event_time.millis().to_le_bytes()));
-        put(Column::EventTimeNanos, nanos.as_ref().map(<[u8; 4]>::as_slice));
-        put(Column::ReceivedTime, Some(&event.received_time.millis().to_le_bytes()));
-        put(Column::SealTime, Some(&seal_time.start().millis().to_le_bytes()));
-        put(Column::Region, Some(event.region.as_bytes()));
-        put(Column::Organization, Some(event.organization.as_bytes()));
-        put(Column::Source, Some(event.source.as_bytes()));
-        put(Column::Action, Some(event.action.as_bytes()));
-        put(Column::Category, event.category.map(|category| category.as_str().as_bytes()));
-        put(Column::Outcome, Some(event.outcome.as_str().as_bytes()));
-        put(Column::ErrorCode, event.error_code.as_deref().map(str::as_bytes));
-        put(Column::ErrorMessage, event.error_message.as_deref().map(str::as_bytes));
-        put(Column::ActorId, event.actor_id.as_deref().map(str::as_bytes));
-        put(Column::ActorType, event.actor_type.map(|kind| kind.as_str().as_bytes()));
-        put(Column::ActorName, event.actor_name.as_deref().map(str::as_bytes));
-        put(Column::ActorEmail, event.actor_email.as_deref().map(str::as_bytes));
-        put(Column::ActorVia, event.actor_via.as_deref().map(str::as_bytes));
-        put(Column::ResourceType, event.resource_type.as_deref().map(str::as_bytes));
-        put(Column::ResourceId, event.resource_id.as_deref().map(str::as_bytes));
-        put(Column::ResourceName, event.resource_name.as_deref().map(str::as_bytes));
-        put(Column::ScopeType, event.scope_type.as_deref().map(str::as_bytes));
-        put(Column::ScopeId, event.scope_id.as_deref().map(str::as_bytes));
-        put(Column::Changes, event.changes.as_deref().map(str::as_bytes));
-        put(Column::SourceIp, event.source_ip.as_deref().map(str::as_bytes));
-        put(Column::UserAgent, event.user_agent.as_deref().map(str::as_bytes));
-        put(Column::ServiceName, event.service_name.as_deref().map(str::as_bytes));
-        put(Column::RequestId, event.request_id.as_deref().map(str::as_bytes));
-        put(Column::HttpMethod, event.http_method.as_deref().map(str::as_bytes));
-        put(Column::HttpPath, event.http_path.as_deref().map(str::as_bytes));
-        put(Column::HttpStatus, status.as_ref().map(<[u8; 4]>::as_slice));
-        put(Column::Metadata, event.metadata.as_deref().map(str::as_bytes));
-        put(Column::Raw, event.raw.as_deref().map(str::as_bytes));
+    fn column(&self, column: Column) -> &ColumnValues {
+        &self.columns[column.index()]
     }
 
-    fn finish(self, index: &LandingIndex, arrival: Arrival) -> Result<Bytes, EncodeError> {
+    /// The text of a column that is never null.
+    fn text(&self, column: Column, row: usize) -> &str {
+        self.column(column).value(row).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default()
+    }
+
+    /// The groups of rows that are in file order.
+    fn index_of(&self, rows: &[PlacedRow], arrival: Arrival, rule: &SealRule) -> Result<LandingIndex, EncodeError> {
+        let mut index = LandingIndex::default();
+        let mut partition = None;
+        let mut seal_time = rule.seal_time(Timestamp::default(), arrival);
+        for (first_row, placed) in rows.iter().enumerate() {
+            let event_time = placed.event_time;
+            if let Some(group) = index.groups.last_mut()
+                && partition == Some(placed.partition)
+            {
+                // Times ascend inside a partition, and a period that begins in an hour begins another group.
+                let same_hour = event_time < group.hour.plus_millis(Timestamp::HOUR_MS);
+                if same_hour && (event_time == group.max_event_time || rule.seal_time(event_time, arrival) == seal_time) {
+                    group.rows += 1;
+                    group.max_event_time = event_time;
+                    continue;
+                }
+            }
+            partition = Some(placed.partition);
+            seal_time = rule.seal_time(event_time, arrival);
+            let position = placed.row as usize;
+            let region = self.text(Column::Region, position);
+            let organization = self.text(Column::Organization, position);
+            let invalid = |name: &str| {
+                let name = name.to_owned();
+                move |source| EncodeError::InvalidName { position, name, source }
+            };
+            index.groups.push(LandingGroup {
+                region: Region::parse(region).map_err(invalid(region))?,
+                organization: Organization::parse(organization).map_err(invalid(organization))?,
+                hour: event_time.hour(),
+                seal_time,
+                first_row,
+                rows: 1,
+                min_event_time: event_time,
+                max_event_time: event_time,
+            });
+        }
+        Ok(index)
+    }
+
+    /// Appends the values of every column but those that follow from the order of the rows. One column is filled after the
+    /// other: what the processor learns about the values of one column does not hold for those of the next.
+    fn push_block(&mut self, events: &[Event<'_>]) {
+        for column in Column::ALL {
+            let values = &mut self.columns[column.index()];
+            match column {
+                Column::EventTime | Column::SealTime => {}
+                Column::ReceivedTime => {
+                    push_numbers(values, events, |event| Some(event.received_time.millis().to_le_bytes()));
+                }
+                Column::EventTimeNanos => push_numbers(values, events, |event| event.event_time_nanos.map(i32::to_le_bytes)),
+                Column::HttpStatus => push_numbers(values, events, |event| event.http_status.map(i32::to_le_bytes)),
+                Column::Category => push_texts(values, events, |event| event.category.map(Category::as_str)),
+                Column::Outcome => push_texts(values, events, |event| Some(event.outcome.as_str())),
+                Column::ActorType => push_texts(values, events, |event| event.actor_type.map(ActorType::as_str)),
+                Column::EventId => push_texts(values, events, |event| Some(&event.event_id)),
+                Column::Region => push_texts(values, events, |event| Some(&event.region)),
+                Column::Organization => push_texts(values, events, |event| Some(&event.organization)),
+                Column::Source => push_texts(values, events, |event| Some(&event.source)),
+                Column::Action => push_texts(values, events, |event| Some(&event.action)),
+                Column::ErrorCode => push_texts(values, events, |event| event.error_code.as_deref()),
+                Column::ErrorMessage => push_texts(values, events, |event| event.error_message.as_deref()),
+                Column::ActorId => push_texts(values, events, |event| event.actor_id.as_deref()),
+                Column::ActorName => push_texts(values, events, |event| event.actor_name.as_deref()),
+                Column::ActorEmail => push_texts(values, events, |event| event.actor_email.as_deref()),
+                Column::ActorVia => push_texts(values, events, |event| event.actor_via.as_deref()),
+                Column::ResourceType => push_texts(values, events, |event| event.resource_type.as_deref()),
+                Column::ResourceId => push_texts(values, events, |event| event.resource_id.as_deref()),
+                Column::ResourceName => push_texts(values, events, |event| event.resource_name.as_deref()),
+                Column::ScopeType => push_texts(values, events, |event| event.scope_type.as_deref()),
+                Column::ScopeId => push_texts(values, events, |event| event.scope_id.as_deref()),
+                Column::Changes => push_texts(values, events, |event| event.changes.as_deref()),
+                Column::SourceIp => push_texts(values, events, |event| event.source_ip.as_deref()),
+                Column::UserAgent => push_texts(values, events, |event| event.user_agent.as_deref()),
+                Column::ServiceName => push_texts(values, events, |event| event.service_name.as_deref()),
+                Column::RequestId => push_texts(values, events, |event| event.request_id.as_deref()),
+                Column::HttpMethod => push_texts(values, events, |event| event.http_method.as_deref()),
+                Column::HttpPath => push_texts(values, events, |event| event.http_path.as_deref()),
+                Column::Metadata => push_texts(values, events, |event| event.metadata.as_deref()),
+                Column::Raw => push_texts(values, events, |event| event.raw.as_deref()),
+            }
+        }
+    }
+
+    fn write(
+        &self,
+        rows: &[PlacedRow],
+        index: &LandingIndex,
+        arrival: Arrival,
+        scratch: &mut Scratch,
+    ) -> Result<Bytes, EncodeError> {
         let schema = parquet_schema()?;
         let properties = Arc::new(writer_properties(index, arrival)?);
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), properties)?;
+        let value_bytes: usize = self.columns.iter().map(ColumnValues::value_bytes).sum();
+        let file = Vec::with_capacity(value_bytes / EXPECTED_COMPRESSION);
+        let mut writer = SerializedFileWriter::new(file, schema.root_schema_ptr(), properties)?;
         let mut row_group = writer.next_row_group()?;
-        let mut scratch = Scratch::new();
-        for ((column, chunk), description) in Column::ALL.iter().zip(self.columns).zip(schema.columns()) {
-            let (bytes, close) = chunk.finish(description, statistics_of(*column, index), &mut scratch)?;
+        for (column, description) in Column::ALL.iter().zip(schema.columns()) {
+            let chunk = ColumnChunk::new(description, is_text(*column), statistics_of(*column, index), scratch);
+            let (bytes, close) = match column {
+                Column::EventTime => {
+                    let times: Vec<[u8; 8]> = rows.iter().map(|placed| placed.event_time.millis().to_le_bytes()).collect();
+                    chunk.write_plain(times.iter().map(|time| Some(time.as_slice())))?
+                }
+                Column::SealTime => chunk.write(&seal_times(index), 0..rows.len())?,
+                _ => chunk.write(self.column(*column), rows.iter().map(|placed| placed.row as usize))?,
+            };
             row_group.append_column(&bytes, close)?;
         }
         row_group.close()?;
         Ok(Bytes::from(writer.into_inner()?))
     }
+}
+
+#[inline]
+fn push_texts<'e>(values: &mut ColumnValues, events: &'e [Event<'_>], text: impl Fn(&'e Event<'_>) -> Option<&'e str>) {
+    values.push(events.iter().map(|event| text(event).map(str::as_bytes)));
+}
+
+fn push_numbers<const BYTES: usize>(
+    values: &mut ColumnValues,
+    events: &[Event<'_>],
+    number: impl Fn(&Event<'_>) -> Option<[u8; BYTES]>,
+) {
+    let mut numbers = [None; BLOCK_ROWS];
+    numbers.iter_mut().zip(events).for_each(|(place, event)| *place = number(event));
+    values.push(numbers.iter().take(events.len()).map(|number| number.as_ref().map(<[u8; BYTES]>::as_slice)));
+}
+
+/// The seal times of all rows in file order.
+fn seal_times(index: &LandingIndex) -> ColumnValues {
+    let mut values = ColumnValues::new(false, true);
+    for group in &index.groups {
+        let seal_time = group.seal_time.start().millis().to_le_bytes();
+        for first_row in (0..group.rows).step_by(BLOCK_ROWS) {
+            let rows = BLOCK_ROWS.min(group.rows - first_row);
+            values.push(std::iter::repeat_n(Some(seal_time.as_slice()), rows));
+        }
+    }
+    values
 }
 
 /// The Parquet schema of a landing object.

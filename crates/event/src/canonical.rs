@@ -7,13 +7,15 @@
 //! The same bytes come from an [`Event`] ([`write_canonical`]) and from a row of a landing or archive batch
 //! ([`ColumnarHasher`]), so that a receipt given at the door can be found again in the archive.
 
+use std::borrow::Cow;
+
 use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampMillisecondType};
 use sha2::{Digest, Sha256};
 
 use crate::columns::{Column, ColumnKind};
-use crate::escape::write_string;
-use crate::model::{ActorType, Category, Event};
+use crate::escape::escape_into;
+use crate::model::Event;
 use crate::name::{Organization, Region};
 use crate::time::Timestamp;
 
@@ -52,18 +54,35 @@ pub const CANONICAL_ORDER: [Column; 31] = [
     Column::UserAgent,
 ];
 
+/// Which texts of an event are known to need no escapes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plain {
+    /// None.
+    Unknown,
+    /// Those that are borrowed: they stood in JSON strings without escapes.
+    Borrowed,
+}
+
+// The keys of texts and times end with the opening quote of the value.
+
 #[inline]
-fn put_text(out: &mut Vec<u8>, key: &[u8], text: Option<&str>) {
-    if let Some(text) = text {
-        out.extend_from_slice(key);
-        write_string(text, out);
-    }
+fn put_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
+    out.extend_from_slice(key);
+    escape_into(text, out);
+    out.push(b'"');
+}
+
+/// As [`put_text`], without a look at what needs no escapes.
+#[inline]
+fn put_plain(out: &mut Vec<u8>, key: &[u8], text: &str) {
+    out.extend_from_slice(key);
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 #[inline]
 fn put_time(out: &mut Vec<u8>, key: &[u8], time: Timestamp) {
     out.extend_from_slice(key);
-    out.push(b'"');
     match time.rfc3339_bytes() {
         Some(bytes) => out.extend_from_slice(&bytes),
         None => out.extend_from_slice(time.to_string().as_bytes()),
@@ -94,47 +113,82 @@ fn put_integer(out: &mut Vec<u8>, key: &[u8], value: Option<i32>) {
 
 /// Replaces the content of `out` by the canonical form of `event`.
 pub fn write_canonical(event: &Event<'_>, out: &mut Vec<u8>) {
-    write_form(event, Some(&event.event_id), out);
+    write_form(event, true, Plain::Unknown, out);
+}
+
+/// As [`write_canonical`], for an event whose borrowed texts stood in JSON strings without escapes.
+pub(crate) fn write_canonical_as_read(event: &Event<'_>, out: &mut Vec<u8>) {
+    write_form(event, true, Plain::Borrowed, out);
+    debug_assert_eq!(hash_canonical(out), event_hash(event), "a borrowed text needs escapes");
 }
 
 /// Replaces the content of `out` by the canonical form of `event` without its `event_id`: what a derived id is made of.
 pub fn write_canonical_without_id(event: &Event<'_>, out: &mut Vec<u8>) {
-    write_form(event, None, out);
+    write_form(event, false, Plain::Unknown, out);
 }
 
-fn write_form(event: &Event<'_>, event_id: Option<&str>, out: &mut Vec<u8>) {
+#[inline(always)]
+fn write_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut Vec<u8>) {
     out.clear();
-    put_text(out, b"{\"action\":", Some(&event.action));
-    put_text(out, b",\"actor_email\":", event.actor_email.as_deref());
-    put_text(out, b",\"actor_id\":", event.actor_id.as_deref());
-    put_text(out, b",\"actor_name\":", event.actor_name.as_deref());
-    put_text(out, b",\"actor_type\":", event.actor_type.map(ActorType::as_str));
-    put_text(out, b",\"actor_via\":", event.actor_via.as_deref());
-    put_text(out, b",\"category\":", event.category.map(Category::as_str));
-    put_text(out, b",\"changes\":", event.changes.as_deref());
-    put_text(out, b",\"error_code\":", event.error_code.as_deref());
-    put_text(out, b",\"error_message\":", event.error_message.as_deref());
-    put_text(out, b",\"event_id\":", event_id);
-    put_time(out, b",\"event_time\":", event.event_time);
+    let text = |out: &mut Vec<u8>, key: &[u8], text: &Cow<'_, str>| match text {
+        Cow::Borrowed(text) if plain == Plain::Borrowed => put_plain(out, key, text),
+        text => put_text(out, key, text),
+    };
+    macro_rules! put {
+        ($text:expr, $key:literal) => {
+            text(out, concat!($key, "\":\"").as_bytes(), &$text)
+        };
+    }
+    macro_rules! put_if_any {
+        ($text:expr, $key:literal) => {
+            if let Some(value) = &$text {
+                put!(*value, $key);
+            }
+        };
+    }
+    macro_rules! put_listed {
+        ($text:expr, $key:literal) => {
+            put_plain(out, concat!($key, "\":\"").as_bytes(), $text)
+        };
+    }
+    put!(event.action, "{\"action");
+    put_if_any!(event.actor_email, ",\"actor_email");
+    put_if_any!(event.actor_id, ",\"actor_id");
+    put_if_any!(event.actor_name, ",\"actor_name");
+    if let Some(value) = event.actor_type {
+        put_listed!(value.as_str(), ",\"actor_type");
+    }
+    put_if_any!(event.actor_via, ",\"actor_via");
+    if let Some(value) = event.category {
+        put_listed!(value.as_str(), ",\"category");
+    }
+    put_if_any!(event.changes, ",\"changes");
+    put_if_any!(event.error_code, ",\"error_code");
+    put_if_any!(event.error_message, ",\"error_message");
+    if with_id {
+        put!(event.event_id, ",\"event_id");
+    }
+    put_time(out, b",\"event_time\":\"", event.event_time);
     put_integer(out, b",\"event_time_nanos\":", event.event_time_nanos);
-    put_text(out, b",\"http_method\":", event.http_method.as_deref());
-    put_text(out, b",\"http_path\":", event.http_path.as_deref());
+    put_if_any!(event.http_method, ",\"http_method");
+    put_if_any!(event.http_path, ",\"http_path");
     put_integer(out, b",\"http_status\":", event.http_status);
-    put_text(out, b",\"metadata\":", event.metadata.as_deref());
-    put_text(out, b",\"organization\":", Some(&event.organization));
-    put_text(out, b",\"outcome\":", Some(event.outcome.as_str()));
-    put_text(out, b",\"raw\":", event.raw.as_deref());
-    put_text(out, b",\"region\":", Some(&event.region));
-    put_text(out, b",\"request_id\":", event.request_id.as_deref());
-    put_text(out, b",\"resource_id\":", event.resource_id.as_deref());
-    put_text(out, b",\"resource_name\":", event.resource_name.as_deref());
-    put_text(out, b",\"resource_type\":", event.resource_type.as_deref());
-    put_text(out, b",\"scope_id\":", event.scope_id.as_deref());
-    put_text(out, b",\"scope_type\":", event.scope_type.as_deref());
-    put_text(out, b",\"service_name\":", event.service_name.as_deref());
-    put_text(out, b",\"source\":", Some(&event.source));
-    put_text(out, b",\"source_ip\":", event.source_ip.as_deref());
-    put_text(out, b",\"user_agent\":", event.user_agent.as_deref());
+    put_if_any!(event.metadata, ",\"metadata");
+    put!(event.organization, ",\"organization");
+    put_listed!(event.outcome.as_str(), ",\"outcome");
+    put_if_any!(event.raw, ",\"raw");
+    put!(event.region, ",\"region");
+    put_if_any!(event.request_id, ",\"request_id");
+    put_if_any!(event.resource_id, ",\"resource_id");
+    put_if_any!(event.resource_name, ",\"resource_name");
+    put_if_any!(event.resource_type, ",\"resource_type");
+    put_if_any!(event.scope_id, ",\"scope_id");
+    put_if_any!(event.scope_type, ",\"scope_type");
+    put_if_any!(event.service_name, ",\"service_name");
+    // The door states the source, it is not read.
+    put_text(out, b",\"source\":\"", &event.source);
+    put_if_any!(event.source_ip, ",\"source_ip");
+    put_if_any!(event.user_agent, ",\"user_agent");
     out.push(b'}');
 }
 
@@ -193,7 +247,8 @@ impl<'a> ColumnarHasher<'a> {
         let mut columns = Vec::with_capacity(CANONICAL_ORDER.len());
         for column in CANONICAL_ORDER {
             let separator = if columns.is_empty() { '{' } else { ',' };
-            let key = format!("{separator}\"{}\":", column.name()).into_bytes();
+            let quote = if column.kind() == ColumnKind::Int32 { "" } else { "\"" };
+            let key = format!("{separator}\"{}\":{quote}", column.name()).into_bytes();
             let values = match (column, partition) {
                 (Column::Region, Some((region, _))) => Values::Constant(region.as_str()),
                 (Column::Organization, Some((_, organization))) => Values::Constant(organization.as_str()),
@@ -212,12 +267,12 @@ impl<'a> ColumnarHasher<'a> {
         out.clear();
         for (key, values) in &self.columns {
             match values {
-                Values::Text(array) if array.is_valid(row) => put_text(out, key, Some(array.value(row))),
+                Values::Text(array) if array.is_valid(row) => put_text(out, key, array.value(row)),
                 Values::Int32(array) if array.is_valid(row) => put_integer(out, key, Some(array.value(row))),
                 Values::Time(array) if array.is_valid(row) => {
                     put_time(out, key, Timestamp::from_millis(array.value(row)));
                 }
-                Values::Constant(text) => put_text(out, key, Some(text)),
+                Values::Constant(text) => put_text(out, key, text),
                 Values::Text(_) | Values::Int32(_) | Values::Time(_) => {}
             }
         }

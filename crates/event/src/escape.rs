@@ -32,6 +32,11 @@ pub(crate) fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
         }
         position += 8;
     }
+    // The last eight bytes again, as far as they lie at or after `from`: those before `position` are known to be plain.
+    if let Some(chunk) = bytes.get(from..).and_then(<[u8]>::last_chunk::<8>) {
+        let flags = special_bytes(u64::from_le_bytes(*chunk));
+        return (flags != 0).then(|| bytes.len() - 8 + (flags.trailing_zeros() / 8) as usize);
+    }
     let rest = bytes.get(position..)?;
     rest.iter().position(|byte| is_special(*byte)).map(|offset| position + offset)
 }
@@ -40,13 +45,24 @@ pub(crate) fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
 #[inline]
 pub(crate) fn escape_into(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
+    match find_special(bytes, 0) {
+        Some(position) => escape_from(bytes, position, out),
+        None => out.extend_from_slice(bytes),
+    }
+}
+
+/// Appends `bytes`, whose first byte to be escaped is at `position`.
+#[inline(never)]
+fn escape_from(bytes: &[u8], mut position: usize, out: &mut Vec<u8>) {
     let mut clean_from = 0;
-    let mut search_from = 0;
-    while let Some(position) = find_special(bytes, search_from) {
+    loop {
         out.extend_from_slice(&bytes[clean_from..position]);
         escape_byte(bytes[position], out);
         clean_from = position + 1;
-        search_from = clean_from;
+        match find_special(bytes, clean_from) {
+            Some(next) => position = next,
+            None => break,
+        }
     }
     out.extend_from_slice(&bytes[clean_from..]);
 }

@@ -181,28 +181,30 @@ impl<'a> Batch<'a> {
         Ok(index)
     }
 
-    /// Takes an event in, unless one with the same key and other content is in already.
-    fn accept(&mut self, index: usize, event: Event<'a>, event_hash: [u8; 32]) {
+    /// Takes the last of the events in, unless one with the same key and other content is in already.
+    fn accept(&mut self, index: usize, event_hash: [u8; 32]) {
+        let Some((event, others)) = self.parsed.events.split_last() else { return };
         let mut slot = self.hasher.hash_one((&event.event_id, event.event_time.millis()));
+        let mut refusal = None;
         while let Some(position) = self.by_key.get(&slot) {
-            let (Some(other), Some(receipt)) = (self.parsed.events.get(*position), self.parsed.receipts.get(*position))
-            else {
-                break;
-            };
-            if !is_same_event(other, &event) {
+            let (Some(other), Some(receipt)) = (others.get(*position), self.parsed.receipts.get(*position)) else { break };
+            if !is_same_event(other, event) {
                 // Another key with the same hash.
                 slot = slot.wrapping_add(1);
                 continue;
             }
             if receipt.event_hash != event_hash {
-                let detail = format!("is that of the event at index {} of this batch, whose content differs", receipt.index);
-                self.door.refuse_column(index, Column::EventId, detail);
-                return;
+                refusal = Some(receipt.index);
             }
             break;
         }
-        self.by_key.entry(slot).or_insert(self.parsed.events.len());
-        self.parsed.events.push(event);
+        if let Some(first) = refusal {
+            self.parsed.events.pop();
+            let detail = format!("is that of the event at index {first} of this batch, whose content differs");
+            self.door.refuse_column(index, Column::EventId, detail);
+            return;
+        }
+        self.by_key.entry(slot).or_insert(others.len());
         self.parsed.receipts.push(Receipt { index, event_hash });
     }
 
@@ -241,10 +243,12 @@ impl<'a> Batch<'a> {
             self.door.refuse_large(index);
             return;
         }
+        let accepted = self.parsed.events.len();
         match self.event_of_line(index, line, random) {
-            Ok(Some((event, event_hash))) => self.accept(index, event, event_hash),
+            Ok(Some(event_hash)) => self.accept(index, event_hash),
             Ok(None) => {}
             Err(error) => {
+                self.parsed.events.truncate(accepted);
                 self.door.forget(index);
                 self.door.refuse(index, format!("is not JSON: {error}"));
             }
@@ -256,12 +260,12 @@ impl<'a> Batch<'a> {
         index: usize,
         line: &'a str,
         random: &mut dyn FnMut() -> [u8; 10],
-    ) -> Result<Option<(Event<'a>, [u8; 32])>, SyntaxError> {
+    ) -> Result<Option<[u8; 32]>, SyntaxError> {
         let mut reader = Reader::new(line);
         reader.skip_whitespace();
-        let event = self.door.read(index, &mut reader, random)?;
+        let event_hash = self.door.read(index, &mut reader, random, &mut self.parsed.events)?;
         reader.skip_whitespace();
-        if reader.rest().is_empty() { Ok(event) } else { Err(reader.error("the end of the line")) }
+        if reader.rest().is_empty() { Ok(event_hash) } else { Err(reader.error("the end of the line")) }
     }
 
     fn read_json(mut self, text: &'a str, random: &mut dyn FnMut() -> [u8; 10]) -> Result<ParsedBody<'a>, BodyError> {
@@ -292,11 +296,11 @@ impl<'a> Batch<'a> {
     fn read_event(&mut self, reader: &mut Reader<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Result<(), BodyError> {
         let index = self.next_index()?;
         let (start, body_bytes) = (reader.position, reader.rest().len());
-        if let Some((event, event_hash)) = self.door.read(index, reader, random)? {
+        if let Some(event_hash) = self.door.read(index, reader, random, &mut self.parsed.events)? {
             if index == 0 {
                 self.expect_events(body_bytes, reader.position - start);
             }
-            self.accept(index, event, event_hash);
+            self.accept(index, event_hash);
         }
         Ok(())
     }

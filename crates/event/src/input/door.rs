@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::changes;
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
-use crate::canonical::{hash_canonical, write_canonical, write_canonical_without_id};
+use crate::canonical::{hash_canonical, write_canonical_as_read, write_canonical_without_id};
 use crate::columns::{Column, ColumnKind};
 use crate::json::{LoneSurrogate, RawString, Reader, SyntaxError};
 use crate::limits::{EARLIEST_EVENT_TIME_MS, MAX_EVENT_ID_CHARS, max_text_bytes};
@@ -78,14 +78,15 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// Reads the event that is next, which is the one of position `index`. `Ok(None)` if it breaks a rule; the errors are in
-    /// [`Door::take_errors`]. Fails if it is not JSON. In both cases of a rule the reader stands behind the event.
+    /// Reads the event that is next, which is the one of position `index`, appends it to `events` and gives its hash.
+    /// `Ok(None)` if it breaks a rule; the errors are in [`Door::take_errors`]. Fails if it is not JSON. In both cases of a rule the reader stands behind the event.
     pub fn read(
         &mut self,
         index: usize,
         reader: &mut Reader<'a>,
         random: &mut dyn FnMut() -> [u8; 10],
-    ) -> Result<Option<(Event<'a>, [u8; 32])>, SyntaxError> {
+        events: &mut Vec<Event<'a>>,
+    ) -> Result<Option<[u8; 32]>, SyntaxError> {
         self.index = index;
         self.stated = 0;
         self.others.clear();
@@ -103,11 +104,12 @@ impl<'a> Door<'a> {
             self.refuse_large_event();
             return Ok(None);
         }
-        let event = self.event();
+        events.push(self.event());
         if self.errors.len() > errors_before {
+            events.pop();
             return Ok(None);
         }
-        Ok(event.map(|event| self.identified(event, random)))
+        Ok(events.last_mut().map(|event| self.identify(event, random)))
     }
 
     /// What was wrong with the events read since the last call.
@@ -311,7 +313,9 @@ impl<'a> Door<'a> {
         value
     }
 
-    fn event(&mut self) -> Option<Event<'a>> {
+    /// The event of what was read; only if no error was noted it is one.
+    #[inline]
+    fn event(&mut self) -> Event<'a> {
         for column in [Column::ReceivedTime, Column::SealTime, Column::Raw] {
             if !matches!(self.value(column), Value::Null) {
                 self.note(column.name(), "is set by the lake and must not be stated");
@@ -329,7 +333,7 @@ impl<'a> Door<'a> {
         let changes = self.changes();
         let metadata = self.metadata();
         let outcome = self.listed(Column::Outcome, Outcome::parse, Outcome::TEXTS);
-        let event = Event {
+        Event {
             event_id: event_id.unwrap_or_default(),
             event_time: time.map(|(time, _)| time).unwrap_or_default(),
             event_time_nanos: time.and_then(|(_, nanos)| nanos),
@@ -362,8 +366,7 @@ impl<'a> Door<'a> {
             http_status: self.integer(Column::HttpStatus, 100, 599),
             metadata,
             raw: None,
-        };
-        Some(event)
+        }
     }
 
     fn require(&mut self, column: Column) {
@@ -502,14 +505,13 @@ impl<'a> Door<'a> {
         String::from_utf8(text).ok().map(Cow::Owned)
     }
 
-    /// The event with an id, and its hash.
-    fn identified(&mut self, mut event: Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> (Event<'a>, [u8; 32]) {
+    /// Gives the event an id if it has none; its hash.
+    fn identify(&mut self, event: &mut Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> [u8; 32] {
         if event.event_id.is_empty() {
-            event.event_id = Cow::Owned(self.derived_id(&event, random).hyphenated().to_string());
+            event.event_id = Cow::Owned(self.derived_id(event, random).hyphenated().to_string());
         }
-        write_canonical(&event, &mut self.canonical);
-        let hash = hash_canonical(&self.canonical);
-        (event, hash)
+        write_canonical_as_read(event, &mut self.canonical);
+        hash_canonical(&self.canonical)
     }
 
     fn derived_id(&mut self, event: &Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Uuid {

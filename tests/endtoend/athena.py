@@ -24,7 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 
-from glue_tables import NotTranslatable, is_view, quoted, table_ddl, trino_type, view_ddl, view_definition
+from glue_tables import NotTranslatable, is_view, quoted, table_ddl, trino_type, view_ddl, view_definition, view_input
 from trino import CATALOG, Trino, TrinoError
 
 PAGE_ROWS = 1000
@@ -47,6 +47,8 @@ PARAMETER = re.compile(
 # Quoted text and comments, in which a question mark is none of ours.
 NOT_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 VERBS = {"SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "EXPLAIN"}
+# Tables come from the template; a view may be replaced, as compact does.
+VIEW = re.compile(r"\s*CREATE\s+OR\s+REPLACE\s+VIEW\s+(?:\"?(\w+)\"?\.)?\"?(\w+)\"?\s+AS\s+(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class Refusal(Exception):
@@ -106,7 +108,7 @@ class Execution:
         if self.completed:
             status["CompletionDateTime"] = self.completed
         return {
-            "QueryExecutionId": self.id, "Query": self.text, "StatementType": "DML", "WorkGroup": self.workgroup, "Status": status,
+            "QueryExecutionId": self.id, "Query": self.text, "StatementType": "DDL" if VIEW.match(self.text) else "DML", "WorkGroup": self.workgroup, "Status": status,
             "Statistics": statistics, "ExecutionParameters": self.parameters,
             "QueryExecutionContext": {"Database": self.database, "Catalog": "awsdatacatalog"},
             "ResultConfiguration": {"OutputLocation": f"{self.output}{self.id}.csv"},
@@ -173,6 +175,18 @@ class Catalog:
                     self.trino.run(ddl, schema=database)
                     known[name] = (kind, ddl)
                     self.check(database, tables[name])
+
+    def replace_view(self, database, name, sql):
+        """What Athena does with CREATE OR REPLACE VIEW: the engine judges the SQL, Glue keeps it with its columns."""
+        self.follow(database)
+        with self.lock:
+            self.trino.run(f"CREATE OR REPLACE VIEW {quoted(database)}.{quoted(name)} AS {sql}", schema=database)
+            columns = [(row[0], row[1]) for row in self.trino.run(f"DESCRIBE {quoted(database)}.{quoted(name)}").rows]
+            table = view_input(database, name, sql, columns)
+            known = [table["Name"] for page in self.glue.get_paginator("get_tables").paginate(DatabaseName=database) for table in page["TableList"]]
+            write = self.glue.update_table if name in known else self.glue.create_table
+            write(DatabaseName=database, TableInput=table)
+            self.known[database][name] = ("VIEW", view_ddl(database, table))
 
     def check(self, database, table):
         """What Trino made has the columns that Glue states. Athena calls a view of which that is not true stale."""
@@ -278,8 +292,8 @@ class AthenaServer:
         if context.get("Catalog") not in ATHENAS_CATALOGS:
             raise Refusal(f"Catalog {context['Catalog']} does not exist")
         verb = re.match(r"[\s(]*([A-Za-z]+)", NOT_CODE.sub(" ", text))
-        if not verb or verb.group(1).upper() not in VERBS:
-            raise Refusal("this test server runs queries only: tables and views come from Glue")
+        if not VIEW.match(text) and (not verb or verb.group(1).upper() not in VERBS):
+            raise Refusal("this test server runs queries, and replaces views: tables come from Glue")
         parameters = request.get("ExecutionParameters") or []
         bound = bind(text.strip().removesuffix(";"), parameters)
         workgroup = self.workgroup(request.get("WorkGroup", "primary"))
@@ -377,6 +391,11 @@ class AthenaServer:
     def run(self, execution, bound):
         """Runs an execution to its end."""
         try:
+            if view := VIEW.match(execution.text):
+                execution.state = "RUNNING"
+                self.catalog.replace_view(view.group(1) or execution.database, view.group(2), view.group(3).strip().removesuffix(";"))
+                execution.end("SUCCEEDED")
+                return
             self.catalog.follow(execution.database)
             if execution.has_ended:
                 return

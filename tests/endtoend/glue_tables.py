@@ -132,3 +132,18 @@ def view_definition(table):
 def view_ddl(schema, table):
     definition = view_definition(table)
     return f"CREATE VIEW {quoted(schema)}.{quoted(table['Name'])} AS {definition['originalSql']}"
+
+
+def view_input(schema, name, sql, columns):
+    """Glue's table input of a view, as Athena writes it; `columns` have Trino's types."""
+    hive = {trino: hive for hive, trino in HIVE_TO_TRINO.items()}
+    definition = {
+        "originalSql": sql, "catalog": "awsdatacatalog", "schema": schema,
+        "columns": [{"name": column, "type": kind} for column, kind in columns],
+    }
+    text = base64.b64encode(json.dumps(definition).encode()).decode()
+    return {
+        "Name": name, "TableType": "VIRTUAL_VIEW", "Parameters": {"presto_view": "true", "comment": "Presto View"}, "PartitionKeys": [],
+        "StorageDescriptor": {"Columns": [{"Name": column, "Type": hive[kind]} for column, kind in columns], "Location": "", "SerdeInfo": {}},
+        "ViewExpandedText": "/* Presto View */", "ViewOriginalText": f"/* Presto View: {text} */",
+    }

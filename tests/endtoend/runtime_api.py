@@ -10,6 +10,7 @@ import pathlib
 import queue
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -29,6 +30,16 @@ class Died(FunctionError):
     """The process ended before it answered."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server to which a killed process is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def memory_of(process_id):
     """Resident memory of a process in bytes: all of it, and the part that is its own."""
     fields = pathlib.Path(f"/proc/{process_id}/statm").read_text().split()
@@ -44,6 +55,7 @@ class Runtime:
         self.name = name
         self.events = queue.Queue()
         self.answers = {}
+        self.spawned = threading.Event()
         self.first_poll = threading.Event()
         self.first_poll_at = None
         self.memory_at_first_poll = None
@@ -62,6 +74,7 @@ class Runtime:
         self.process = subprocess.Popen(
             [bootstrap], env=given | (environment or {}), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
         )
+        self.spawned.set()
 
     def make_server(self):
         runtime = self
@@ -76,12 +89,13 @@ class Runtime:
                     return self.answer(404)
                 if runtime.first_poll_at is None:
                     runtime.first_poll_at = time.perf_counter()
-                    if runtime.process:
-                        runtime.memory_at_first_poll = memory_of(runtime.process.pid)
+                    runtime.spawned.wait()
+                    runtime.memory_at_first_poll = memory_of(runtime.process.pid)
                     runtime.first_poll.set()
                 taken = runtime.events.get()
                 if taken is None:
-                    return self.answer(500)
+                    self.close_connection = True
+                    return None
                 request_id, event = taken
                 headers = {
                     "Lambda-Runtime-Aws-Request-Id": request_id,
@@ -127,8 +141,7 @@ class Runtime:
             def log_message(self, *_):
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = QuietServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server
 

@@ -1,0 +1,175 @@
+"""The deployed lake as its users meet it: the API with a token, its buckets, its queues, its schedule's function."""
+
+import json
+import pathlib
+import tempfile
+from datetime import datetime, timedelta, timezone
+
+import duckdb
+import requests
+
+from issuer import READ, WRITE
+from waiting import until
+
+FUNCTIONS_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def now():
+    return datetime.now(timezone.utc)
+
+
+def rfc3339(moment):
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def instant(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def make_events(count, prefix="e", newest=None, **more):
+    """`count` events, a second apart, the first the newest; ids are `<prefix>-<number>`."""
+    newest = newest or now() - timedelta(seconds=2)
+    return [
+        {
+            "event_id": f"{prefix}-{number}", "event_time": rfc3339(newest - timedelta(seconds=number)), "action": ["login", "role_assign", "read"][number % 3],
+            "outcome": ["success", "denied"][number % 2], "actor_id": f"u-{number % 5}", "actor_email": f"u{number % 5}@acme.example",
+            "resource_type": "role", "resource_id": f"role/{number % 7}", "changes": [{"field": "role", "before": None, "after": "it's"}],
+        } | more
+        for number in range(count)
+    ]
+
+
+class Lake:
+    """What the tests ask and do. An organization of its own keeps a test's events apart from those of others."""
+
+    def __init__(self, ministack, stack, issuer, athena):
+        self.ministack, self.stack, self.issuer, self.athena = ministack, stack, issuer, athena
+        self.s3, self.sqs = ministack.client("s3"), ministack.client("sqs")
+        self.functions = ministack.client("lambda")
+        self.outputs = stack.outputs
+        self.host = stack.outputs["ApiUrl"].split("//")[1]
+        self.landing, self.archive = stack.outputs["LandingBucketName"], stack.outputs["ArchiveBucketName"]
+
+    # --- the API ---
+
+    def call(self, method, path, organization=None, token=None, permissions=(READ, WRITE), headers=None, **more):
+        """A call with a token of the organization, or with the token given ("" is none)."""
+        if token is None:
+            token = self.issuer.token(organization, permissions)
+        sent = {"host": self.host} | ({"authorization": f"Bearer {token}"} if token else {}) | (headers or {})
+        return requests.request(method, self.ministack.endpoint + path, headers=sent, timeout=60, **more)
+
+    def post(self, organization, events, headers=None, **more):
+        """Posts a value as JSON, or bytes as they are."""
+        body = events if isinstance(events, bytes) else json.dumps(events).encode()
+        return self.call("POST", "/v1/events", organization, headers={"content-type": "application/json"} | (headers or {}), data=body, **more)
+
+    def get(self, organization, path, **parameters):
+        return self.call("GET", path, organization, params=parameters)
+
+    def events(self, organization, **parameters):
+        """All events that match, page by page, as the API gives them."""
+        found, cursor = [], None
+        while True:
+            answer = self.get(organization, "/v1/events", **parameters, **({"cursor": cursor} if cursor else {}))
+            assert answer.status_code == 200, (answer.status_code, answer.text)
+            page = answer.json()
+            found += page["events"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
+
+    # --- what runs ---
+
+    def invoke(self, function, payload):
+        """Invokes a deployed function and waits for its answer."""
+        answer = self.functions.invoke(FunctionName=f"{self.stack.name}-{function}", Payload=json.dumps(payload).encode())
+        body = answer["Payload"].read()
+        assert "FunctionError" not in answer, body
+        return json.loads(body)
+
+    def tick(self):
+        return self.invoke("compact", {"tick": True})
+
+    def sealed_until(self):
+        """From the seal records, the one thing that says what is sealed."""
+        names = [name for name in self.keys(self.archive, "seals/") if name.rpartition("/")[2][0].isdigit()]
+        newest = max((name.rpartition("/")[2].removesuffix(".json") for name in names), default=None)
+        return datetime.strptime(newest, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc) + timedelta(seconds=10) if newest else None
+
+    def seal_through(self, moment, seconds=90):
+        """Ticks until everything that had landed at `moment` is sealed."""
+        def sealed():
+            self.tick()
+            sealed_until = self.sealed_until()
+            return sealed_until and sealed_until > moment and sealed_until
+
+        return until(f"sealed past {moment}", sealed, seconds, between=1)
+
+    def environment(self, function, **more):
+        """What a process needs to be this deployed function."""
+        return self.stack.environment(function) | FUNCTIONS_CREDENTIALS | {
+            "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": self.ministack.endpoint,
+            "AWS_ENDPOINT_URL_ATHENA": self.athena.endpoint,
+        } | more
+
+    # --- storage ---
+
+    def keys(self, bucket, prefix=""):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def read(self, bucket, key):
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def quarantined(self, prefix="quarantine/", bucket=None):
+        """The documents of quarantine: reasons and what was set aside."""
+        bucket = bucket or self.landing
+        return [json.loads(self.read(bucket, key)) for key in self.keys(bucket, prefix) if key.endswith(".json")]
+
+    def rows(self, bucket, prefix, columns="*", condition="true", order="event_time DESC, event_id DESC"):
+        """Rows of Parquet objects, read by DuckDB, which knows nothing of the lake."""
+        with tempfile.TemporaryDirectory() as folder:
+            for key in self.keys(bucket, prefix):
+                if key.endswith(".parquet"):
+                    path = pathlib.Path(folder) / key
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(self.read(bucket, key))
+            files = f"{folder}/**/*.parquet"
+            if not any(pathlib.Path(folder).rglob("*.parquet")):
+                return []
+            connection = duckdb.connect()
+            connection.execute("SET TimeZone = 'UTC'")
+            source = f"read_parquet('{files}', hive_partitioning = true, hive_types_autocast = false)"
+            relation = connection.execute(f"SELECT {columns} FROM {source} WHERE {condition} ORDER BY {order}")
+            names = [column[0] for column in relation.description]
+            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+
+    def archived(self, organization, region="*", **more):
+        """An organization's rows in the archive, as an analyst reads them."""
+        prefix = "etl/v1/data/"
+        rows = self.rows(self.archive, prefix, condition=f"organization = 'org-{organization}'", **more)
+        return [row for row in rows if region in ("*", row["region"])]
+
+    def landed(self, organization, **more):
+        """An organization's rows in landing, sealed or not."""
+        return self.rows(self.landing, "landing/", condition=f"organization = '{organization}'", **more)
+
+    def wait_until_landed(self, organization, ids, seconds=60):
+        """Waits until every id stands in landing."""
+        wanted = set(ids)
+        return until(f"{len(wanted)} events of {organization} landed", lambda: wanted <= {row["event_id"] for row in self.landed(organization)}, seconds, between=0.5)
+
+    # --- queues ---
+
+    def waiting(self, queue):
+        """Messages that wait in a queue, or are being worked on."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def send(self, queue, *bodies):
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body)
+
+

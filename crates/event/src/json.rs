@@ -267,9 +267,20 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.position])
     }
 
+    /// Reads `byte` if it is next and no white space follows, as programs write JSON.
+    #[inline]
+    fn take_tight(&mut self, byte: u8) -> bool {
+        let is_next = self.rest().first_chunk::<2>().is_some_and(|next| next[0] == byte && next[1] > b' ');
+        self.position += usize::from(is_next);
+        is_next
+    }
+
     /// Reads a colon and the white space around it.
     #[inline]
     pub fn colon(&mut self) -> Result<(), SyntaxError> {
+        if self.take_tight(b':') {
+            return Ok(());
+        }
         self.skip_whitespace();
         if !self.take(b':') {
             return Err(self.error("':'"));
@@ -281,6 +292,9 @@ impl<'a> Reader<'a> {
     /// Reads what follows a member or element: true if a comma, so that another one follows; false if `close`.
     #[inline]
     pub fn comma_or(&mut self, close: u8) -> Result<bool, SyntaxError> {
+        if self.take_tight(b',') {
+            return Ok(true);
+        }
         self.skip_whitespace();
         if self.take(b',') {
             self.skip_whitespace();

@@ -11,8 +11,8 @@ crates/athena/src/tables.rs; tests/template compares them with what that code gi
 A view is stored as Athena stores its own: `/* Presto View: <base64 of JSON> */`, with Trino's types inside and Hive's in
 `Columns`. CloudFormation does the base64, because the name of the database is a parameter.
 
-`events_live` is bound to `sealed until` by a literal, twice. It is made with 1970, before everything; `compact` then replaces
-the text `TIMESTAMP '1970-01-01 00:00:00.000'` by that of the last seal. Nothing else in the view changes.
+`events_live` is bound to `sealed until` by literals. It is made with 1970, before everything, as `live_view` of
+crates/athena/src/tables.rs would make it; `compact` replaces it after each seal.
 """
 
 import json
@@ -137,9 +137,9 @@ def views():
     yield {
         "id": "EventsLiveView", "name": "events_live",
         "about": "Archive and landing in one; a retried event may show twice until it is sealed.",
-        "sql": f"SELECT {names}, dt FROM events_hourly WHERE seal_time < {NOT_SEALED_YET} UNION ALL "
-               f"SELECT {names}, {HOUR_OF_EVENT} AS dt FROM events_landing WHERE seal_time >= {NOT_SEALED_YET} "
-               f"AND arrival >= date_format({NOT_SEALED_YET} - INTERVAL '5' MINUTE, '%Y-%m-%dT%H')",
+        "sql": f'SELECT {names}, dt FROM "${{Database}}"."events_hourly" WHERE seal_time < {NOT_SEALED_YET} UNION ALL '
+               f'SELECT {names}, {HOUR_OF_EVENT} AS dt FROM "${{Database}}"."events_landing" WHERE seal_time >= {NOT_SEALED_YET} '
+               "AND arrival >= '1969-12-31T23'",
         "columns": [(name, HIVE[kind], TRINO[kind]) for name, kind in every] + [("dt", "string", "varchar")],
         "reads": ["EventsHourlyTable", "EventsLandingTable"],
     }
@@ -160,7 +160,7 @@ def views():
     selected = ", ".join(f"{expression} AS {name}" for name, expression in lakefs.items())
     yield {
         "id": "LakefsAuditView", "name": "lakefs_audit", "about": "lakeFS's own column names, over its events.",
-        "sql": f"SELECT {selected}, {', '.join(parts)} FROM events WHERE source = 'lakefs'",
+        "sql": f"SELECT {selected}, {', '.join(parts)} FROM \"${{Database}}\".\"events\" WHERE source = 'lakefs'",
         "columns": [(name, *types.get(name, ("string", "varchar"))) for name in [*lakefs, *parts]],
         "reads": ["EventsTable"],
     }

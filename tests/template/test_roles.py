@@ -152,10 +152,26 @@ def test_queues_are_used_by_those_who_need_them(lake, action):
 
 
 def test_compact_rewrites_the_live_view_and_no_other_table(lake):
-    updated = resources_of(lake, "CompactRole", "glue:UpdateTable")
-    assert {resource.rpartition(":")[2] for resource in updated} == {"catalog", "database/Database", "table/Database/events_live"}
-    for role in set(ROLES.values()) - {"CompactRole"}:
-        assert resources_of(lake, role, "glue:UpdateTable") == set()
+    for action in ("glue:CreateTable", "glue:UpdateTable"):
+        changed = resources_of(lake, "CompactRole", action)
+        assert {resource.rpartition(":")[2] for resource in changed} == {"catalog", "database/Database", "table/Database/events_live"}
+        for role in set(ROLES.values()) - {"CompactRole"}:
+            assert resources_of(lake, role, action) == set()
+    for role in ROLES.values():
+        assert resources_of(lake, role, "glue:DeleteTable") == set()
+    # It does so by a statement of Athena, which reads what the view reads and writes its (empty) result.
+    read = {resource.rpartition("/")[2] for resource in resources_of(lake, "CompactRole", "glue:GetTable") if ":table/" in resource}
+    assert read == {"events_hourly", "events_landing", "events_live"}
+    workgroup = "arn:AWS::Partition:athena:AWS::Region:AWS::AccountId:workgroup/WorkGroup"
+    for action in ("StartQueryExecution", "GetQueryExecution", "StopQueryExecution"):
+        assert resources_of(lake, "CompactRole", f"athena:{action}") == {workgroup}
+    assert resources_of(lake, "CompactRole", "athena:GetQueryResults") == set()
+
+
+def test_compact_writes_nothing_else(lake):
+    assert resources_of(lake, "CompactRole", "s3:PutObject") == {
+        *(f"arn:ArchiveBucket/{prefix}/*" for prefix in ("etl/v1/data", "seals", "digests")),
+        "arn:LandingBucket/quarantine/*", "arn:LandingBucket/lake.json", "arn:ResultsBucket/athena/*"}
 
 
 def test_query_can_do_what_athena_does_with_its_rights(lake):

@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a string; its opening quote is next.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<RawString<'a>, SyntaxError> {
         if !self.take(b'"') {
             return Err(self.error("a string"));

@@ -32,7 +32,10 @@ pub(super) struct Problem {
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
     Null,
-    Text(RawString<'a>),
+    /// A string without escapes.
+    Plain(&'a str),
+    /// A string with escapes, as it stands between its quotes.
+    Escaped(&'a str),
     /// A number, `true` or `false`.
     Literal(&'a str),
     /// A container, or anything in `changes` and `metadata`, that was kept.
@@ -58,6 +61,18 @@ pub(super) struct Door<'a> {
     index: usize,
     canonical: Vec<u8>,
 }
+
+/// Which bytes an event id may hold: a table, because most ids are long.
+const IS_ID_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let allowed = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._~:@+=-";
+    let mut position = 0;
+    while position < allowed.len() {
+        table[allowed[position] as usize] = true;
+        position += 1;
+    }
+    table
+};
 
 const fn bit(column: Column) -> u64 {
     1 << column.index()
@@ -236,7 +251,10 @@ impl<'a> Door<'a> {
     #[inline]
     fn read_column(&mut self, column: Column, reader: &mut Reader<'a>) -> Result<(), SyntaxError> {
         let value = match reader.peek() {
-            Some(b'"') if !matches!(column, Column::Changes | Column::Metadata) => Value::Text(reader.string()?),
+            Some(b'"') if !matches!(column, Column::Changes | Column::Metadata) => {
+                let RawString { raw, escaped } = reader.string()?;
+                if escaped { Value::Escaped(raw) } else { Value::Plain(raw) }
+            }
             Some(b'n') => {
                 reader.literal()?;
                 Value::Null
@@ -268,7 +286,8 @@ impl<'a> Door<'a> {
     #[inline]
     fn text(&mut self, column: Column) -> Option<Cow<'a, str>> {
         let string = match self.value(column) {
-            Value::Text(string) => string,
+            Value::Plain(raw) => RawString { raw, escaped: false },
+            Value::Escaped(raw) => RawString { raw, escaped: true },
             Value::Null | Value::Refused => return None,
             Value::Literal(_) | Value::Container | Value::Tree(_) => {
                 self.note(column.name(), "must be a string");
@@ -305,7 +324,7 @@ impl<'a> Door<'a> {
         let value = match self.value(column) {
             Value::Null | Value::Refused => return None,
             Value::Literal(literal) => literal.parse().ok().filter(|value| (least..=most).contains(value)),
-            Value::Text(_) | Value::Container | Value::Tree(_) => None,
+            Value::Plain(_) | Value::Escaped(_) | Value::Container | Value::Tree(_) => None,
         };
         if value.is_none() {
             self.note(column.name(), format!("must be an integer from {least} to {most}"));
@@ -326,7 +345,7 @@ impl<'a> Door<'a> {
         let organization = self.organization();
         self.check_source();
         let action = self.text(Column::Action);
-        if action.is_none() && matches!(self.value(Column::Action), Value::Null | Value::Text(_)) {
+        if action.is_none() && matches!(self.value(Column::Action), Value::Null | Value::Plain(_) | Value::Escaped(_)) {
             self.require(Column::Action);
         }
         let event_id = self.event_id();
@@ -458,8 +477,7 @@ impl<'a> Door<'a> {
 
     fn event_id(&mut self) -> Option<Cow<'a, str>> {
         let event_id = self.text(Column::EventId)?;
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._~:@+=-".contains(&byte);
-        if event_id.len() > MAX_EVENT_ID_CHARS || !event_id.bytes().all(is_allowed) {
+        if event_id.len() > MAX_EVENT_ID_CHARS || !event_id.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)]) {
             self.note(Column::EventId.name(), "must match [A-Za-z0-9._~:@+=-]{1,128}");
         }
         Some(event_id)

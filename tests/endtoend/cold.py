@@ -3,7 +3,7 @@
 
     cold.py FUNCTION_DIR [EMPTY_BOOTSTRAP] [--runs 30] [--json]
 
-FUNCTION_DIR holds <function>/bootstrap, or one bootstrap. EMPTY_BOOTSTRAP is a function that does nothing, built from the same
+FUNCTION_DIR holds <function>/bootstrap or <function>, or is one bootstrap. EMPTY_BOOTSTRAP is a function that does nothing, built from the same
 runtime crate the same way: ratios are to it. Runs take turns, so that a busy moment of the machine strikes all alike.
 """
 
@@ -37,7 +37,9 @@ def binaries(folder):
         return {folder.parent.name: folder}
     if (folder / "bootstrap").is_file():
         return {folder.name: folder / "bootstrap"}
-    return {path.parent.name: path for path in sorted(folder.glob("*/bootstrap"))}
+    names = ("ingest", "land", "import", "compact", "query")
+    files = {name: folder / name for name in names if (folder / name).is_file()}
+    return files or {path.parent.name: path for path in sorted(folder.glob("*/bootstrap"))}
 
 
 def measure(bootstrap, name):

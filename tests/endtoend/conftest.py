@@ -5,6 +5,7 @@ AUDITLAKE_REQUIRE_TRINO   1: fail, rather than skip, what needs Athena's stand-i
 AUDITLAKE_TRINO_HOME      where Trino's jars are kept between runs
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -120,7 +121,8 @@ def warm_up(server, lake):
 @pytest.fixture
 def organization(request):
     """An organization that no other test writes to."""
-    name = "".join(character if character.isalnum() else "-" for character in request.node.name.lower())
-    return name.removeprefix("test-").strip("-")[:60]
+    name = request.node.name.lower()
+    readable = "".join(character if character.isalnum() and character.isascii() else "-" for character in name.removeprefix("test_"))
+    return f"{readable[:48].strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 

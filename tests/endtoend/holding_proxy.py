@@ -5,6 +5,7 @@ the function does not know.
 """
 
 import http.client
+import re
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler
@@ -80,13 +81,13 @@ class HoldingProxy:
     def __exit__(self, *_):
         self.stop()
 
-    def hold(self, when, method, contains):
-        """Stops at the first request with this method and with this text in its path (and query)."""
+    def hold(self, when, method, pattern):
+        """Stops at the first request with this method in whose path (and query) the regular expression is found."""
         assert when in ("before", "after")
-        self.rule = (when, method, contains)
+        self.rule = (when, method, re.compile(pattern))
 
     def take(self, method, path):
-        if self.rule and self.rule[1] == method and self.rule[2] in path:
+        if self.rule and self.rule[1] == method and self.rule[2].search(path):
             when, self.rule = self.rule[0], None
             return when
         return None

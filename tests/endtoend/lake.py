@@ -47,6 +47,7 @@ class Lake:
         self.s3, self.sqs = ministack.client("s3"), ministack.client("sqs")
         self.functions = ministack.client("lambda")
         self.outputs = stack.outputs
+        self.copies = tempfile.TemporaryDirectory()
         self.host = stack.outputs["ApiUrl"].split("//")[1]
         self.landing, self.archive = stack.outputs["LandingBucketName"], stack.outputs["ArchiveBucketName"]
 
@@ -129,21 +130,23 @@ class Lake:
 
     def rows(self, bucket, prefix, columns="*", condition="true", order="event_time DESC, event_id DESC"):
         """Rows of Parquet objects, read by DuckDB, which knows nothing of the lake."""
-        with tempfile.TemporaryDirectory() as folder:
-            for key in self.keys(bucket, prefix):
-                if key.endswith(".parquet"):
-                    path = pathlib.Path(folder) / key
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(self.read(bucket, key))
-            files = f"{folder}/**/*.parquet"
-            if not any(pathlib.Path(folder).rglob("*.parquet")):
-                return []
-            connection = duckdb.connect()
-            connection.execute("SET TimeZone = 'UTC'")
-            source = f"read_parquet('{files}', hive_partitioning = true, hive_types_autocast = false)"
-            relation = connection.execute(f"SELECT {columns} FROM {source} WHERE {condition} ORDER BY {order}")
-            names = [column[0] for column in relation.description]
-            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+        files = [self.kept(bucket, key) for key in self.keys(bucket, prefix) if key.endswith(".parquet")]
+        if not files:
+            return []
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        source = "read_parquet($files, hive_partitioning = true, hive_types_autocast = false)"
+        relation = connection.execute(f"SELECT {columns} FROM {source} WHERE {condition} ORDER BY {order}", {"files": files})
+        names = [column[0] for column in relation.description]
+        return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+
+    def kept(self, bucket, key):
+        """A local copy of an object, made once: objects of the lake never change."""
+        path = pathlib.Path(self.copies.name) / bucket / key
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.read(bucket, key))
+        return str(path)
 
     def archived(self, organization, region="*", **more):
         """An organization's rows in the archive, as an analyst reads them."""

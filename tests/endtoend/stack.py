@@ -25,12 +25,19 @@ def expanded(code_bucket):
 
 
 def functions_folder():
-    """Where the release binaries are: <folder>/<function>/bootstrap."""
+    """Where the release binaries are: <folder>/<function>/bootstrap, as `infra/lake build` puts them, or <folder>/<function>."""
     return pathlib.Path(os.environ.get("AUDITLAKE_FUNCTIONS_DIR", REPOSITORY / "target/lambda")).resolve()
 
 
+def bootstrap_of(function):
+    """The release binary of a function."""
+    folder = functions_folder()
+    bootstrap = folder / function / "bootstrap"
+    return bootstrap if bootstrap.is_file() else folder / function
+
+
 def missing_functions():
-    return [name for name in FUNCTIONS if not (functions_folder() / name / "bootstrap").is_file()]
+    return [name for name in FUNCTIONS if not bootstrap_of(name).is_file()]
 
 
 def zipped(binary):
@@ -47,13 +54,13 @@ def zipped(binary):
 class Stack:
     """The deployed lake."""
 
-    def __init__(self, ministack, name, parameters, folder=None):
+    def __init__(self, ministack, name, parameters):
         self.ministack, self.name, self.parameters = ministack, name, dict(parameters)
         self.s3 = ministack.client("s3")
         self.cloudformation = ministack.client("cloudformation")
         self.s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         for function in FUNCTIONS:
-            self.s3.put_object(Bucket=CODE_BUCKET, Key=f"{function}.zip", Body=zipped((folder or functions_folder()) / function / "bootstrap"))
+            self.s3.put_object(Bucket=CODE_BUCKET, Key=f"{function}.zip", Body=zipped(bootstrap_of(function)))
         self.whole_template = expanded(CODE_BUCKET)
         resources = self.whole_template["Resources"]
         kept = {name: resource for name, resource in resources.items() if resource["Type"] not in NOT_IN_THE_STAND_IN}

@@ -1,5 +1,6 @@
 """The server in Athena's place, and the tables, views and named queries of the template by it."""
 
+import importlib.util
 import time
 
 import boto3
@@ -9,6 +10,7 @@ import pytest
 from athena import OVER_THE_LIMIT
 from lake import make_events, now
 from ministack import REGION
+from stack import REPOSITORY
 from waiting import until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -163,3 +165,14 @@ def test_every_named_query_runs(client, stack, sealed):
 def test_without_the_tenant_no_query_is_run(client):
     execution = ended(client, start(client, f"SELECT count(*) FROM events_hourly WHERE dt >= {HOUR}"))
     assert execution["Status"]["State"] == "FAILED"
+
+
+def test_the_documented_examples_run(client, sealed):
+    specification = importlib.util.spec_from_file_location("document", REPOSITORY / "tests/analysts/document.py")
+    document = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(document)
+    for example in document.examples("athena"):
+        ask(client, example)
+    last_day = next(example for example in document.examples("athena") if "INTERVAL '1' DAY" in example)
+    rows = ask(client, last_day.replace("'acme'", "'analysed'"))
+    assert sum(int(row[2]) for row in rows) == 30

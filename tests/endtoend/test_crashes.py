@@ -12,13 +12,16 @@ from holding_proxy import HoldingProxy
 from lake import Lake, make_events, now
 from ministack import REGION
 from runtime_api import Died, Runtime
-from stack import functions_folder
+from stack import bootstrap_of
 from test_poison import line, message
 from waiting import until
 
 MOMENTS = ["before", "after"]
-# The steps of a seal, by what their keys have and others' have not.
-STEPS = {"close": ".close.json", "plan": ".plan.json", "object": "etl/v1/data/", "digest": "digests/organization", "tag": "?tagging"}
+# The steps of a seal, by their keys.
+STEPS = {
+    "close": r"/_[^/]*\.close\.json", "plan": r"/_[^/]*\.plan\.json", "object": r"/etl/v1/data/", "digest": r"/digests/organization=",
+    "record": r"/seals/.*/\d{8}T\d{6}Z\.json",
+}
 
 
 class OwnLake:
@@ -39,18 +42,18 @@ class OwnLake:
         # Everything in this process: no other one takes its shards or writes its views.
         for name in ("AUDITLAKE_SHARD_QUEUE_URL", "AUDITLAKE_WORKGROUP"):
             environment.pop(name, None)
-        return Runtime(functions_folder() / function / "bootstrap", environment, function, timeout=60)
+        return Runtime(bootstrap_of(function), environment, function, timeout=60)
 
     def land(self, event):
         with self.run("land") as runtime:
             assert runtime.invoke(event) == {"batchItemFailures": []}
 
-    def killed(self, function, event, when, method, contains):
+    def killed(self, function, event, when, method, pattern):
         """Runs the function and kills it at a request. False if it never made that request."""
         with HoldingProxy(self.lake.ministack.endpoint) as proxy, self.run(function, proxy.endpoint) as runtime:
-            proxy.hold(when, method, contains)
+            proxy.hold(when, method, pattern)
             asked = runtime.begin(event)
-            until(f"{function} makes its {method} …{contains}", lambda: proxy.reached.is_set() or asked_is_answered(runtime, asked), 60, between=0.02)
+            until(f"{function} makes its {method} {pattern}", lambda: proxy.reached.is_set() or asked_is_answered(runtime, asked), 60, between=0.02)
             if not proxy.reached.is_set():
                 return False
             runtime.kill()
@@ -95,7 +98,7 @@ def batch(*messages):
 
 
 def own_name(organization):
-    return organization.replace("_", "-").strip("-")[:40].strip("-")
+    return organization[-40:].strip("-")
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ def own(lake, organization):
 @pytest.mark.parametrize("when", MOMENTS)
 def test_land_killed_at_its_put(own, when):
     event = batch(message([line("acme", "a"), line("acme", "b")]), message([line("acme", "c")]))
-    assert own.killed("land", event, when, "PUT", "landing/arrival")
+    assert own.killed("land", event, when, "PUT", r"/landing/arrival=")
     landed = len(own.lake.keys(own.landing, "landing/"))
     assert landed == (0 if when == "before" else 1)
     own.land(event)
@@ -120,7 +123,7 @@ def test_land_killed_between_its_put_and_the_fence(own):
     event = batch(message([line("acme", "a")]))
     with own.run("land") as runtime:  # lake.json is there from now on
         runtime.invoke(batch(message([line("acme", "first")])))
-    assert own.killed("land", event, "before", "HEAD", ".close.json")
+    assert own.killed("land", event, "before", "HEAD", r"\.close\.json")
     own.land(event)
     totals = own.seal_through(now())
     assert own.archived() == ["a", "first"]
@@ -180,7 +183,7 @@ def test_ingest_killed_before_it_answered(lake, organization):
     for when in MOMENTS:
         with HoldingProxy(lake.ministack.endpoint) as proxy:
             environment = lake.environment("ingest", AWS_ENDPOINT_URL=proxy.endpoint, AUDITLAKE_QUEUE_URL=queue_through(lake, proxy))
-            with Runtime(functions_folder() / "ingest/bootstrap", environment, "ingest") as runtime:
+            with Runtime(bootstrap_of("ingest"), environment, "ingest") as runtime:
                 # All that it posts is its message.
                 proxy.hold(when, "POST", "/")
                 asked = runtime.begin(gateway_request(organization, events))

@@ -10,7 +10,7 @@ import pytest
 from conftest import IMPORT_BUCKET
 from lake import now
 from runtime_api import FunctionError, Runtime
-from stack import REPOSITORY, functions_folder
+from stack import REPOSITORY, bootstrap_of, functions_folder
 from test_importing import ids, records
 
 EVENTS = REPOSITORY / "events"
@@ -24,7 +24,8 @@ INGEST = {
 }
 QUERY = {
     "events": 200, "events-filtered": 200, "events-two-values": 200, "events-wrong-parameter": 400, "event": 200,
-    "event-without-time": 200, "stats": 200, "status": 200, "foreign-organization": 403, "claims-without-read": 403, "claims-operator": 200,
+    # Its look-back does not reach that far.
+    "event-without-time": 404, "stats": 200, "status": 200, "foreign-organization": 403, "claims-without-read": 403, "claims-operator": 200,
 }
 # Messages that must come again.
 LAND = {"batch": [], "batch-with-poison": [], "message-of-a-newer-version": ["059f36b4-87a3-44ab-83d2-661975860001"]}
@@ -44,7 +45,7 @@ def sample(function, name):
 
 
 def run(lake, function):
-    return Runtime(functions_folder() / function / "bootstrap", lake.environment(function), function, timeout=60)
+    return Runtime(bootstrap_of(function), lake.environment(function), function, timeout=60)
 
 
 def test_the_files_are_those_that_their_maker_makes():

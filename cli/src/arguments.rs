@@ -7,7 +7,7 @@ use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::Period;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::duration::Length;
+use auditlake_lake::length::Length;
 
 const EXAMPLES: &str = "\
 Start here:
@@ -46,6 +46,8 @@ pub enum Command {
     Seal(SealArguments),
     /// Ask for events, or for their numbers.
     Query(Box<QueryArguments>),
+    /// Bring back what a deployed lake's queues gave up: dead letters and quarantined messages.
+    Redrive(RedriveArguments),
     /// Say where the lake stands.
     Status(StatusArguments),
     /// Write a completion script for a shell.
@@ -69,6 +71,9 @@ pub struct StorageArguments {
     /// The bucket of a lake on S3, in place of --data. Credentials come from the environment (AWS_ACCESS_KEY_ID, …).
     #[arg(long, env = "AUDITLAKE_BUCKET", value_name = "NAME")]
     pub bucket: Option<String>,
+    /// The bucket of the archive, where a lake on S3 has one of its own, as a deployed lake has.
+    #[arg(long, env = "AUDITLAKE_ARCHIVE_BUCKET", value_name = "NAME", requires = "bucket")]
+    pub archive_bucket: Option<String>,
     /// The folder inside the bucket.
     #[arg(long, env = "AUDITLAKE_PREFIX", value_name = "PREFIX", requires = "bucket")]
     pub prefix: Option<String>,
@@ -407,4 +412,35 @@ mod tests {
             assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "{long}");
         }
     }
+}
+
+/// What is brought back.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Dead letters are what a function crashed on; they go back to their queue and leave the dead-letter queue.
+Quarantined messages are what a function could not understand; they stay in quarantine, and each goes back once.
+Upgrade or mend first: what fails again ends where it was.
+
+Examples:
+  auditlake redrive --queue-url https://sqs…/lake-ingest --dead-letter-queue-url https://sqs…/lake-ingest-dead
+  auditlake redrive --queue-url https://sqs…/lake-ingest --bucket lake-landing --dry-run")]
+pub struct RedriveArguments {
+    /// The bucket of landing, whose quarantined messages are brought back.
+    #[arg(long, env = "AUDITLAKE_BUCKET", value_name = "NAME")]
+    pub bucket: Option<String>,
+    /// An S3 and SQS endpoint other than AWS's own.
+    #[arg(long, env = "AUDITLAKE_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The queue that messages go back to.
+    #[arg(long, env = "AUDITLAKE_QUEUE_URL", value_name = "URL")]
+    pub queue_url: String,
+    /// The queue of dead letters.
+    #[arg(long, value_name = "URL")]
+    pub dead_letter_queue_url: Option<String>,
+    /// Which queue's quarantine is meant.
+    #[arg(long, value_name = "NAME", value_parser = ["ingest", "import"], default_value = "ingest")]
+    pub queue: String,
+    /// Say what would be brought back, and leave it there.
+    #[arg(long)]
+    pub dry_run: bool,
 }

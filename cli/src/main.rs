@@ -2,7 +2,6 @@
 
 mod arguments;
 mod commands;
-mod duration;
 mod failure;
 mod output;
 mod progress;

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials};
 use auditlake_event::limits::LEAD_MS;
 use auditlake_lake::landing::{self, Clock, Entropy, OpenError, SystemClock, SystemEntropy};
-use auditlake_lake::layout::LAKE_FILE;
+use auditlake_lake::layout::{LAKE_FILE, LANDING_BUCKET};
 use auditlake_lake::{Codec, Lake, Period};
 use auditlake_query::Engine;
 use auditlake_query::scan::{ScanEngine, Settings};
+use auditlake_store::routed::RoutedStore;
 use auditlake_store::s3::{S3Settings, connect};
 use auditlake_store::{ErrorKind, SharedStore, StoreError};
 
 use crate::arguments::{CodecName, NewLakeArguments, StorageArguments};
-use crate::duration::Length;
 use crate::failure::Failure;
+use auditlake_lake::length::Length;
 
 /// The slack of a new lake, in ms.
 const DEFAULT_SLACK_MS: i64 = 300_000;
@@ -109,7 +110,14 @@ impl Storage {
         settings.prefix = arguments.prefix.clone().unwrap_or_default();
         let place = format!("bucket {bucket}");
         let store = connect(settings).await.map_err(|error| storage_failure(&error))?;
-        Ok(Self { store: Arc::new(store), place, _server: None })
+        let store: SharedStore = match &arguments.archive_bucket {
+            Some(archive) => {
+                let archive = store.sibling(archive);
+                Arc::new(RoutedStore::new(Arc::new(store), Arc::new(archive), LANDING_BUCKET))
+            }
+            None => Arc::new(store),
+        };
+        Ok(Self { store, place, _server: None })
     }
 
     /// The directory is reached through a storage server of this process's own, on a port that only this machine reaches, with

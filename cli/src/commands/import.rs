@@ -4,8 +4,6 @@
 //! too. Every record becomes an event, goes to quarantine with its reason, or is set aside; importing again changes nothing.
 
 mod files;
-mod quarantine;
-mod sink;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use auditlake_importer::{CountingSink, FileSink, LandedTotals, LandingSink, QuarantineError, WAITING_CHUNKS, quarantine};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
 use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary};
 use auditlake_store::SharedStore;
@@ -27,10 +26,6 @@ use crate::failure::{self, Failure};
 use crate::storage::{Storage, storage_failure};
 use crate::{output, progress};
 use files::Found;
-use sink::{Chunk, CountingSink, LandingSink};
-
-/// Batches that wait to be landed.
-const WAITING_CHUNKS: usize = 2;
 
 /// Most files of no known format that are named one by one.
 const MOST_NAMED: usize = 10;
@@ -49,13 +44,6 @@ struct Report {
     by_source: BTreeMap<&'static str, SourceReport>,
     unrecognised: Vec<String>,
     unreadable: Vec<(String, String)>,
-}
-
-/// What landing says at the end.
-struct LandingReport {
-    rows: u64,
-    objects: u64,
-    bytes: u64,
 }
 
 fn source_of(name: Option<&str>) -> Result<Option<&'static dyn Source>, Failure> {
@@ -78,7 +66,7 @@ fn read_files(
     found: &[Found],
     source: Option<&'static dyn Source>,
     mut context: ImportContext,
-    sink: &mut dyn sink::FileSink,
+    sink: &mut dyn FileSink,
     bar: &ProgressBar,
 ) -> Result<Report, Failure> {
     let mut report = Report::default();
@@ -93,7 +81,7 @@ fn read_files(
         };
         match result {
             Ok((source, summary)) => {
-                sink.end(source)?;
+                sink.end(source).map_err(|error| quarantine_failure(&error))?;
                 let of_source = report.by_source.entry(source).or_default();
                 of_source.files += 1;
                 of_source.summary += summary;
@@ -104,23 +92,15 @@ fn read_files(
             Err(ReadError::Sink(error)) => return Err(Failure::new(format!("{name}: {error}"))),
         }
     }
-    sink.finish()?;
+    sink.finish().map_err(|error| quarantine_failure(&error))?;
     Ok(report)
 }
 
-/// Lands batches as they come.
-async fn land(writer: LandingWriter, mut chunks: mpsc::Receiver<Chunk>) -> Result<LandingReport, Failure> {
-    let mut report = LandingReport { rows: 0, objects: 0, bytes: 0 };
-    while let Some(chunk) = chunks.recv().await {
-        let landed = writer.land(&chunk).await.map_err(|error| {
-            Failure::new(format!("events could not be landed: {error}"))
-                .advise("import again: what landed already is not doubled")
-        })?;
-        report.rows += landed.rows as u64;
-        report.objects += 1;
-        report.bytes += landed.bytes as u64;
+fn quarantine_failure(error: &QuarantineError) -> Failure {
+    match error {
+        QuarantineError::Store(error) => storage_failure(error),
+        other => Failure::new(other.to_string()),
     }
-    Ok(report)
 }
 
 async fn read_and_land(
@@ -130,18 +110,21 @@ async fn read_and_land(
     source: Option<&'static dyn Source>,
     context: ImportContext,
     bar: ProgressBar,
-) -> Result<(Report, LandingReport), Failure> {
-    let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
-    let landing = tokio::spawn(land(writer, receiver));
+) -> Result<(Report, LandedTotals), Failure> {
+    let (sender, mut receiver) = mpsc::channel(WAITING_CHUNKS);
     let runtime = tokio::runtime::Handle::current();
     let reading = tokio::task::spawn_blocking(move || {
         let mut sink = LandingSink::new(sender, store, runtime);
         read_files(&found, source, context, &mut sink, &bar)
     });
+    // If landing fails, the receiver is dropped and reading ends because of it.
+    let landed = auditlake_importer::land_chunks(&writer, &mut receiver).await;
+    drop(receiver);
     let read = reading.await.map_err(|error| Failure::new(format!("reading broke off: {error}")))?;
-    let landed = landing.await.map_err(|error| Failure::new(format!("landing broke off: {error}")))?;
-    // If landing failed, reading failed because of it.
-    let landed = landed?;
+    let landed = landed.map_err(|error| {
+        Failure::new(format!("events could not be landed: {error}"))
+            .advise("import again: what landed already is not doubled")
+    })?;
     Ok((read?, landed))
 }
 
@@ -197,7 +180,7 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
     }))
 }
 
-fn print_table(report: &Report, landed: Option<&LandingReport>, seconds: f64) -> Result<(), Failure> {
+fn print_table(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> Result<(), Failure> {
     let mut table = output::table(&["source", "files", "read", "events", "quarantined", "set aside", "seconds"]);
     for (source, of_source) in &report.by_source {
         let summary = &of_source.summary;
@@ -225,7 +208,7 @@ fn print_table(report: &Report, landed: Option<&LandingReport>, seconds: f64) ->
     Ok(())
 }
 
-fn print_json(report: &Report, landed: Option<&LandingReport>, seconds: f64) -> Result<(), Failure> {
+fn print_json(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> Result<(), Failure> {
     let sources: BTreeMap<&str, serde_json::Value> = report
         .by_source
         .iter()

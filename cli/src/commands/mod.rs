@@ -3,6 +3,7 @@
 mod completions;
 mod import;
 mod query;
+mod redrive;
 mod seal;
 mod serve;
 mod status;
@@ -37,7 +38,8 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 /// Does what the command line says.
 pub fn run(arguments: Arguments) -> Outcome {
     start_logging(match arguments.command {
-        Command::Serve(_) => "warn,auditlake=info,auditlake_embedded=info,auditlake_lake=info",
+        // What a client does wrong is the client's to hear; the storage library calls it an error of ours.
+        Command::Serve(_) => "warn,s3s=off,auditlake=info,auditlake_embedded=info,auditlake_lake=info",
         _ => "error",
     });
     match arguments.command {
@@ -45,6 +47,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Seal(arguments) => block_on(seal::run(arguments)),
         Command::Query(arguments) => block_on(query::run(&arguments)),
+        Command::Redrive(arguments) => block_on(redrive::run(arguments)),
         Command::Status(arguments) => block_on(status::run(arguments)),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -47,7 +47,7 @@ pub async fn run(arguments: SealArguments) -> Outcome {
         return report_dry_run(arguments.output, &plans);
     }
     let spinner = progress::spinner("sealing");
-    let limits = RunLimits { max_periods, stop_at: None };
+    let limits = RunLimits { max_periods, ..RunLimits::default() };
     let mut observer = |record: &auditlake_lake::integrity::SealRecord| {
         spinner.set_message(format!("sealed {}: {} rows", record.seal_time, record.rows_out));
     };

@@ -53,8 +53,8 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
     let credentials = EmbeddedS3Credentials::default();
     let data = arguments.data.display();
     let name = arguments.organization.as_ref().map_or("acme", |organization| organization.as_str());
-    let period = crate::duration::Length { millis: serving.lake.period().millis() };
-    let slack = crate::duration::Length { millis: serving.lake.slack_ms };
+    let period = auditlake_lake::length::Length { millis: serving.lake.period().millis() };
+    let slack = auditlake_lake::length::Length { millis: serving.lake.slack_ms };
     eprintln!(
         "auditlake {version} is ready; Ctrl-C stops it
 

@@ -8,9 +8,9 @@ use auditlake_lake::landing::{Clock, SystemClock};
 
 use super::Outcome;
 use crate::arguments::{ReportFormat, StatusArguments};
-use crate::duration::Length;
 use crate::output;
 use crate::storage::{Storage, storage_failure};
+use auditlake_lake::length::Length;
 
 pub async fn run(arguments: StatusArguments) -> Outcome {
     let storage = Storage::open(&arguments.storage).await?;

@@ -35,6 +35,25 @@ pub struct Api {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What an answer is about, in numbers: an extension of the response, for an edge that counts. It is not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Events taken in.
+    pub accepted: u64,
+    /// Events refused.
+    pub refused: u64,
+    /// Events or groups answered.
+    pub rows: u64,
+    /// Bytes an engine read for the answer.
+    pub scanned_bytes: u64,
+}
+
+/// The answer with its numbers.
+pub(crate) fn counted(mut response: Response<Bytes>, counted: Counted) -> Response<Bytes> {
+    response.extensions_mut().insert(counted);
+    response
+}
+
 /// What a handler needs to know of a request besides its own parts.
 pub(crate) struct Context<'r> {
     pub caller: &'r Caller,
@@ -101,7 +120,8 @@ impl Api {
                 if problem.status.is_server_error() {
                     tracing::error!(request_id, status, detail = %problem.detail, "request failed");
                 }
-                problem.into_response(&request_id)
+                let refused = problem.refused.map_or(0, |refused| refused as u64);
+                counted(problem.into_response(&request_id), Counted { refused, ..Counted::default() })
             }
         };
         self.finish(&mut response, &request_id, parts.method == Method::HEAD);

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
-use crate::api::{Api, Context, compute, json};
+use crate::api::{Api, Context, Counted, compute, counted, json};
 use crate::body::{self, BodyFormat};
 use crate::door::{Door, DoorError};
 use crate::event_json::event_link;
@@ -157,5 +157,7 @@ pub(crate) async fn post_events(
         receipts: Receipts { parsed: &parsed, context },
         errors: &parsed.errors,
     };
-    json(if refused == 0 { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS }, &answer)
+    let numbers = Counted { accepted: answer.accepted as u64, refused: refused as u64, ..Counted::default() };
+    let response = json(if refused == 0 { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS }, &answer)?;
+    Ok(counted(response, numbers))
 }

@@ -17,7 +17,7 @@ pub mod problem;
 pub mod reader;
 pub mod status;
 
-pub use api::Api;
+pub use api::{Api, Counted};
 pub use caller::Caller;
 pub use door::{Door, DoorError};
 pub use ingest::Ingest;

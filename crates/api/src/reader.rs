@@ -16,7 +16,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::api::{Api, Context, json};
+use crate::api::{Api, Context, Counted, counted, json};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -193,7 +193,8 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         unreadable_objects: answer.unreadable_objects,
         engine: answer.engine,
     };
-    json(StatusCode::OK, &page)
+    let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
+    Ok(counted(json(StatusCode::OK, &page)?, numbers))
 }
 
 pub(crate) async fn one_event(
@@ -234,7 +235,9 @@ pub(crate) async fn one_event(
     };
     let names_organization = links_name(context, &request.query.organization);
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
-    json(StatusCode::OK, &OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links })
+    let one = OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links };
+    let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
+    Ok(counted(json(StatusCode::OK, &one)?, numbers))
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -279,5 +282,6 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
         unreadable_objects: counts.unreadable_objects,
         engine: counts.engine,
     };
-    json(StatusCode::OK, &statistics)
+    let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.scanned_bytes);
+    Ok(counted(json(StatusCode::OK, &statistics)?, Counted { rows, scanned_bytes, ..Counted::default() }))
 }

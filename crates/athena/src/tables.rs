@@ -15,9 +15,12 @@ use std::collections::BTreeMap;
 
 use auditlake_event::columns::ColumnKind;
 use auditlake_event::{Column, Region};
+use auditlake_lake::SealTime;
+use auditlake_lake::period::SealRule;
 use serde_json::{Value, json};
 
 use crate::identifier::Identifier;
+use crate::sql::{Statement, arrival_value, time_literal};
 
 /// The table of the archive with a column for each part of the path.
 pub const EVENTS: &str = "events";
@@ -36,8 +39,10 @@ const LAST_YEAR: u32 = 2099;
 pub struct TableOptions {
     /// The database (Trino: the schema).
     pub database: Identifier,
-    /// `s3://<bucket>` or `s3://<bucket>/<prefix>`, without a slash at the end.
-    pub location: String,
+    /// Where the archive lies: `s3://<bucket>` or `s3://<bucket>/<prefix>`, without a slash at the end.
+    pub archive: String,
+    /// Where landing lies, alike; often another bucket.
+    pub landing: String,
     /// The regions that the lake has events of; at least one.
     pub regions: Vec<Region>,
 }
@@ -65,8 +70,8 @@ pub struct Table {
 /// The three tables over events.
 pub fn tables(options: &TableOptions) -> [Table; 3] {
     let archive_columns: Vec<Column> = Column::ALL.iter().copied().filter(|column| !column.is_partition()).collect();
-    let archive = format!("{}/{}", options.location, auditlake_lake::layout::ARCHIVE);
-    let landing = format!("{}/{}", options.location, auditlake_lake::layout::LANDING);
+    let archive = format!("{}/{}", options.archive, auditlake_lake::layout::ARCHIVE);
+    let landing = format!("{}/{}", options.landing, auditlake_lake::layout::LANDING);
     let organization_path = format!("{archive}region=${{region}}/organization=org-${{organization}}");
     let regions: Vec<String> = options.regions.iter().map(Region::to_string).collect();
     let tenant = vec![("region", Projection::Values(regions)), ("organization", Projection::Injected)];
@@ -114,6 +119,28 @@ pub fn tables(options: &TableOptions) -> [Table; 3] {
         location: landing,
     };
     [events, events_hourly, events_landing]
+}
+
+/// The view of archive and landing in one.
+pub const EVENTS_LIVE: &str = "events_live";
+
+/// The statement that binds the view `events_live` to what is sealed now. A plain union, so that conditions reach both sides: a
+/// retried event may show twice until it is sealed. `dt` prunes the archive's side, as in `events_hourly`.
+pub fn live_view(database: &Identifier, sealed_until: SealTime, rule: &SealRule) -> Statement {
+    let names: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
+    let names = names.join(", ");
+    let start = sealed_until.start();
+    let literal = time_literal(start);
+    let arrival = arrival_value(rule.window(sealed_until).0.0);
+    let database = database.as_str();
+    let text = format!(
+        "CREATE OR REPLACE VIEW \"{database}\".\"{EVENTS_LIVE}\" AS \
+         SELECT {names}, dt FROM \"{database}\".\"{EVENTS_HOURLY}\" WHERE seal_time < {literal} \
+         UNION ALL \
+         SELECT {names}, date_format(event_time, 'year=%Y/month=%m/day=%d/hour=%H') AS dt FROM \"{database}\".\"{EVENTS_LANDING}\" \
+         WHERE seal_time >= {literal} AND arrival >= '{arrival}'"
+    );
+    Statement { text, parameters: Vec::new() }
 }
 
 const fn hive_type(kind: ColumnKind) -> &'static str {

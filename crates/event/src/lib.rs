@@ -21,6 +21,7 @@ pub mod model;
 pub mod name;
 mod normal_json;
 pub mod time;
+pub mod transport;
 
 pub use columns::Column;
 pub use model::{ActorType, Category, Event, Outcome};

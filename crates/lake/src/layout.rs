@@ -20,6 +20,10 @@ pub const DIGESTS: &str = "digests/";
 /// Prefix of what could not be understood.
 pub const QUARANTINE: &str = "quarantine/";
 
+/// What lies in the first bucket of a lake in two: landing, quarantine and `lake.json`. Everything else lies in the bucket of the
+/// archive, which only a sealer may write.
+pub const LANDING_BUCKET: &[&str] = &[LANDING, QUARANTINE, LAKE_FILE];
+
 /// One partition of the archive: the hour of `event_time` of one organization in one region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Partition {

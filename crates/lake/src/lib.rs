@@ -18,6 +18,7 @@ pub mod lake_file;
 pub mod landing;
 pub mod landing_file;
 pub mod layout;
+pub mod length;
 pub mod merkle;
 pub mod period;
 pub mod plan;

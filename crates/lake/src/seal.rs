@@ -26,7 +26,7 @@ use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Writt
 use crate::lake_file::{FORMAT_VERSION, Lake};
 use crate::landing::Clock;
 use crate::landing_file::{self, LandingError};
-use crate::layout::{self, LandingKey};
+use crate::layout::{self, LandingKey, Partition};
 use crate::period::{Arrival, SealTime};
 use crate::plan::{self, InvalidPlan, Plan, PlanSettings};
 use crate::shard::{self, ArchiveObject, Conflict, ShardContext, ShardError};
@@ -34,11 +34,13 @@ use crate::status;
 
 mod known;
 mod retire;
+mod shards;
 
 use known::KnownObjects;
+pub use shards::{ShardDone, ShardWorkers};
 
 /// How a sealer works. None of it changes what is sealed, only how objects are cut and how much is done at once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SealSettings {
     /// How objects and shards are cut.
     pub plan: PlanSettings,
@@ -52,6 +54,8 @@ pub struct SealSettings {
     pub concurrency: usize,
     /// Most periods that are closed together while catching up.
     pub batch: usize,
+    /// Who writes the shards of a plan that has several, side by side; the sealer itself, one after the other, if `None`.
+    pub workers: Option<Arc<dyn ShardWorkers>>,
 }
 
 impl Default for SealSettings {
@@ -63,6 +67,7 @@ impl Default for SealSettings {
             close_delay_ms: 2_000,
             concurrency: 16,
             batch: 1_024,
+            workers: None,
         }
     }
 }
@@ -74,6 +79,8 @@ pub struct RunLimits {
     pub max_periods: Option<u64>,
     /// No period is begun at or after this moment.
     pub stop_at: Option<Timestamp>,
+    /// Only periods that start before this time are sealed.
+    pub until: Option<Timestamp>,
 }
 
 /// What a run did.
@@ -99,8 +106,10 @@ pub struct SealRun {
     pub bytes: u64,
     /// Landing objects that could not be used: each is an alarm.
     pub set_aside: Vec<SetAside>,
-    /// Whether periods are due that a limit left to the next run.
+    /// Whether periods are due that a limit, or shards that others still write, left to the next run.
     pub more_due: bool,
+    /// The shards of the next period that others still write.
+    pub waiting_shards: usize,
 }
 
 impl SealRun {
@@ -149,6 +158,22 @@ pub enum SealError {
         /// How it differs.
         problem: String,
     },
+    /// The shards of a plan could not be handed to workers.
+    #[error("shards of {seal_time} cannot be handed out: {reason}")]
+    Workers {
+        /// The period.
+        seal_time: SealTime,
+        /// What went wrong.
+        reason: String,
+    },
+    /// There is no plan, or no such shard in it.
+    #[error("the plan of {seal_time} has no shard {shard}")]
+    NoSuchShard {
+        /// The period.
+        seal_time: SealTime,
+        /// The number asked for.
+        shard: usize,
+    },
     /// Rows could not be sorted.
     #[error(transparent)]
     Gather(#[from] GatherError),
@@ -182,6 +207,7 @@ impl SealError {
         match self {
             SealError::Store(error) => error.retryable(),
             SealError::Shard(error) => error.retryable(),
+            SealError::Workers { .. } => true,
             _ => false,
         }
     }
@@ -211,6 +237,13 @@ pub struct Sealer {
 struct Listing {
     objects: Vec<(LandingKey, ObjectMeta)>,
     foreign: Vec<ObjectMeta>,
+}
+
+/// How far a period came.
+enum Progress {
+    Sealed(Box<SealRecord>),
+    /// Others still write so many of its shards.
+    Waiting(usize),
 }
 
 /// The rows of a plan, read and ready to be written.
@@ -271,10 +304,12 @@ impl Sealer {
             bytes: 0,
             set_aside: Vec::new(),
             more_due: false,
+            waiting_shards: 0,
         };
         loop {
             let left = limits.max_periods.map_or(u64::MAX, |most| most.saturating_sub(run.periods));
-            let batch = self.due(run.sealed_until, usize::try_from(left).unwrap_or(usize::MAX));
+            let mut batch = self.due(run.sealed_until, usize::try_from(left).unwrap_or(usize::MAX));
+            batch.retain(|seal_time| limits.until.is_none_or(|until| seal_time.start() < until));
             if batch.is_empty() || self.is_over(&limits) {
                 run.more_due = !self.due(run.sealed_until, 1).is_empty();
                 return Ok(run);
@@ -297,10 +332,15 @@ impl Sealer {
                     next += records.len();
                 } else {
                     match self.seal_one(seal_time, &listing).await {
-                        Ok(record) => {
+                        Ok(Progress::Sealed(record)) => {
                             run.add(&record);
                             observer(&record);
                             next += 1;
+                        }
+                        Ok(Progress::Waiting(shards)) => {
+                            run.more_due = true;
+                            run.waiting_shards = shards;
+                            return Ok(run);
                         }
                         Err(error) if self.is_sealed(seal_time).await? => {
                             // Another run was faster, and what it retired may be gone already: go on where it stands.
@@ -430,7 +470,11 @@ impl Sealer {
         for (seal_time, bytes, is_ours) in plans {
             if !is_ours {
                 // Another run planned this period and saw more, or is of another version: follow it.
-                records.push(self.follow_stored(seal_time).await?);
+                match self.follow_stored(seal_time).await? {
+                    Progress::Sealed(record) => records.push(*record),
+                    // The periods before it are sealed; this one is taken up again by the next run.
+                    Progress::Waiting(_) => break,
+                }
                 continue;
             }
             let plan = plan::empty(seal_time, codec);
@@ -443,31 +487,32 @@ impl Sealer {
         Ok(records)
     }
 
-    async fn follow_stored(&mut self, seal_time: SealTime) -> Result<SealRecord, SealError> {
+    async fn follow_stored(&mut self, seal_time: SealTime) -> Result<Progress, SealError> {
         let Some((plan, sha256)) = self.stored_plan(seal_time).await? else {
             return Err(SealError::Contradiction(layout::plan_key(seal_time)));
         };
-        let gathered = self.gather_planned(plan).await?;
+        if let Some(workers) = self.workers_for(&plan) {
+            return self.collect_shards(plan, sha256, workers.as_ref()).await;
+        }
+        let gathered = self.gather_planned(plan, None).await?;
         self.execute(gathered, sha256).await
     }
 
-    async fn seal_one(&mut self, seal_time: SealTime, listing: &Listing) -> Result<SealRecord, SealError> {
+    async fn seal_one(&mut self, seal_time: SealTime, listing: &Listing) -> Result<Progress, SealError> {
         if self.stored_plan(seal_time).await?.is_some() {
             return self.follow_stored(seal_time).await;
         }
         let gathered = self.make_plan(seal_time, listing).await?;
         let bytes = Bytes::from(gathered.plan.to_bytes());
-        match self.store.put_if_absent(&layout::plan_key(seal_time), bytes.clone()).await? {
-            Put::Created { .. } => self.execute(gathered, sha256_hex(&bytes)).await,
-            Put::Exists => {
-                let stored = self.store.get(&layout::plan_key(seal_time)).await?.bytes;
-                if stored == bytes {
-                    return self.execute(gathered, sha256_hex(&bytes)).await;
-                }
-                drop(gathered);
-                self.follow_stored(seal_time).await
-            }
+        let is_ours = match self.store.put_if_absent(&layout::plan_key(seal_time), bytes.clone()).await? {
+            Put::Created { .. } => true,
+            Put::Exists => self.store.get(&layout::plan_key(seal_time)).await?.bytes == bytes,
+        };
+        if is_ours && self.workers_for(&gathered.plan).is_none() {
+            return self.execute(gathered, sha256_hex(&bytes)).await;
         }
+        drop(gathered);
+        self.follow_stored(seal_time).await
     }
 
     /// The plan that is there, and the hash of its bytes.
@@ -545,23 +590,34 @@ impl Sealer {
         Ok(Gathered { plan, gatherer })
     }
 
-    /// Reads what a plan that is there names.
-    async fn gather_planned(&mut self, plan: Plan) -> Result<Gathered, SealError> {
+    /// Reads what a plan that is there names: all of it, or only the objects that hold rows of some partitions.
+    async fn gather_planned(&mut self, plan: Plan, partitions: Option<&BTreeSet<Partition>>) -> Result<Gathered, SealError> {
         let rule = self.lake.rule();
         let seal_time = plan.seal_time;
         let changed = |key: &str, problem: String| SealError::InputChanged { seal_time, key: key.to_owned(), problem };
         let mut gatherer = self.gatherer(seal_time);
+        if let Some(partitions) = partitions {
+            gatherer = gatherer.only(partitions.clone());
+        }
         let store = Arc::clone(&self.store);
         let reads = plan.inputs.clone().into_iter().map(|input| {
             let store = Arc::clone(&store);
             async move {
-                let object = store.get(&input.key).await;
+                let object = match partitions {
+                    Some(partitions) if !shards::holds_any(store.as_ref(), &input, seal_time, partitions).await => None,
+                    _ => Some(store.get(&input.key).await),
+                };
                 (input, object)
             }
         });
         let mut objects = futures::stream::iter(reads).buffered(self.settings.concurrency);
         let mut ordinal = 0;
         while let Some((input, object)) = objects.next().await {
+            // The rank of an object that is left out is kept: it decides which of two equal copies arrived first.
+            let Some(object) = object else {
+                ordinal += 1;
+                continue;
+            };
             let object = match object {
                 Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => {
                     return Err(changed(&input.key, "is gone".to_owned()));
@@ -587,7 +643,7 @@ impl Sealer {
     }
 
     /// Writes archive objects, digests and the record of a plan.
-    async fn execute(&mut self, gathered: Gathered, plan_sha256: String) -> Result<SealRecord, SealError> {
+    async fn execute(&mut self, gathered: Gathered, plan_sha256: String) -> Result<Progress, SealError> {
         let Gathered { plan, gatherer } = gathered;
         let seal_time = plan.seal_time;
         let mut rows = gatherer.sorted()?;
@@ -595,13 +651,25 @@ impl Sealer {
         let mut outcome = Outcome::default();
         for (number, pieces) in plan.shards.iter().enumerate() {
             let shard = shard::write_pieces(self.store.as_ref(), &context, pieces, &mut rows).await?;
-            if !shard.conflicts.is_empty() {
-                let copies = shard.conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
-                self.put_same(&layout::conflicts_key(seal_time, number), copies.into()).await?;
-            }
+            self.put_conflicts(seal_time, number, &shard.conflicts).await?;
             outcome.add(shard);
         }
         drop(rows);
+        self.finish(plan, plan_sha256, outcome).await
+    }
+
+    /// Keeps the copies that contradict the archive, whole.
+    async fn put_conflicts(&self, seal_time: SealTime, shard: usize, conflicts: &[Conflict]) -> Result<(), SealError> {
+        if conflicts.is_empty() {
+            return Ok(());
+        }
+        let copies = conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
+        self.put_same(&layout::conflicts_key(seal_time, shard), copies.into()).await
+    }
+
+    /// Writes digests and the record of a plan whose archive objects are there.
+    async fn finish(&mut self, plan: Plan, plan_sha256: String, outcome: Outcome) -> Result<Progress, SealError> {
+        let seal_time = plan.seal_time;
         self.set_aside(&plan).await?;
         let digests = integrity::digests(
             seal_time,
@@ -626,7 +694,7 @@ impl Sealer {
             self.latest_digests.insert(digest.organization.clone(), Some(reference));
         }
         self.retire(seal_time).await?;
-        Ok(record)
+        Ok(Progress::Sealed(Box::new(record)))
     }
 
     fn record(

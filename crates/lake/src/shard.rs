@@ -91,7 +91,7 @@ pub struct Conflict {
 }
 
 /// What became of the rows of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ShardOutcome {
     /// The objects, in the order of the pieces; a piece of which no row is left has none.
     pub objects: Vec<ArchiveObject>,

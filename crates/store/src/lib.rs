@@ -13,6 +13,7 @@ mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod retry;
+pub mod routed;
 pub mod s3;
 
 use std::ops::Range;

@@ -23,7 +23,7 @@ use aws_sdk_s3::Client;
 
 use crate::retry::Retrier;
 pub use crate::retry::RetryPolicy;
-pub use connect::{S3Credentials, S3Settings, connect};
+pub use connect::{S3Credentials, S3Settings, connect, connect_with};
 
 /// The CRC-32 of bytes as S3 writes it: big-endian, base64.
 fn crc32(bytes: &[u8]) -> String {
@@ -66,6 +66,13 @@ impl S3Store {
         let folder = prefix.trim_matches('/');
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         Self { shared: Arc::new(Shared { client, bucket, prefix, retrier, read_timeout }) }
+    }
+
+    /// Another bucket by the same client, with the same folder: connections, credentials and retries are shared.
+    pub fn sibling(&self, bucket: impl Into<String>) -> Self {
+        let shared = &self.shared;
+        let retrier = shared.retrier.clone();
+        Self::with_read_timeout(shared.client.clone(), bucket.into(), &shared.prefix, retrier, shared.read_timeout)
     }
 
     /// The bucket's name.

@@ -22,7 +22,9 @@ pub mod window;
 mod condition;
 
 pub use count::count_statement;
+pub(crate) use exact::arrival_value;
 pub use exact::{Reading, Sides, Snapshot};
 pub use search::{search_columns, search_statement};
+pub(crate) use statement::time_literal;
 pub use statement::{MAX_STATEMENT_BYTES, Statement};
 pub use window::{Window, count_window, search_windows};

@@ -280,7 +280,8 @@ async fn referee_answers_as_the_model_does() {
     let database = Identifier::parse("auditlake").unwrap();
     let options = TableOptions {
         database: database.clone(),
-        location: "s3://lake".into(),
+        archive: "s3://lake".into(),
+        landing: "s3://lake".into(),
         regions: vec![Region::parse("us-east-1").unwrap(), Region::parse("eu-west-1").unwrap()],
     };
     let client = trino.client();

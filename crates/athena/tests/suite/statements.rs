@@ -110,7 +110,8 @@ fn statements_read_as_their_golden_files() {
 fn table_definitions_read_as_their_golden_files() {
     let options = TableOptions {
         database: Identifier::parse("auditlake").unwrap(),
-        location: "s3://example-lake/audit".into(),
+        archive: "s3://example-lake/audit".into(),
+        landing: "s3://example-lake/audit".into(),
         regions: vec![Region::parse("us-east-1").unwrap(), Region::parse("eu-west-1").unwrap()],
     };
     for table in tables(&options) {

@@ -19,7 +19,7 @@ mod sorted;
 mod spill;
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,6 +68,7 @@ pub struct Gatherer {
     rule: SealRule,
     memory_budget: usize,
     spill_directory: Option<PathBuf>,
+    only: Option<BTreeSet<Partition>>,
     numbers: BTreeMap<Partition, u32>,
     partitions: Vec<SummaryBuilder>,
     held: Held,
@@ -118,12 +119,19 @@ impl Gatherer {
             rule,
             memory_budget,
             spill_directory,
+            only: None,
             numbers: BTreeMap::new(),
             partitions: Vec::new(),
             held: Held::default(),
             runs: Vec::new(),
             rows: 0,
         }
+    }
+
+    /// Keeps the rows of these partitions only. Rows of others are counted by [`Gatherer::add`] and left for others.
+    pub fn only(mut self, partitions: BTreeSet<Partition>) -> Self {
+        self.only = Some(partitions);
+        self
     }
 
     /// Takes the rows of one landing object that have this gatherer's seal time and says how many they are. `ordinal` is the rank
@@ -137,10 +145,14 @@ impl Gatherer {
     pub fn add_batches(&mut self, ordinal: u32, batches: &[RecordBatch]) -> Result<u64, GatherError> {
         let incoming = Incoming::read(self.seal_time, ordinal, batches)?;
         let rows = incoming.rows();
-        for (batch, ranges) in incoming.batches {
-            self.hold(batch, ranges);
+        for (batch, mut ranges) in incoming.batches {
+            if let Some(only) = &self.only {
+                ranges.retain(|range| only.contains(&range.partition));
+            }
+            if !ranges.is_empty() {
+                self.hold(batch, ranges);
+            }
         }
-        self.rows += rows;
         if self.held.bytes > self.memory_budget / 4 * 3 {
             self.spill()?;
         }
@@ -163,7 +175,9 @@ impl Gatherer {
                 min_time: batch.time(range.start),
                 max_time: batch.time(range.end - 1),
             });
-            self.held.rows += u64::from(range.end - range.start);
+            let rows = u64::from(range.end - range.start);
+            self.held.rows += rows;
+            self.rows += rows;
         }
         self.held.bytes += batch.columns().get_array_memory_size();
         self.held.batches.push(Arc::new(batch));
@@ -211,7 +225,7 @@ impl Gatherer {
         Ok(())
     }
 
-    /// How many rows were taken.
+    /// How many rows were taken and kept.
     pub fn rows(&self) -> u64 {
         self.rows
     }

@@ -20,15 +20,15 @@ use crate::world::{CountedEntropy, SkewedClock, event};
 
 const PERIOD_MS: i64 = 60_000;
 
-struct Prepared {
-    store: MemoryStore,
-    lake: Lake,
-    now: Arc<std::sync::atomic::AtomicI64>,
+pub(crate) struct Prepared {
+    pub store: MemoryStore,
+    pub lake: Lake,
+    pub now: Arc<std::sync::atomic::AtomicI64>,
 }
 
 /// A lake whose first periods are sealed, with two periods due that hold fresh rows, equal and conflicting copies within the seal
 /// and against the archive, late rows, an object that cannot be read, a name that is not ours, and an empty period between.
-fn prepare() -> Prepared {
+pub(crate) fn prepare() -> Prepared {
     let created = Timestamp::parse("2026-02-28T23:57:30Z").unwrap();
     let lake = Lake::new(created, Period::from_seconds(60).unwrap(), 5_000, 30_000, Codec::Snappy);
     let now = Arc::new(std::sync::atomic::AtomicI64::new(created.millis()));
@@ -75,7 +75,7 @@ fn prepare() -> Prepared {
     prepared
 }
 
-fn run_with(store: &MemoryStore, prepared: &Prepared, settings: SealSettings) -> Result<SealRun, SealError> {
+pub(crate) fn run_with(store: &MemoryStore, prepared: &Prepared, settings: SealSettings) -> Result<SealRun, SealError> {
     let clock = Arc::new(SkewedClock { world: Arc::clone(&prepared.now), skew_ms: 0 });
     let mut sealer = Sealer::new(Arc::new(store.clone()), prepared.lake.clone(), clock, settings);
     block_on(sealer.run(RunLimits::default(), &mut |_| {}))
@@ -85,7 +85,7 @@ fn run(store: &MemoryStore, prepared: &Prepared) -> Result<SealRun, SealError> {
     run_with(store, prepared, SealSettings { concurrency: 3, ..SealSettings::default() })
 }
 
-fn assert_same(seen: &MemoryStore, expected: &BTreeMap<String, Bytes>, what: &str) {
+pub(crate) fn assert_same(seen: &MemoryStore, expected: &BTreeMap<String, Bytes>, what: &str) {
     let seen = seen.snapshot();
     let keys = |objects: &BTreeMap<String, Bytes>| objects.keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&seen), keys(expected), "{what}");

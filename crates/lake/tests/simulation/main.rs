@@ -10,6 +10,7 @@
 mod crash;
 mod random;
 mod reader;
+mod workers;
 mod world;
 
 use std::cell::Cell;

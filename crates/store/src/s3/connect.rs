@@ -138,13 +138,23 @@ pub async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
     if let Some(endpoint) = &settings.endpoint {
         config = config.endpoint_url(endpoint);
     }
+    Ok(store_of(config.http_client(http_client), settings))
+}
+
+/// A store by a configuration that is loaded already, as a function has one: its connections, credentials and endpoints count,
+/// not those of the settings. Nothing is sent yet; [`ErrorKind::Invalid`] if the settings cannot be right.
+pub fn connect_with(settings: S3Settings, loaded: &aws_config::SdkConfig) -> Result<S3Store, StoreError> {
+    check(&settings)?;
+    Ok(store_of(Builder::from(loaded), settings))
+}
+
+fn store_of(config: Builder, settings: S3Settings) -> S3Store {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.read_timeout)
         .operation_attempt_timeout(settings.read_timeout.saturating_add(settings.connect_timeout))
         .build();
     let config = config
-        .http_client(http_client)
         .force_path_style(settings.path_style)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenSupported)
@@ -156,7 +166,7 @@ pub async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
     // Only the waits between tries hang on it, so that many processes do not try again in step.
     let seed = RandomState::new().hash_one(std::process::id());
     let retrier = Retrier::new(settings.retry, seed);
-    Ok(S3Store::with_read_timeout(client, settings.bucket, &settings.prefix, retrier, settings.read_timeout))
+    S3Store::with_read_timeout(client, settings.bucket, &settings.prefix, retrier, settings.read_timeout)
 }
 
 /// What a chain would have found first; read once, at the edge.

@@ -2,12 +2,11 @@
 
 use auditlake_event::{Column, Event};
 use auditlake_sources::{Quarantined, SetAside, Sink, SinkError};
-use auditlake_store::SharedStore;
+use auditlake_store::{SharedStore, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::quarantine::Quarantine;
-use crate::failure::Failure;
+use crate::quarantine::Quarantine;
 
 /// Most events of a landing object.
 const MAX_EVENTS: usize = 20_000;
@@ -17,14 +16,28 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Events that land together.
 pub type Chunk = Vec<Event<'static>>;
 
+/// Why quarantined records could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum QuarantineError {
+    /// The system's temporary folder failed.
+    #[error("temporary file: {0}")]
+    Temporary(#[from] std::io::Error),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The last events could not be handed on.
+    #[error("landing stopped")]
+    LandingStopped,
+}
+
 /// A sink that is told which file its records come from.
 pub trait FileSink {
     /// A file begins.
     fn begin(&mut self, file: &str) -> &mut dyn Sink;
     /// The file of that source is read to its end.
-    fn end(&mut self, source: &'static str) -> Result<(), Failure>;
+    fn end(&mut self, source: &'static str) -> Result<(), QuarantineError>;
     /// Every file is read.
-    fn finish(&mut self) -> Result<(), Failure>;
+    fn finish(&mut self) -> Result<(), QuarantineError>;
 }
 
 /// Takes everything and keeps nothing: a source's own summary says what there was.
@@ -46,10 +59,10 @@ impl FileSink for CountingSink {
     fn begin(&mut self, _: &str) -> &mut dyn Sink {
         self
     }
-    fn end(&mut self, _: &'static str) -> Result<(), Failure> {
+    fn end(&mut self, _: &'static str) -> Result<(), QuarantineError> {
         Ok(())
     }
-    fn finish(&mut self) -> Result<(), Failure> {
+    fn finish(&mut self) -> Result<(), QuarantineError> {
         Ok(())
     }
 }
@@ -102,16 +115,16 @@ impl FileSink for LandingSink {
         self
     }
 
-    fn end(&mut self, source: &'static str) -> Result<(), Failure> {
+    fn end(&mut self, source: &'static str) -> Result<(), QuarantineError> {
         while let Some((key, bytes)) = self.quarantine.take_object(source)? {
             // An object of this key has these very bytes: its name is their hash.
             let put = self.runtime.block_on(self.store.put_if_absent(&key, bytes.into()));
-            put.map_err(|error| super::storage_failure(&error))?;
+            put?;
         }
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Failure> {
-        self.send().map_err(|error| Failure::new(error.to_string()))
+    fn finish(&mut self) -> Result<(), QuarantineError> {
+        self.send().map_err(|_| QuarantineError::LandingStopped)
     }
 }

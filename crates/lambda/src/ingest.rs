@@ -1,0 +1,135 @@
+//! `ingest`: posted events to the queue, or, where they are too many for a message, straight to landing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auditlake_api::{Api, Counted, Door, DoorError, Ingest};
+use auditlake_event::Event;
+use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
+use auditlake_lake::landing::{OpenError, SystemClock, SystemEntropy};
+use lambda_runtime::Error;
+use tokio::sync::OnceCell;
+
+use crate::claims::ClaimNames;
+use crate::clients::LakeAccess;
+use crate::environment::{Environment, InvalidEnvironment};
+use crate::http_edge::{HttpAnswer, HttpEvent, answer};
+use crate::queue;
+use crate::runtime::Invocation;
+use crate::telemetry::{Metrics, Unit};
+
+/// The queue to `land`.
+#[async_trait]
+pub trait BatchQueue: Send + Sync {
+    /// Puts a message in. Returns only after the queue has it for good.
+    async fn send(&self, message: String) -> Result<(), String>;
+}
+
+/// An SQS queue.
+pub struct SqsQueue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue of a URL.
+    pub fn new(config: &aws_config::SdkConfig, url: String) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), url }
+    }
+}
+
+#[async_trait]
+impl BatchQueue for SqsQueue {
+    async fn send(&self, message: String) -> Result<(), String> {
+        let sent = self.client.send_message().queue_url(&self.url).message_body(message).send().await;
+        sent.map(|_| ()).map_err(|error| aws_sdk_sqs::error::DisplayErrorContext(error).to_string())
+    }
+}
+
+/// The door of the deployed lake.
+pub struct QueueDoor {
+    queue: Arc<dyn BatchQueue>,
+    access: Arc<LakeAccess>,
+}
+
+impl QueueDoor {
+    /// A door before a queue and a lake.
+    pub fn new(queue: Arc<dyn BatchQueue>, access: Arc<LakeAccess>) -> Self {
+        Self { queue, access }
+    }
+
+    async fn land(&self, events: &[Event<'_>]) -> Result<(), DoorError> {
+        let failed = |error: &dyn std::fmt::Display| DoorError::Failed(error.to_string());
+        let writer = self.access.writer().await.map_err(|error| failed(&error))?;
+        let landed = writer.land(events).await.map_err(|error| failed(&error))?;
+        tracing::info!(key = %landed.key, rows = landed.rows, bytes = landed.bytes, "landed past the queue");
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Door for QueueDoor {
+    async fn accept(&self, events: &[Event<'_>]) -> Result<(), DoorError> {
+        match queue::pack(events).map_err(|error| DoorError::Failed(error.to_string()))? {
+            Some(message) => self.queue.send(message).await.map_err(DoorError::Failed),
+            None => self.land(events).await,
+        }
+    }
+}
+
+/// The function.
+pub struct IngestFunction {
+    access: Arc<LakeAccess>,
+    door: Arc<QueueDoor>,
+    names: ClaimNames,
+    max_event_bytes: usize,
+    api: OnceCell<Api>,
+}
+
+impl IngestFunction {
+    /// A function with the settings of its environment.
+    pub fn new(
+        environment: &Environment,
+        access: Arc<LakeAccess>,
+        queue: Arc<dyn BatchQueue>,
+    ) -> Result<Self, InvalidEnvironment> {
+        let max_event_bytes = environment.parsed_or("AUDITLAKE_MAX_EVENT_BYTES", DEFAULT_MAX_EVENT_BYTES, |text| {
+            let value: usize = text.parse().map_err(|_| "must be a number of bytes")?;
+            if (1_024..=1_024 * 1_024).contains(&value) { Ok(value) } else { Err("must lie in 1024 to 1048576") }
+        })?;
+        let door = Arc::new(QueueDoor::new(queue, Arc::clone(&access)));
+        Ok(Self { access, door, names: ClaimNames::read(environment)?, max_event_bytes, api: OnceCell::new() })
+    }
+
+    /// The lake's lead is a rule of the door, so the lake is opened before the first event is judged.
+    async fn api(&self) -> Result<&Api, OpenError> {
+        let make = || async {
+            let lead_ms = self.access.lake().await?.lead_ms;
+            let ingest = Ingest {
+                door: Arc::clone(&self.door) as _,
+                region: self.access.settings.region.clone(),
+                max_event_bytes: self.max_event_bytes,
+                lead_ms,
+            };
+            Ok(Api { ingest: Some(ingest), reader: None, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+        };
+        self.api.get_or_try_init(make).await
+    }
+
+    /// Answers one request.
+    pub async fn handle(
+        &self,
+        event: HttpEvent,
+        _: Invocation,
+        mut metrics: Metrics,
+    ) -> (Result<HttpAnswer, Error>, Metrics) {
+        let api = match self.api().await {
+            Ok(api) => api,
+            // The gateway makes a 500 of it and the client tries again: nothing was taken.
+            Err(error) => return (Err(error.into()), metrics),
+        };
+        let (answer, Counted { accepted, refused, .. }) = answer(api, &self.names, event).await;
+        metrics.put("EventsAccepted", Unit::Count, accepted).put("EventsRefused", Unit::Count, refused);
+        (Ok(answer), metrics)
+    }
+}

@@ -1,0 +1,170 @@
+//! `query`: the reading half of the HTTP API, answered by Athena.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auditlake_api::{Api, Counted, Reader};
+use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
+use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
+use auditlake_event::{Organization, Timestamp};
+use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
+use auditlake_lake::{SealTime, status};
+use auditlake_query::{Engine, QueryError, QueryErrorKind};
+use lambda_runtime::Error;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::claims::ClaimNames;
+use crate::clients::LakeAccess;
+use crate::environment::{Environment, InvalidEnvironment};
+use crate::http_edge::{HttpAnswer, HttpEvent, answer};
+use crate::runtime::Invocation;
+use crate::telemetry::{Metrics, Unit};
+
+/// How long an answer may take: the gateway gives up after 30 s.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// Where the key comes from that signs cursors.
+#[async_trait]
+pub trait CursorKey: Send + Sync {
+    /// The key.
+    async fn key(&self) -> Result<Arc<[u8]>, String>;
+}
+
+/// A secret of Secrets Manager.
+pub struct SecretsManagerKey {
+    client: aws_sdk_secretsmanager::Client,
+    id: String,
+}
+
+impl SecretsManagerKey {
+    /// The secret of an ARN or name.
+    pub fn new(config: &aws_config::SdkConfig, id: String) -> Self {
+        Self { client: aws_sdk_secretsmanager::Client::new(config), id }
+    }
+}
+
+#[async_trait]
+impl CursorKey for SecretsManagerKey {
+    async fn key(&self) -> Result<Arc<[u8]>, String> {
+        let secret = self.client.get_secret_value().secret_id(&self.id).send().await;
+        let secret = secret.map_err(|error| aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string())?;
+        let bytes = match (secret.secret_string(), secret.secret_binary()) {
+            (Some(text), _) => text.as_bytes(),
+            (None, Some(bytes)) => bytes.as_ref(),
+            (None, None) => &[],
+        };
+        if bytes.len() < 16 { Err("the secret must have at least 16 bytes".to_owned()) } else { Ok(Arc::from(bytes)) }
+    }
+}
+
+/// What the engine must know of the lake, read from storage and remembered for as long as it stays true.
+struct StoredStatus {
+    access: Arc<LakeAccess>,
+    /// Only ever grows.
+    sealed_until: Mutex<Option<SealTime>>,
+}
+
+fn unavailable(error: impl std::fmt::Display) -> QueryError {
+    QueryError::new(QueryErrorKind::Unavailable, error.to_string())
+}
+
+#[async_trait]
+impl LakeStatus for StoredStatus {
+    async fn sealed_until(&self) -> Result<SealTime, QueryError> {
+        let lake = self.access.lake().await.map_err(unavailable)?;
+        let hint = *self.sealed_until.lock().await;
+        let sealed_until = status::sealed_until(self.access.store.as_ref(), lake, hint).await.map_err(unavailable)?;
+        *self.sealed_until.lock().await = Some(sealed_until);
+        Ok(sealed_until)
+    }
+
+    async fn archive_since(&self, organization: &Organization) -> Result<Timestamp, QueryError> {
+        let earliest = status::archive_since(self.access.store.as_ref(), organization).await.map_err(unavailable)?;
+        Ok(earliest.unwrap_or(Timestamp::from_millis(EARLIEST_EVENT_TIME_MS)))
+    }
+}
+
+/// The function.
+pub struct QueryFunction {
+    access: Arc<LakeAccess>,
+    client: aws_sdk_athena::Client,
+    cursor_key: Arc<dyn CursorKey>,
+    database: Identifier,
+    workgroup: String,
+    names: ClaimNames,
+    random: auditlake_athena::run::Random,
+    api: OnceCell<Api>,
+}
+
+impl QueryFunction {
+    /// A function with the settings of its environment.
+    pub fn new(
+        environment: &Environment,
+        access: Arc<LakeAccess>,
+        client: aws_sdk_athena::Client,
+        cursor_key: Arc<dyn CursorKey>,
+        random: auditlake_athena::run::Random,
+    ) -> Result<Self, InvalidEnvironment> {
+        Ok(Self {
+            access,
+            client,
+            cursor_key,
+            database: database(environment)?,
+            workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
+            names: ClaimNames::read(environment)?,
+            random,
+            api: OnceCell::new(),
+        })
+    }
+
+    async fn api(&self) -> Result<&Api, Error> {
+        let make = || async {
+            let lake = self.access.lake().await?.clone();
+            let cursor_key = self.cursor_key.key().await?;
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let mut options = EngineOptions::new(Tables::in_database(self.database.clone()), lake.rule());
+            options.deadline = DEADLINE;
+            let status = StoredStatus { access: Arc::clone(&self.access), sealed_until: Mutex::new(None) };
+            let engine: Arc<dyn Engine> = Arc::new(AthenaEngine::new(
+                self.client.clone(),
+                RunOptions::in_workgroup(&self.workgroup),
+                options,
+                Arc::new(status),
+                Arc::clone(&clock),
+                Arc::clone(&self.random),
+            ));
+            let store = Arc::clone(&self.access.store);
+            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock) };
+            Ok::<_, Error>(Api { ingest: None, reader: Some(reader), clock, entropy: Arc::new(SystemEntropy) })
+        };
+        self.api.get_or_try_init(make).await
+    }
+
+    /// Answers one request.
+    pub async fn handle(
+        &self,
+        event: HttpEvent,
+        _: Invocation,
+        mut metrics: Metrics,
+    ) -> (Result<HttpAnswer, Error>, Metrics) {
+        let api = match self.api().await {
+            Ok(api) => api,
+            Err(error) => return (Err(error), metrics),
+        };
+        let (answer, Counted { rows, scanned_bytes, .. }) = answer(api, &self.names, event).await;
+        metrics
+            .put("Queries", Unit::Count, 1)
+            .put("RowsAnswered", Unit::Count, rows)
+            .put("ScannedBytes", Unit::Bytes, scanned_bytes)
+            .put("QueryFailures", Unit::Count, u64::from(answer.status() >= 500));
+        (Ok(answer), metrics)
+    }
+}
+
+/// The Glue database: `AUDITLAKE_DATABASE`.
+pub fn database(environment: &Environment) -> Result<Identifier, InvalidEnvironment> {
+    const DATABASE: &str = "AUDITLAKE_DATABASE";
+    let name = environment.required(DATABASE)?;
+    Identifier::parse(&name).map_err(|error| InvalidEnvironment { name: DATABASE.to_owned(), rule: error.to_string() })
+}

@@ -76,8 +76,7 @@ def test_one_event_in_full_by_its_link(lake, organization):
     for receipt, event in zip(answer.json()["receipts"], events, strict=True):
         found = lake.get(organization, receipt["link"])
         assert found.status_code == 200, found.text
-        document = found.json().get("event", found.json())
-        assert of(document) == of(event)
+        assert of(found.json()) == of(event)
     without_time = lake.get(organization, "/v1/events/e-1")
     assert without_time.status_code == 200, without_time.text
     assert lake.get(organization, "/v1/events/nobody", at=events[0]["event_time"]).status_code == 404
@@ -94,11 +93,11 @@ def test_counts_are_those_of_the_events(lake, organization):
             lake.seal_through(now())
         answer = lake.get(organization, "/v1/stats", group_by="action")
         assert answer.status_code == 200, answer.text
-        text = json.dumps(answer.json())
-        for action, count in Counter(event["action"] for event in events).items():
-            assert action in text and str(count) in text
-        total = lake.get(organization, "/v1/stats", interval="day").json()
-        assert str(len(events)) in json.dumps(total)
+        assert {count["value"]: count["count"] for count in answer.json()["counts"]} == Counter(event["action"] for event in events)
+        by_day = lake.get(organization, "/v1/stats", interval="day").json()["counts"]
+        assert {count["time"][:10]: count["count"] for count in by_day} == Counter(event["event_time"][:10] for event in events)
+        denied = lake.get(organization, "/v1/stats", outcome="denied").json()["counts"]
+        assert [count["count"] for count in denied] == [20]
 
 
 def test_status_says_how_far_the_lake_is_sealed(lake, organization):
@@ -110,7 +109,7 @@ def test_status_says_how_far_the_lake_is_sealed(lake, organization):
 
 
 def test_what_is_late_goes_to_its_own_hour_and_is_found_there(lake, organization):
-    old = make_events(5, newest=now() - timedelta(days=40))
+    old = make_events(5, newest=now() - timedelta(days=3))
     assert lake.post(organization, old).status_code == 202
     lake.wait_until_landed(organization, [event["event_id"] for event in old])
     lake.seal_through(now())
@@ -118,7 +117,7 @@ def test_what_is_late_goes_to_its_own_hour_and_is_found_there(lake, organization
     assert {(row["year"], row["month"], row["day"], row["hour"]) for row in rows} == {
         tuple(event["event_time"][start:end] for start, end in ((0, 4), (5, 7), (8, 10), (11, 13))) for event in old
     }
-    begin = rfc3339(now() - timedelta(days=41))
+    begin = rfc3339(now() - timedelta(days=4))
     assert [event["event_id"] for event in lake.events(organization, **{"from": begin})] == [event["event_id"] for event in old]
 
 

@@ -43,6 +43,8 @@ pub struct CompactFunction {
     view: Option<Arc<dyn LiveView>>,
     /// Remembers between invocations what it has read.
     sealer: Mutex<Option<Sealer>>,
+    /// What the view was bound to last by this process; a new one binds it once more, in case it was reset by an update.
+    bound: Mutex<Option<SealTime>>,
 }
 
 /// How much of the function's memory rows may take: buffers, encoders and the runtime need the rest.
@@ -70,7 +72,7 @@ impl CompactFunction {
         settings.plan.max_object_bytes =
             environment.parsed_or("AUDITLAKE_OBJECT_MB", defaults.max_object_bytes, mib)?.min(settings.plan.max_shard_bytes);
         settings.close_delay_ms = access.settings.slack_ms.clamp(250, settings.close_delay_ms);
-        Ok(Self { access, settings, view, sealer: Mutex::new(None) })
+        Ok(Self { access, settings, view, sealer: Mutex::new(None), bound: Mutex::new(None) })
     }
 
     fn new_sealer(&self, lake: Lake) -> Sealer {
@@ -147,18 +149,28 @@ impl CompactFunction {
             error
         })?;
         put_run(&run, metrics);
-        if let (true, Some(view)) = (run.periods > 0, &self.view)
-            && let Err(error) = view.bind(run.sealed_until, &lake.rule()).await
-        {
-            // The view only grows stale: it shows landing rows that are archived meanwhile until landing expires them.
-            tracing::error!(%error, "the view events_live could not be rewritten");
-            metrics.put("ViewFailures", Unit::Count, 1);
-        }
+        self.bind_view(run.sealed_until, lake, metrics).await;
         Ok(json!({
             "sealed_until": run.sealed_until, "periods": run.periods, "rows_in": run.rows_in, "rows_out": run.rows_out,
             "duplicates": run.duplicates, "conflicts": run.conflicts, "late_rows": run.late_rows, "objects": run.objects,
             "bytes": run.bytes, "set_aside": run.set_aside.len(), "more_due": run.more_due, "waiting_shards": run.waiting_shards,
         }))
+    }
+
+    async fn bind_view(&self, sealed_until: SealTime, lake: &Lake, metrics: &mut Metrics) {
+        let Some(view) = &self.view else { return };
+        let mut bound = self.bound.lock().await;
+        if *bound == Some(sealed_until) {
+            return;
+        }
+        match view.bind(sealed_until, &lake.rule()).await {
+            Ok(()) => *bound = Some(sealed_until),
+            Err(error) => {
+                // The view only grows stale: it shows landing rows that are archived meanwhile until landing expires them.
+                tracing::error!(error, "the view events_live could not be rewritten");
+                metrics.put("ViewFailures", Unit::Count, 1);
+            }
+        }
     }
 
     /// How late the seal is, and how old the oldest event is that waits for it.

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use auditlake_event::{Region, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::layout;
+use auditlake_lake::period::SealRule;
 use auditlake_lake::seal::ShardWorkers;
 use auditlake_lake::{Codec, Period, SealTime};
 use auditlake_lambda::clients::LakeAccess;
-use auditlake_lambda::compact::CompactFunction;
+use auditlake_lambda::compact::{CompactFunction, LiveView};
 use auditlake_lambda::environment::{Environment, LakeSettings};
 use auditlake_lambda::import::{Buckets, ImportFunction};
 use auditlake_lambda::ingest::{BatchQueue, IngestFunction};
@@ -233,6 +234,38 @@ async fn messages_come_again_if_landing_or_quarantine_fails() {
     assert_eq!(world.deliver(&[("bad", "x"), ("a", &good), ("b", &good)]).await, ["bad", "a", "b"]);
     world.store.clear_faults();
     assert_eq!(world.deliver(&[("bad", "x"), ("a", &good), ("b", &good)]).await, [""; 0]);
+}
+
+/// Remembers what it was bound to.
+#[derive(Default)]
+struct BoundView(Mutex<Vec<SealTime>>);
+
+#[async_trait]
+impl LiveView for BoundView {
+    async fn bind(&self, sealed_until: SealTime, _: &SealRule) -> Result<(), String> {
+        self.0.lock().unwrap().push(sealed_until);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_view_is_bound_at_the_first_tick_and_after_each_seal() {
+    let world = World::new();
+    let view = Arc::new(BoundView::default());
+    let environment = Environment::of_pairs(&[]);
+    let compact =
+        CompactFunction::new(&environment, Arc::clone(&world.access), None, Some(Arc::clone(&view) as _)).unwrap();
+    let mut expected = Vec::new();
+    for minutes in [0, 0, 3, 0] {
+        world.pass_minutes(minutes);
+        let run = compact.handle(json!({}), invocation(), Metrics::of("compact")).await.0.unwrap();
+        let sealed_until: SealTime = serde_json::from_value(run["sealed_until"].clone()).unwrap();
+        if expected.last() != Some(&sealed_until) {
+            expected.push(sealed_until);
+        }
+    }
+    assert_eq!(*view.0.lock().unwrap(), expected);
+    assert_eq!(expected.len(), 2);
 }
 
 /// Remembers the shards it was asked for, as messages.

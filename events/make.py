@@ -60,7 +60,7 @@ def claims(organization="acme", permissions=f"[{READ} {WRITE}]"):
     """Verified claims as the gateway renders them: every value a text, an array `[a b]`."""
     return {
         "aud": "auditlake", "exp": "1772363400", "iat": "1772359800", "iss": "https://login.example.com/", "jti": "0b1f6d5e",
-        "organization": organization, "permissions": permissions, "sub": "service|billing",
+        "permissions": permissions, "sub": "service|billing", "tenant": organization,
     }
 
 
@@ -131,7 +131,7 @@ def ingest():
     yield "claims-array", post(event(14), who=claims() | {"permissions": [READ, WRITE]})
     yield "claims-two-organizations", post(event(15), who=claims(organization="[acme globex]"))
     operator = claims(permissions="[iam:operator:iam:audit:read]")
-    del operator["organization"]
+    del operator["tenant"]
     yield "claims-operator", post(event(16, organization="globex"), who=operator)
 
 
@@ -255,7 +255,7 @@ def query():
     yield "foreign-organization", get("/v1/events", "organization=globex")
     yield "claims-without-read", get("/v1/events", who=claims(permissions=f"[{WRITE}]"))
     operator = claims(permissions="[iam:operator:iam:audit:read]")
-    del operator["organization"]
+    del operator["tenant"]
     yield "claims-operator", get("/v1/events", "organization=globex", who=operator)
 
 

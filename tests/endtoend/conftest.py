@@ -14,7 +14,7 @@ import pytest
 
 import trino
 from athena import AthenaServer
-from issuer import AUDIENCE, Issuer
+from issuer import AUDIENCE, OPERATOR, Issuer
 from lake import Lake
 from ministack import REGION, MiniStack
 from stack import Stack, functions_folder, missing_functions
@@ -37,6 +37,7 @@ def parameters(issuer):
     return {
         "JwtIssuer": issuer.url,
         "JwtAudience": AUDIENCE,
+        "OperatorPermission": OPERATOR,
         "SealPeriod": "10s",
         "Slack": "1s",
         "Regions": f"{REGION},us-east-1",

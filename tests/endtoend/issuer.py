@@ -47,12 +47,12 @@ class Issuer:
             "/keys": {"keys": [key]},
         }
 
-    def token(self, organization="acme", permissions=(READ, WRITE), forged=False, **claims):
+    def token(self, tenant="acme", permissions=(READ, WRITE), forged=False, **claims):
         """A token; `claims` replace or, with None, remove what it would claim."""
         now = int(time.time())
         payload = {
             "iss": self.url, "aud": AUDIENCE, "sub": "tester", "iat": now - 5, "exp": now + 3600,
-            "organization": organization, "permissions": list(permissions),
+            "tenant": tenant, "permissions": list(permissions),
         } | claims
         payload = {name: value for name, value in payload.items() if value is not None}
         return jwt.encode(payload, self.forgers_key if forged else self.key, algorithm="RS256", headers={"kid": "one"})

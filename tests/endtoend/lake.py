@@ -1,5 +1,6 @@
 """The deployed lake as its users meet it: the API with a token, its buckets, its queues, its schedule's function."""
 
+import contextlib
 import json
 import pathlib
 import tempfile
@@ -53,26 +54,26 @@ class Lake:
 
     # --- the API ---
 
-    def call(self, method, path, organization=None, token=None, permissions=(READ, WRITE), headers=None, **more):
+    def call(self, method, path, tenant=None, token=None, permissions=(READ, WRITE), headers=None, **more):
         """A call with a token of the organization, or with the token given ("" is none)."""
         if token is None:
-            token = self.issuer.token(organization, permissions)
+            token = self.issuer.token(tenant, permissions)
         sent = {"host": self.host} | ({"authorization": f"Bearer {token}"} if token else {}) | (headers or {})
         return requests.request(method, self.ministack.endpoint + path, headers=sent, timeout=60, **more)
 
-    def post(self, organization, events, headers=None, **more):
+    def post(self, tenant, events, headers=None, **more):
         """Posts a value as JSON, or bytes as they are."""
         body = events if isinstance(events, bytes) else json.dumps(events).encode()
-        return self.call("POST", "/v1/events", organization, headers={"content-type": "application/json"} | (headers or {}), data=body, **more)
+        return self.call("POST", "/v1/events", tenant, headers={"content-type": "application/json"} | (headers or {}), data=body, **more)
 
-    def get(self, organization, path, **parameters):
-        return self.call("GET", path, organization, params=parameters)
+    def get(self, tenant, path, **parameters):
+        return self.call("GET", path, tenant, params=parameters)
 
-    def events(self, organization, **parameters):
+    def events(self, tenant, **parameters):
         """All events that match, page by page, as the API gives them."""
         found, cursor = [], None
         while True:
-            answer = self.get(organization, "/v1/events", **parameters, **({"cursor": cursor} if cursor else {}))
+            answer = self.get(tenant, "/v1/events", **parameters, **({"cursor": cursor} if cursor else {}))
             assert answer.status_code == 200, (answer.status_code, answer.text)
             page = answer.json()
             found += page["events"]
@@ -168,11 +169,22 @@ class Lake:
     def waiting(self, queue):
         """Messages that wait in a queue, or are being worked on."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)["Attributes"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[f"{queue}Url"], AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)
+
+    @contextlib.contextmanager
+    def without_consumer(self, mapping):
+        """Messages wait meanwhile: the mapping, by its name in the template, is switched off."""
+        identifier = self.stack.physical(mapping)
+        self.functions.update_event_source_mapping(UUID=identifier, Enabled=False)
+        try:
+            until("the mapping is off", lambda: self.functions.get_event_source_mapping(UUID=identifier)["State"] == "Disabled", 30)
+            yield
+        finally:
+            self.functions.update_event_source_mapping(UUID=identifier, Enabled=True)
 
     def send(self, queue, *bodies):
         for body in bodies:
-            self.sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body)
+            self.sqs.send_message(QueueUrl=self.outputs[f"{queue}Url"], MessageBody=body)
 
 

@@ -211,7 +211,7 @@ def gateway_request(organization, events):
             "accountId": "000000000000", "apiId": "a", "domainName": "a.example.com", "domainPrefix": "a", "requestId": "r", "routeKey": "POST /v1/events",
             "stage": "$default", "time": "01/Mar/2026:10:00:00 +0000", "timeEpoch": 1772359200000,
             "http": {"method": "POST", "path": "/v1/events", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "tests"},
-            "authorizer": {"jwt": {"claims": {"organization": organization, "permissions": "[iam:tenant:iam:audit:write]"}, "scopes": None}},
+            "authorizer": {"jwt": {"claims": {"tenant": organization, "permissions": "[iam:tenant:iam:audit:write]"}, "scopes": None}},
         },
         "body": json.dumps(events), "isBase64Encoded": False,
     }

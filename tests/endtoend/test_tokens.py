@@ -60,13 +60,13 @@ def test_a_tenant_writes_for_no_other(lake, organization):
 
 @pytest.mark.parametrize("tenant", [None, "acme globex", ["acme"], ["acme", "globex"], "../acme", "ACME", ""])
 def test_a_token_that_names_no_single_organization_opens_nothing(lake, issuer, tenant):
-    token = issuer.token(organization=tenant, permissions=[READ, WRITE])
+    token = issuer.token(tenant=tenant, permissions=[READ, WRITE])
     assert is_refused(lake.call("GET", "/v1/events", token=token))
     assert is_refused(lake.call("POST", "/v1/events", token=token, json=make_events(1), headers={"content-type": "application/json"}))
 
 
 def test_an_operator_names_the_organization(lake, issuer, organization):
-    token = issuer.token(organization=None, permissions=[OPERATOR])
+    token = issuer.token(tenant=None, permissions=[OPERATOR])
     named = lake.call("POST", "/v1/events", token=token, json=make_events(1, organization=organization))
     assert named.status_code == 202, named.text
     nameless = lake.call("POST", "/v1/events", token=token, json=make_events(1))

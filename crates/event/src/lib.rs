@@ -10,6 +10,7 @@
 //!
 //! Everything here is pure: time and random ids are passed in.
 
+pub mod address;
 pub mod batch;
 pub mod canonical;
 pub mod columns;

@@ -168,7 +168,12 @@ impl ImportFunction {
     }
 
     /// Imports what a trigger names: a notification of S3 or EventBridge, or messages of a queue that hold them.
-    pub async fn handle(&self, event: Value, invocation: Invocation, mut metrics: Metrics) -> (Result<ImportAnswer, Error>, Metrics) {
+    pub async fn handle(
+        &self,
+        event: Value,
+        invocation: Invocation,
+        mut metrics: Metrics,
+    ) -> (Result<ImportAnswer, Error>, Metrics) {
         let mut totals = Totals::default();
         let messages = messages(&event);
         let answer = match messages {
@@ -176,8 +181,11 @@ impl ImportFunction {
                 let mut response = SqsBatchResponse::default();
                 for (id, body) in messages {
                     let is_late = self.access.clock.now() >= invocation.stop_at();
-                    let notified =
-                        if is_late { Err("the invocation's time is up".to_owned()) } else { self.notified(id, body, &mut totals).await };
+                    let notified = if is_late {
+                        Err("the invocation's time is up".to_owned())
+                    } else {
+                        self.notified(id, body, &mut totals).await
+                    };
                     if let Err(reason) = notified {
                         tracing::error!(message_id = id, reason, "message must come again");
                         totals.failed += 1;

@@ -253,8 +253,7 @@ async fn the_view_is_bound_at_the_first_tick_and_after_each_seal() {
     let world = World::new();
     let view = Arc::new(BoundView::default());
     let environment = Environment::of_pairs(&[]);
-    let compact =
-        CompactFunction::new(&environment, Arc::clone(&world.access), None, Some(Arc::clone(&view) as _)).unwrap();
+    let compact = CompactFunction::new(&environment, Arc::clone(&world.access), None, Some(Arc::clone(&view) as _)).unwrap();
     let mut expected = Vec::new();
     for minutes in [0, 0, 3, 0] {
         world.pass_minutes(minutes);

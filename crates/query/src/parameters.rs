@@ -8,8 +8,7 @@
 //!
 //! Times finer than a millisecond are widened to whole ones, because events are kept to the millisecond.
 
-use std::net::IpAddr;
-
+use auditlake_event::address::canonical_address;
 use auditlake_event::limits::MAX_SHORT_TEXT_BYTES;
 use auditlake_event::{Category, Organization, Outcome, Region, Timestamp};
 
@@ -142,19 +141,13 @@ fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, I
     match field {
         Field::Category if Category::parse(value).is_none() => Err(one_of(parameter, Category::TEXTS)),
         Field::Outcome if Outcome::parse(value).is_none() => Err(one_of(parameter, Outcome::TEXTS)),
-        Field::SourceIp => Ok(normalised_ip(value)),
+        Field::SourceIp => Ok(canonical_address(value.into()).into_owned()),
         _ => Ok(value.to_owned()),
     }
 }
 
 fn one_of(parameter: &str, texts: &[&str]) -> InvalidQuery {
     invalid(parameter, format!("must be one of {}", texts.join(", ")))
-}
-
-/// An address as events keep it (RFC 5952, IPv4-mapped ones as IPv4); what is no address (some sources put a host name there)
-/// stays as it is.
-fn normalised_ip(value: &str) -> String {
-    value.parse::<IpAddr>().map_or_else(|_| value.to_owned(), |address| address.to_canonical().to_string())
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! One event: its members are read, then checked and normalised column by column.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use uuid::Uuid;
 
 use super::changes;
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
+use crate::address::canonical_address;
 use crate::canonical::{hash_canonical, write_canonical_as_read, write_canonical_without_id};
 use crate::columns::{Column, ColumnKind};
 use crate::json::{LoneSurrogate, RawString, Reader, SyntaxError};
@@ -571,18 +571,6 @@ fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
         Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     };
     (!text.is_empty()).then_some(text)
-}
-
-/// An IP address in its canonical text (RFC 5952; IPv4-mapped ones as IPv4); any other text as it is.
-fn canonical_address(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.parse::<IpAddr>() {
-        // A text that parses as IPv4 is canonical: no other text of the address does.
-        Ok(IpAddr::V4(_)) | Err(_) => text,
-        Ok(address) => {
-            let canonical = address.to_canonical().to_string();
-            if canonical == text { text } else { Cow::Owned(canonical) }
-        }
-    }
 }
 
 const _: () = assert!(Column::ALL.len() <= 64, "`Door::stated` has one bit a column");

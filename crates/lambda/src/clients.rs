@@ -9,9 +9,22 @@ use auditlake_store::s3::{S3Settings, S3Store, connect_with};
 use auditlake_store::{SharedStore, StoreError};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::OnceCell;
 
 use crate::environment::LakeSettings;
+
+/// Makes its connectors at the first request. The client as it comes reads the machine's certificates while the function starts,
+/// which takes longer than the whole rest of the start.
+#[derive(Debug)]
+struct AtFirstRequest(SharedHttpClient);
+
+impl HttpClient for AtFirstRequest {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+}
 
 /// The configuration from the function's environment: region, the role's credentials, endpoints.
 pub async fn load() -> SdkConfig {
@@ -19,7 +32,7 @@ pub async fn load() -> SdkConfig {
     let builder = aws_smithy_http_client::Builder::new();
     let http_client =
         if is_plain { builder.build_http() } else { builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https() };
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client).load().await
+    aws_config::defaults(BehaviorVersion::latest()).http_client(AtFirstRequest(http_client)).load().await
 }
 
 /// The lake's storage, and the lake once it is opened.

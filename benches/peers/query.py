@@ -23,16 +23,17 @@ def questions(folder, days):
     import duckdb
     glob = f"{folder}/etl/v1/data/region=*/organization=org-{ORGANIZATION}/year=*/month=*/day=*/hour=*/*.parquet"
     table = f"read_parquet('{glob}')"
-    one = lambda sql: duckdb.sql(sql).fetchone()[0]
+    connection = duckdb.connect()
+    one = lambda sql: connection.execute(sql).fetchone()[0]
     first = one(f"select min(event_time) from {table}")
     first = first.astimezone(dt.timezone.utc) if first.tzinfo else first.replace(tzinfo=dt.timezone.utc)
     start = first.replace(hour=0, minute=0, second=0, microsecond=0)
     day = lambda n: (start + dt.timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    actors = duckdb.sql(f"select actor_id, count(*) n from {table} group by 1 order by n desc, 1").fetchall()
+    actors = connection.execute(f"select actor_id, count(*) n from {table} group by 1 order by n desc, 1").fetchall()
     common, rare = actors[len(actors) // 8][0], actors[len(actors) * 3 // 4][0]
     total = one(f"select count(*) from {table}")
-    event_id = duckdb.sql(f"select event_id from {table} order by event_time, event_id limit 1 offset {total // 3}").fetchone()[0]
-    resource = duckdb.sql(f"select resource_id, count(*) n from {table} group by 1 order by n, 1 limit 1 offset 20000").fetchone()[0]
+    event_id = connection.execute(f"select event_id from {table} order by event_time, event_id limit 1 offset {total // 3}").fetchone()[0]
+    resource = connection.execute(f"select resource_id, count(*) n from {table} group by 1 order by n, 1 limit 1 offset 20000").fetchone()[0]
     org = ["organization", ORGANIZATION]
     middle = days // 2
     week = min(7, days)
@@ -97,7 +98,7 @@ def run_duckdb(folder, asked):
     statement = sql(asked, source, text, literal, partitions)
     def once():
         connection = duckdb.connect(config={"threads": 1})
-        connection.sql("set timezone = 'UTC'")
+        connection.execute("set timezone = 'UTC'")
         before, started = io_bytes(), time.perf_counter()
         cursor = connection.execute(statement)
         rows = cursor.fetchall()

@@ -16,7 +16,7 @@ PEER = r'''
 import duckdb, json, resource, sys, time
 landing, out, flavour = sys.argv[1:4]
 con = duckdb.connect()
-con.execute("SET threads=1; SET preserve_insertion_order=false")
+con.execute("SET threads=1; SET preserve_insertion_order=false; SET enable_progress_bar=false")
 source = f"read_parquet('{landing}/*.parquet', filename=true)"
 key = "region, organization, source, event_time, event_id"
 order = "region, organization, event_time, event_id, source"

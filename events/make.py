@@ -244,9 +244,10 @@ def query():
 
     of_event = {"route": "/v1/events/{id}", "parameters": {"id": "sample-1"}}
     filters = "from=2026-03-01T00%3A00%3A00Z&to=2026-03-02T00%3A00%3A00Z&actor_email=alice%40acme.example&outcome!=denied&q=role%2Fadmin&limit=10"
-    yield "events", get("/v1/events")
+    day = "from=2026-03-01T00%3A00%3A00Z&to=2026-03-02T00%3A00%3A00Z"
+    yield "events", get("/v1/events", day)
     yield "events-filtered", get("/v1/events", filters)
-    yield "events-two-values", get("/v1/events", "action=role_assign&action=login")
+    yield "events-two-values", get("/v1/events", "action=role_assign&action=login&" + day)
     yield "events-wrong-parameter", get("/v1/events", "form=2026-03-01")
     yield "event", get("/v1/events/sample-1", "at=2026-03-01T10%3A00%3A01.250Z", **of_event)
     yield "event-without-time", get("/v1/events/sample-1", **of_event)
@@ -256,7 +257,7 @@ def query():
     yield "claims-without-read", get("/v1/events", who=claims(permissions=f"[{WRITE}]"))
     operator = claims(permissions="[iam:operator:iam:audit:read]")
     del operator["tenant"]
-    yield "claims-operator", get("/v1/events", "organization=globex", who=operator)
+    yield "claims-operator", get("/v1/events", "organization=globex&" + day, who=operator)
 
 
 SAMPLES = {"ingest": ingest, "land": land, "import": imported, "compact": compact, "query": query}

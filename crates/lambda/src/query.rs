@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auditlake_api::{Api, Counted, Reader};
 use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
-use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
@@ -23,6 +22,9 @@ use crate::telemetry::{Metrics, Unit};
 
 /// How long an answer may take: the gateway gives up after 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
+
+/// Later than any event: the archive's side of a statement is left out.
+const NOTHING_ARCHIVED: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// Where the key comes from that signs cursors.
 #[async_trait]
@@ -81,7 +83,8 @@ impl LakeStatus for StoredStatus {
 
     async fn archive_since(&self, organization: &Organization) -> Result<Timestamp, QueryError> {
         let earliest = status::archive_since(self.access.store.as_ref(), organization).await.map_err(unavailable)?;
-        Ok(earliest.unwrap_or(Timestamp::from_millis(EARLIEST_EVENT_TIME_MS)))
+        // Nothing archived: everything sealed before the moment that `sealed until` was read would be there by now.
+        Ok(earliest.unwrap_or(NOTHING_ARCHIVED))
     }
 }
 

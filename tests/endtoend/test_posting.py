@@ -37,10 +37,7 @@ SHAPES = {
 }
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="CloudEvents are not taken in yet")
-
-
-@pytest.mark.parametrize("shape", [pytest.param(shape, marks=NOT_YET if "cloudevent" in shape else ()) for shape in SHAPES])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_events_of_every_shape_are_landed_through_the_queue(lake, organization, shape):
     count, body, headers = SHAPES[shape]
     events = make_events(count)

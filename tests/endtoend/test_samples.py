@@ -61,10 +61,7 @@ def ingested(lake):
         return {name: runtime.invoke(sample("ingest", name)) for name in INGEST}
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="CloudEvents are not taken in yet")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_YET if "cloudevents" in name else ()) for name in INGEST])
+@pytest.mark.parametrize("name", INGEST)
 def test_ingest_answers_each_sample(ingested, name):
     answer = ingested[name]
     assert answer["statusCode"] == INGEST[name], answer["body"]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::cloudevents;
 use crate::problem::Problem;
 
 const MIB: usize = 1024 * 1024;
@@ -23,6 +24,11 @@ pub enum BodyFormat {
     Json,
     /// One JSON value a line.
     NdJson,
+    /// One CloudEvent, or an array of them.
+    CloudEvents {
+        /// Whether it is an array.
+        is_batch: bool,
+    },
     /// Not stated: what the bytes look like decides.
     Sniff,
 }
@@ -50,6 +56,8 @@ pub fn format_of(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
         | "application/x-jsonl"
         | "application/jsonlines"
         | "application/x-json-stream" => BodyFormat::NdJson,
+        cloudevents::SINGLE => BodyFormat::CloudEvents { is_batch: false },
+        cloudevents::BATCH => BodyFormat::CloudEvents { is_batch: true },
         "application/x-www-form-urlencoded" => {
             return Err(Problem::unsupported_media_type(
                 "application/x-www-form-urlencoded is not read; with curl add -H 'content-type: application/json'",
@@ -58,7 +66,7 @@ pub fn format_of(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
         other => {
             let shown: String = other.chars().take(100).collect();
             return Err(Problem::unsupported_media_type(format!(
-                "{shown} is not read; send application/json or application/x-ndjson"
+                "{shown} is not read; send application/json, application/x-ndjson or application/cloudevents+json"
             )));
         }
     };
@@ -134,6 +142,11 @@ mod tests {
         assert_eq!(format_of(&HeaderMap::new()).unwrap(), BodyFormat::Sniff);
         assert_eq!(format("Application/JSON; charset=\"UTF-8\"").unwrap(), BodyFormat::Json);
         assert_eq!(format("application/x-ndjson").unwrap(), BodyFormat::NdJson);
+        assert_eq!(
+            format("application/cloudevents+json; charset=utf-8").unwrap(),
+            BodyFormat::CloudEvents { is_batch: false }
+        );
+        assert_eq!(format("application/cloudevents-batch+json").unwrap(), BodyFormat::CloudEvents { is_batch: true });
         for bad in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "image/png"] {
             assert_eq!(format(bad).unwrap_err().status, 415, "{bad}");
         }

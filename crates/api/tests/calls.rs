@@ -299,3 +299,36 @@ async fn counts_are_answered() {
     assert_eq!((answer["interval"].as_str(), answer["group_by"].as_str()), (Some("hour"), Some("outcome")));
     assert_eq!(answer["counts"][0]["count"], 1);
 }
+
+#[tokio::test]
+async fn cloudevents_are_taken_in_alone_and_in_batches_and_a_bad_one_costs_no_other() {
+    let fixture = Fixture::new();
+    let cloud_event = |id: &str| {
+        json!({"specversion": "1.0", "id": id, "source": "/billing", "type": "com.example.role", "time": "2026-03-01T11:59:00Z",
+            "subject": "role/admin", "data": {"organization": "acme", "outcome": "denied"}})
+    };
+    let single = [("content-type", "application/cloudevents+json; charset=utf-8")];
+    let (status, answer) = fixture.post(cloud_event("c-1").to_string(), &single).await;
+    assert_eq!((status, &answer["receipts"][0]["event_id"]), (202, &json!("c-1")), "{answer}");
+    let (status, kept) = fixture.get(answer["receipts"][0]["link"].as_str().unwrap()).await;
+    assert_eq!(status, 200, "{kept}");
+    assert_eq!((&kept["action"], &kept["resource_id"]), (&json!("com.example.role"), &json!("role/admin")));
+    assert_eq!((&kept["outcome"], &kept["metadata"]["cloudevent"]["source"]), (&json!("denied"), &json!("/billing")));
+
+    let batch = [("content-type", "application/cloudevents-batch+json")];
+    let mut no_organization = cloud_event("c-3");
+    no_organization["data"] = json!({"outcome": "success"});
+    let body = json!([cloud_event("c-2"), {"specversion": "0.3"}, no_organization, cloud_event("c-4")]).to_string();
+    let (status, answer) = fixture.post(body, &batch).await;
+    assert_eq!((status, &answer["accepted"], &answer["refused"]), (207, &json!(2), &json!(2)), "{answer}");
+    let receipts: Vec<_> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["index"]).collect();
+    assert_eq!(receipts, [&json!(0), &json!(3)]);
+    let errors: Vec<_> =
+        answer["errors"].as_array().unwrap().iter().map(|error| (&error["index"], &error["field"])).collect();
+    assert_eq!(errors, [(&json!(1), &json!("specversion")), (&json!(2), &json!("organization"))]);
+
+    assert_eq!(fixture.post("[]", &batch).await.0, 422);
+    assert_eq!(fixture.post("[{}]", &batch).await.0, 422);
+    assert_eq!(fixture.post("{", &single).await.0, 400);
+    assert_eq!(fixture.kept(), 3);
+}

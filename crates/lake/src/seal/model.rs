@@ -188,7 +188,7 @@ impl SealError {
     }
 }
 
-/// What would be sealed, as [`Sealer::preview`] tells.
+/// What would be sealed, as [`Sealer::preview`](super::Sealer::preview) tells.
 #[derive(Debug, Clone)]
 pub struct Preview {
     /// The plan that would be written now.

@@ -10,6 +10,7 @@ use auditlake_store::{Put, SharedStore, list_all};
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Deserialize;
 
 use super::Outcome;
@@ -42,7 +43,8 @@ fn queue_failure(error: impl std::error::Error) -> Failure {
 }
 
 async fn sqs(arguments: &RedriveArguments) -> Client {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
     if let Some(endpoint) = &arguments.endpoint {
         loader = loader.endpoint_url(endpoint);
     }

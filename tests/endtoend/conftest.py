@@ -1,7 +1,7 @@
 """The lake, deployed as it is to a stand-in for AWS that runs the release binaries as Lambda functions.
 
 AUDITLAKE_FUNCTIONS_DIR   <function>/bootstrap of each function; else target/lambda
-AUDITLAKE_REQUIRE_TRINO   1: fail, rather than skip, what needs Athena's stand-in where Java or Maven are missing
+AUDITLAKE_REQUIRE_JAVA   1: fail, rather than skip, what needs Athena's stand-in where Java or Maven are missing
 AUDITLAKE_TRINO_HOME      where Trino's jars are kept between runs
 """
 
@@ -96,7 +96,7 @@ def lake(ministack, stack, issuer, athena_server):
 def athena(lake, athena_server, ministack, tmp_path_factory):
     """Athena: Trino behind a server that speaks Athena's API. Tests that ask questions need it."""
     if reason := trino.why_not():
-        if os.environ.get("AUDITLAKE_REQUIRE_TRINO") == "1":
+        if os.environ.get("AUDITLAKE_REQUIRE_JAVA") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     engine = trino.Trino(tmp_path_factory.mktemp("trino"), ministack.endpoint, METASTORE_BUCKET, REGION)

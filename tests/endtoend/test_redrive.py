@@ -18,7 +18,7 @@ def redrive(lake, *arguments):
     """Runs `auditlake redrive` as an operator would, and gives what it says."""
     binary = pathlib.Path(os.environ.get("AUDITLAKE_BINARY") or ROOT / "target/debug/auditlake")
     if not binary.is_file():
-        pytest.skip(f"build the command first (cargo build -p auditlake): {binary} is missing")
+        pytest.fail(f"build the command first (cargo build -p auditlake): {binary} is missing", pytrace=False)
     command = [str(binary), "redrive", "--endpoint", lake.ministack.endpoint, "--queue-url", lake.outputs["IngestQueueUrl"], *arguments]
     environment = {"PATH": os.environ["PATH"], "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auditlake_lake::layout::QUARANTINE;
-use auditlake_store::s3::{S3Settings, connect};
+use auditlake_store::s3::{S3Settings, connect, http_client};
 use auditlake_store::{Put, SharedStore, list_all};
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Deserialize;
 
 use super::Outcome;
@@ -43,7 +42,7 @@ fn queue_failure(error: impl std::error::Error) -> Failure {
 }
 
 async fn sqs(arguments: &RedriveArguments) -> Client {
-    let http_client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http_client = http_client(arguments.endpoint.as_deref());
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
     if let Some(endpoint) = &arguments.endpoint {
         loader = loader.endpoint_url(endpoint);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
-use auditlake_event::{Column, Event};
+use auditlake_event::Event;
 use auditlake_lake::landing::{LandError, LandingWriter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -62,8 +62,7 @@ pub struct GroupCommit {
 
 /// The size of an event in memory, roughly.
 fn size_of(event: &Event<'_>) -> usize {
-    let texts: usize = Column::ALL.iter().filter_map(|column| event.text(*column)).map(str::len).sum();
-    texts + EVENT_OVERHEAD_BYTES
+    event.text_bytes() + EVENT_OVERHEAD_BYTES
 }
 
 /// How long a landing object waits for more posts, given how many were written in this hour and how many posts it holds.

@@ -52,6 +52,13 @@ text_enum!(
     }
 );
 
+impl Default for Outcome {
+    /// Nothing is said.
+    fn default() -> Self {
+        Self::Unknown
+    }
+}
+
 text_enum!(
     /// The kind of action.
     Category {
@@ -96,8 +103,8 @@ text_enum!(
 ///
 /// Invariants, kept by whoever builds one (`crate::input` for posted events, a source's parser for imported ones):
 /// `region` and `organization` are valid names, `changes` and `metadata` are normalised JSON texts,
-/// `event_time_nanos` lies in 0–999,999.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `event_time_nanos` lies in 0–999,999. The default states nothing, not even what is required: fill it in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event<'a> {
     /// The source's or client's own id, else derived.
     pub event_id: Cow<'a, str>,
@@ -205,6 +212,11 @@ impl Event<'_> {
                 None
             }
         }
+    }
+
+    /// How long its texts are together, in bytes: what most of it costs in memory and in a file.
+    pub fn text_bytes(&self) -> usize {
+        Column::ALL.iter().filter_map(|column| self.text(*column)).map(str::len).sum()
     }
 
     /// The same event owning its texts.

@@ -1,6 +1,6 @@
 //! Where an import's records go: events in batches to landing, the rest to quarantine.
 
-use auditlake_event::{Column, Event};
+use auditlake_event::Event;
 use auditlake_sources::{Quarantined, SetAside, Sink, SinkError};
 use auditlake_store::{SharedStore, StoreError};
 use tokio::runtime::Handle;
@@ -95,7 +95,7 @@ impl LandingSink {
 
 impl Sink for LandingSink {
     fn event(&mut self, event: &Event<'_>) -> Result<(), SinkError> {
-        self.bytes += Column::ALL.iter().filter_map(|column| event.text(*column)).map(str::len).sum::<usize>();
+        self.bytes += event.text_bytes();
         self.events.push(event.clone().into_owned());
         if self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES { self.send() } else { Ok(()) }
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
 use auditlake_lake::{Lake, layout};
 use auditlake_store::routed::RoutedStore;
-use auditlake_store::s3::{S3Settings, S3Store, connect_with};
+use auditlake_store::s3::{S3Settings, S3Store, connect_with, http_client};
 use auditlake_store::{SharedStore, StoreError};
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::OnceCell;
@@ -28,10 +27,7 @@ impl HttpClient for AtFirstRequest {
 
 /// The configuration from the function's environment: region, the role's credentials, endpoints.
 pub async fn load() -> SdkConfig {
-    let is_plain = std::env::var("AWS_ENDPOINT_URL").is_ok_and(|endpoint| endpoint.starts_with("http://"));
-    let builder = aws_smithy_http_client::Builder::new();
-    let http_client =
-        if is_plain { builder.build_http() } else { builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https() };
+    let http_client = http_client(std::env::var("AWS_ENDPOINT_URL").ok().as_deref());
     aws_config::defaults(BehaviorVersion::latest()).http_client(AtFirstRequest(http_client)).load().await
 }
 

@@ -20,7 +20,7 @@ use auditlake_lake::integrity::SealRecord;
 use auditlake_lake::layout;
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer, ShardWorkers};
 use auditlake_lake::{Arrival, Lake, SealTime};
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -28,6 +28,7 @@ use tokio::sync::Mutex;
 use crate::clients::LakeAccess;
 use crate::environment::{Environment, InvalidEnvironment};
 use crate::runtime::Invocation;
+use crate::sqs::{self, Message};
 use crate::telemetry::{Metrics, Unit};
 pub use live_view::AthenaLiveView;
 pub use live_view::LiveView;
@@ -90,9 +91,9 @@ impl CompactFunction {
             Ok(lake) => lake.clone(),
             Err(error) => return (Err(error.into()), metrics),
         };
-        if let Some(messages) = shard_queue::messages(&event) {
+        if let Some(messages) = sqs::messages(&event) {
             let response = self.write_shards(&lake, messages, &invocation, &mut metrics).await;
-            return (response.and_then(|response| Ok(serde_json::to_value(response)?)), metrics);
+            return (serde_json::to_value(response).map_err(Error::from), metrics);
         }
         if event.get("dry_run").is_some_and(|value| value == true) {
             return (self.preview(&lake).await, metrics);
@@ -193,38 +194,37 @@ impl CompactFunction {
     async fn write_shards(
         &self,
         lake: &Lake,
-        messages: Vec<(String, Result<ShardMessage, String>)>,
+        messages: Vec<Message<'_>>,
         invocation: &Invocation,
         metrics: &mut Metrics,
-    ) -> Result<SqsBatchResponse, Error> {
-        let mut response = SqsBatchResponse::default();
+    ) -> SqsBatchResponse {
+        let mut failures = Vec::new();
         let mut rows = 0;
-        for (id, message) in messages {
-            let done = match message {
-                // Nobody else sends here; a tick asks for the shard again.
-                Err(reason) => {
-                    tracing::error!(message_id = id, reason, "not a message of ours, left out");
+        for Message { id, body } in messages {
+            let shard = match serde_json::from_str::<ShardMessage>(body) {
+                Ok(shard) => shard,
+                Err(error) => {
+                    // Nobody else sends here; a tick asks for the shard again.
+                    tracing::error!(message_id = id, %error, "not a message of ours, left out");
                     continue;
                 }
-                Ok(_) if self.access.clock.now() >= invocation.stop_at() => Err("the invocation's time is up".to_owned()),
-                Ok(message) => {
-                    let mut sealer = self.new_sealer(lake.clone());
-                    let done = sealer.seal_shard(message.seal_time, message.shard).await;
-                    done.map(|done| done.map_or(0, |done| done.rows_in())).map_err(|error| error.to_string())
-                }
             };
-            match done {
+            let written = if self.access.clock.now() >= invocation.stop_at() {
+                Err("the invocation's time is up".to_owned())
+            } else {
+                let done = self.new_sealer(lake.clone()).seal_shard(shard.seal_time, shard.shard).await;
+                done.map(|done| done.map_or(0, |done| done.rows_in())).map_err(|error| error.to_string())
+            };
+            match written {
                 Ok(written) => rows += written,
                 Err(error) => {
                     tracing::error!(message_id = id, error, "shard could not be written, its message comes again");
-                    let mut failure = BatchItemFailure::default();
-                    failure.item_identifier = id;
-                    response.batch_item_failures.push(failure);
+                    failures.push(id.to_owned());
                 }
             }
         }
         metrics.put("ShardRows", Unit::Count, rows);
-        Ok(response)
+        sqs::failed(failures)
     }
 }
 

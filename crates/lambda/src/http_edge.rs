@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::claims::{ClaimNames, caller};
+use crate::runtime::Invocation;
 
 /// From this many bytes on an answer is sent as base64: a third more, where escaping JSON inside JSON may double it. A function's
 /// answer has 6 MB, counted after escaping.
@@ -145,8 +146,21 @@ impl HttpAnswer {
     }
 }
 
-/// Answers one request. Never fails: errors are answers.
-pub async fn answer(api: &Api, names: &ClaimNames, mut event: HttpEvent) -> (HttpAnswer, Counted) {
+/// Answers one request. Never fails: errors are answers, also that the function could not get ready (503; nothing was taken in).
+pub async fn answer<E: std::fmt::Display>(
+    api: Result<&Api, E>,
+    names: &ClaimNames,
+    mut event: HttpEvent,
+    invocation: &Invocation,
+) -> (HttpAnswer, Counted) {
+    let api = match api {
+        Ok(api) => api,
+        Err(error) => {
+            tracing::error!(%error, "the function is not ready");
+            let problem = Problem::unavailable("the lake cannot be reached; send the same request again", 2);
+            return (HttpAnswer::of(problem.into_response(&invocation.request_id)), Counted::default());
+        }
+    };
     let is_head = event.request_context.http.method == "HEAD";
     let headers = event.headers();
     let bytes_in = event.body.as_ref().map_or(0, String::len);

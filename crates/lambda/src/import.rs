@@ -12,16 +12,17 @@ use auditlake_importer::{ImportError, Imported, import_object};
 use auditlake_sources::ImportContext;
 use auditlake_store::s3::S3Store;
 use auditlake_store::{ErrorKind, SharedStore};
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use lambda_runtime::Error;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::clients::LakeAccess;
 use crate::environment::{Environment, InvalidEnvironment};
-use crate::land::quarantine;
 use crate::notification::{Created, created};
+use crate::quarantine;
 use crate::runtime::Invocation;
+use crate::sqs::{self, Message};
 use crate::telemetry::{Metrics, Unit};
 pub use rules::{ImportRule, ImportRules};
 pub use stream::ObjectStream;
@@ -162,7 +163,7 @@ impl ImportFunction {
     }
 
     async fn set_aside(&self, id: &str, body: &str, reason: &str, totals: &mut Totals) -> Result<(), String> {
-        quarantine(&self.access, "import", body, id, reason).await.map_err(|error| error.to_string())?;
+        quarantine::put(&self.access, "import", id, body, reason).await.map_err(|error| error.to_string())?;
         totals.quarantined += 1;
         Ok(())
     }
@@ -175,11 +176,10 @@ impl ImportFunction {
         mut metrics: Metrics,
     ) -> (Result<ImportAnswer, Error>, Metrics) {
         let mut totals = Totals::default();
-        let messages = messages(&event);
-        let answer = match messages {
+        let answer = match sqs::messages(&event) {
             Some(messages) => {
-                let mut response = SqsBatchResponse::default();
-                for (id, body) in messages {
+                let mut failures = Vec::new();
+                for Message { id, body } in messages {
                     let is_late = self.access.clock.now() >= invocation.stop_at();
                     let notified = if is_late {
                         Err("the invocation's time is up".to_owned())
@@ -188,13 +188,11 @@ impl ImportFunction {
                     };
                     if let Err(reason) = notified {
                         tracing::error!(message_id = id, reason, "message must come again");
-                        totals.failed += 1;
-                        let mut failure = BatchItemFailure::default();
-                        failure.item_identifier = id.to_owned();
-                        response.batch_item_failures.push(failure);
+                        failures.push(id.to_owned());
                     }
                 }
-                Ok(ImportAnswer::Batch(response))
+                totals.failed = failures.len() as u64;
+                Ok(ImportAnswer::Batch(sqs::failed(failures)))
             }
             None => match self.notified("direct", &event.to_string(), &mut totals).await {
                 Ok(()) => Ok(ImportAnswer::Direct { objects: totals.objects }),
@@ -210,19 +208,4 @@ impl ImportFunction {
             .put("MessagesFailed", Unit::Count, totals.failed);
         (answer, metrics)
     }
-}
-
-/// The messages of a queue's batch: id and body. `None` if the event is no such batch.
-fn messages(event: &Value) -> Option<Vec<(&str, &str)>> {
-    let records = event.get("Records")?.as_array()?;
-    let is_sqs = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
-    if records.is_empty() || !records.iter().all(is_sqs) {
-        return None;
-    }
-    Some(
-        records
-            .iter()
-            .map(|record| (record["messageId"].as_str().unwrap_or_default(), record["body"].as_str().unwrap_or_default()))
-            .collect(),
-    )
 }

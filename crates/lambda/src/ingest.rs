@@ -120,15 +120,10 @@ impl IngestFunction {
     pub async fn handle(
         &self,
         event: HttpEvent,
-        _: Invocation,
+        invocation: Invocation,
         mut metrics: Metrics,
     ) -> (Result<HttpAnswer, Error>, Metrics) {
-        let api = match self.api().await {
-            Ok(api) => api,
-            // The gateway makes a 500 of it and the client tries again: nothing was taken.
-            Err(error) => return (Err(error.into()), metrics),
-        };
-        let (answer, Counted { accepted, refused, .. }) = answer(api, &self.names, event).await;
+        let (answer, Counted { accepted, refused, .. }) = answer(self.api().await, &self.names, event, &invocation).await;
         metrics.put("EventsAccepted", Unit::Count, accepted).put("EventsRefused", Unit::Count, refused);
         (Ok(answer), metrics)
     }

@@ -5,18 +5,17 @@
 
 use std::sync::Arc;
 
-use auditlake_event::{Column, Event};
-use auditlake_lake::integrity::sha256_hex;
+use auditlake_event::Event;
+use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
 use auditlake_lake::landing::{LandError, LandingWriter};
-use auditlake_lake::layout;
-use auditlake_store::StoreError;
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::Error;
-use serde_json::json;
 
 use crate::clients::LakeAccess;
+use crate::quarantine;
 use crate::queue::{MessageError, unpack};
 use crate::runtime::Invocation;
+use crate::sqs;
 use crate::telemetry::{Metrics, Unit};
 
 /// A landing object is written when its events reach this many bytes of texts (64 MiB): an invocation's messages inflate to
@@ -44,27 +43,24 @@ struct Waiting {
     messages: Vec<String>,
 }
 
-fn size_of(event: &Event<'_>) -> usize {
-    Column::ALL.iter().filter_map(|column| event.text(*column)).map(str::len).sum()
+/// Whether the door of a lake with this lead would have let an event in. What says otherwise was not written by us, and an event of
+/// the far future would wait in landing until then.
+fn is_in_time(event: &Event<'_>, lead_ms: i64) -> bool {
+    let latest = event.received_time.plus_millis(lead_ms);
+    event.event_time.millis() >= EARLIEST_EVENT_TIME_MS && event.event_time <= latest
 }
 
-fn id_of(message: &SqsMessage) -> String {
-    message.message_id.clone().unwrap_or_default()
+/// The events of a message.
+fn read(body: &str, lead_ms: i64) -> Result<Vec<Event<'static>>, MessageError> {
+    let events = unpack(body)?;
+    match events.iter().position(|event| !is_in_time(event, lead_ms)) {
+        Some(line) => Err(MessageError::Poison(format!("line {line}: `event_time` cannot have passed the door"))),
+        None => Ok(events),
+    }
 }
 
-fn failure(id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = id;
-    failure
-}
-
-/// Puts a message into quarantine. Its key follows from its bytes: delivered again, it is the same object.
-pub async fn quarantine(access: &LakeAccess, queue: &str, body: &str, id: &str, reason: &str) -> Result<(), StoreError> {
-    let document = json!({"reason": reason, "message_id": id, "body": body});
-    let key = format!("{}queue={queue}/{}.json", layout::QUARANTINE, sha256_hex(body.as_bytes()));
-    access.store.put_if_absent(&key, format!("{document}\n").into()).await?;
-    tracing::error!(key, message_id = id, reason, "message quarantined");
-    Ok(())
+fn id_of(message: SqsMessage) -> String {
+    message.message_id.unwrap_or_default()
 }
 
 impl LandFunction {
@@ -73,12 +69,7 @@ impl LandFunction {
         Self { access }
     }
 
-    async fn flush(
-        writer: &LandingWriter,
-        waiting: &mut Waiting,
-        landed: &mut Landed,
-        failures: &mut Vec<BatchItemFailure>,
-    ) {
+    async fn flush(writer: &LandingWriter, waiting: &mut Waiting, landed: &mut Landed, failures: &mut Vec<String>) {
         let waiting = std::mem::take(waiting);
         if waiting.events.is_empty() {
             return;
@@ -91,41 +82,43 @@ impl LandFunction {
             }
             Err(error) => {
                 report(&error, waiting.messages.len());
-                failures.extend(waiting.messages.into_iter().map(failure));
+                failures.extend(waiting.messages);
             }
         }
     }
 
-    async fn land(&self, messages: Vec<SqsMessage>) -> (Vec<BatchItemFailure>, Landed) {
+    async fn land(&self, messages: Vec<SqsMessage>) -> (Vec<String>, Landed) {
         let mut failures = Vec::new();
         let mut landed = Landed::default();
         let writer = match self.access.writer().await {
             Ok(writer) => writer,
             Err(error) => {
                 tracing::error!(%error, "the lake cannot be opened");
-                return (messages.iter().map(|message| failure(id_of(message))).collect(), landed);
+                return (messages.into_iter().map(id_of).collect(), landed);
             }
         };
         let mut waiting = Waiting::default();
         for message in messages {
-            let id = id_of(&message);
-            let body = message.body.unwrap_or_default();
-            match unpack(&body) {
+            let body = message.body.clone().unwrap_or_default();
+            let id = id_of(message);
+            match read(&body, writer.lake().lead_ms) {
                 Ok(events) => {
-                    waiting.bytes += events.iter().map(size_of).sum::<usize>();
+                    waiting.bytes += events.iter().map(Event::text_bytes).sum::<usize>();
                     waiting.events.extend(events);
                     waiting.messages.push(id);
                 }
-                Err(MessageError::Poison(reason)) => match quarantine(&self.access, "ingest", &body, &id, &reason).await {
-                    Ok(()) => landed.quarantined += 1,
-                    Err(error) => {
-                        tracing::error!(%error, message_id = id, "message cannot be quarantined");
-                        failures.push(failure(id));
+                Err(MessageError::Poison(reason)) => {
+                    match quarantine::put(&self.access, "ingest", &id, &body, &reason).await {
+                        Ok(()) => landed.quarantined += 1,
+                        Err(error) => {
+                            tracing::error!(%error, message_id = id, "message cannot be quarantined");
+                            failures.push(id);
+                        }
                     }
-                },
+                }
                 Err(error @ MessageError::NewerFormat(_)) => {
                     tracing::error!(%error, message_id = id, "message must wait");
-                    failures.push(failure(id));
+                    failures.push(id);
                 }
             }
             if waiting.bytes >= MAX_BYTES {
@@ -149,9 +142,7 @@ impl LandFunction {
             .put("LandingBytes", Unit::Bytes, landed.bytes)
             .put("MessagesQuarantined", Unit::Count, landed.quarantined)
             .put("MessagesFailed", Unit::Count, failures.len() as u64);
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failures;
-        (Ok(response), metrics)
+        (Ok(sqs::failed(failures)), metrics)
     }
 }
 

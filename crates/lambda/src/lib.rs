@@ -1,7 +1,8 @@
 //! The lake's functions: what AWS hands over in, the library's calls out. The binaries under `functions/` only wire.
 //!
-//! - an **edge** turns a trigger's payload into the library's own values ([`http_edge`], [`queue`], [`notification`]);
+//! - an **edge** turns a trigger's payload into the library's own values ([`http_edge`], [`sqs`], [`queue`], [`notification`]);
 //! - a **handler** does one function's work: [`ingest`], [`land`], [`import`], [`compact`], [`query`];
+//! - [`quarantine`] keeps what cannot be understood;
 //! - [`environment`] reads the settings, [`clients`] makes the AWS clients, [`telemetry`] writes logs and metrics.
 //!
 //! Guarantees:
@@ -20,7 +21,9 @@ pub mod import;
 pub mod ingest;
 pub mod land;
 pub mod notification;
+pub mod quarantine;
 pub mod query;
 pub mod queue;
 pub mod runtime;
+pub mod sqs;
 pub mod telemetry;

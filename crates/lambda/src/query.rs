@@ -148,14 +148,10 @@ impl QueryFunction {
     pub async fn handle(
         &self,
         event: HttpEvent,
-        _: Invocation,
+        invocation: Invocation,
         mut metrics: Metrics,
     ) -> (Result<HttpAnswer, Error>, Metrics) {
-        let api = match self.api().await {
-            Ok(api) => api,
-            Err(error) => return (Err(error), metrics),
-        };
-        let (answer, Counted { rows, scanned_bytes, .. }) = answer(api, &self.names, event).await;
+        let (answer, Counted { rows, scanned_bytes, .. }) = answer(self.api().await, &self.names, event, &invocation).await;
         metrics
             .put("Queries", Unit::Count, 1)
             .put("RowsAnswered", Unit::Count, rows)

@@ -1,15 +1,19 @@
 //! What every function's `main` does: one thread, logs, the handler, the Lambda Runtime API.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use auditlake_event::Timestamp;
 use auditlake_lake::landing::{Clock, SystemClock};
+use aws_config::SdkConfig;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-use crate::telemetry::Metrics;
+use crate::clients::{self, LakeAccess};
+use crate::environment::{Environment, LakeSettings};
+use crate::telemetry::{self, Metrics};
 
 /// How long before its deadline a function stops to begin anything, in ms: what is under way must end and be answered.
 pub const MARGIN_MS: i64 = 20_000;
@@ -33,6 +37,25 @@ impl Invocation {
     pub fn stop_at(&self) -> Timestamp {
         self.deadline.plus_millis(-MARGIN_MS)
     }
+}
+
+/// What every function begins with.
+pub struct Started {
+    /// The settings.
+    pub environment: Environment,
+    /// The AWS configuration.
+    pub config: SdkConfig,
+    /// The lake.
+    pub access: Arc<LakeAccess>,
+}
+
+/// Starts logs and reads what every function needs. Fails with the variable that is missing or breaks its rule.
+pub async fn start() -> Result<Started, Error> {
+    let environment = Environment::of_process();
+    telemetry::start_logs(&environment);
+    let config = clients::load().await;
+    let access = Arc::new(LakeAccess::new(&config, LakeSettings::read(&environment)?)?);
+    Ok(Started { environment, config, access })
 }
 
 /// Serves invocations until the process is ended. `handle` answers and adds its metrics; both are written before the answer is

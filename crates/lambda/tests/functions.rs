@@ -17,6 +17,7 @@ use auditlake_lambda::environment::{Environment, LakeSettings};
 use auditlake_lambda::import::{Buckets, ImportFunction};
 use auditlake_lambda::ingest::{BatchQueue, IngestFunction};
 use auditlake_lambda::land::LandFunction;
+use auditlake_lambda::queue::{pack, unpack};
 use auditlake_lambda::runtime::Invocation;
 use auditlake_lambda::telemetry::Metrics;
 use auditlake_store::memory::{Action, MemoryStore, Point};
@@ -223,6 +224,41 @@ async fn a_poison_message_is_quarantined_with_its_reason_and_blocks_nothing() {
 }
 
 #[tokio::test]
+async fn a_message_no_door_let_in_is_quarantined() {
+    let world = World::new();
+    world.post("acme", json!(WRITE), &world.event("e-1")).await;
+    let good = world.queue.messages.lock().unwrap()[0].clone();
+    let mut events = unpack(&good).unwrap();
+    for (event_time, fits) in [
+        (events[0].received_time.plus_millis(300_000), true),
+        (events[0].received_time.plus_millis(300_001), false),
+        (Timestamp::parse("1999-12-31T23:59:59Z").unwrap(), false),
+    ] {
+        let before = (world.keys(layout::LANDING).len(), world.keys("quarantine/").len());
+        events[0].event_time = event_time;
+        let message = pack(&events).unwrap().unwrap();
+        assert_eq!(world.deliver(&[("m", &message)]).await, [""; 0]);
+        let after = (world.keys(layout::LANDING).len(), world.keys("quarantine/").len());
+        assert_eq!(after, (before.0 + usize::from(fits), before.1 + usize::from(!fits)), "{event_time}");
+    }
+}
+
+#[tokio::test]
+async fn a_lake_that_cannot_be_reached_is_an_answer_and_the_next_request_tries_again() {
+    let world = World::new();
+    world.store.set_faults(
+        |point: Point<'_>| {
+            if point.key == layout::LAKE_FILE { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
+        },
+    );
+    let (status, problem) = world.post("acme", json!(WRITE), &world.event("e-1")).await;
+    assert_eq!(status, 503, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("send the same request again"), "{problem}");
+    world.store.clear_faults();
+    assert_eq!(world.post("acme", json!(WRITE), &world.event("e-1")).await.0, 202);
+}
+
+#[tokio::test]
 async fn messages_come_again_if_landing_or_quarantine_fails() {
     let world = World::new();
     world.post("acme", json!(WRITE), &world.event("e-1")).await;
@@ -274,7 +310,7 @@ struct Asked(Mutex<Vec<Value>>);
 #[async_trait]
 impl ShardWorkers for Asked {
     async fn request(&self, seal_time: SealTime, shards: &[usize]) -> Result<(), String> {
-        let message = |shard: &usize| json!({"messageId": format!("s-{shard}"), "body": json!({"seal_time": seal_time, "shard": shard}).to_string()});
+        let message = |shard: &usize| json!({"messageId": format!("s-{shard}"), "eventSource": "aws:sqs", "body": json!({"seal_time": seal_time, "shard": shard}).to_string()});
         self.0.lock().unwrap().extend(shards.iter().map(message));
         Ok(())
     }

@@ -23,7 +23,7 @@ use aws_sdk_s3::Client;
 
 use crate::retry::Retrier;
 pub use crate::retry::RetryPolicy;
-pub use connect::{S3Credentials, S3Settings, connect, connect_with};
+pub use connect::{S3Credentials, S3Settings, connect, connect_with, http_client};
 
 /// The CRC-32 of bytes as S3 writes it: big-endian, base64.
 fn crc32(bytes: &[u8]) -> String {

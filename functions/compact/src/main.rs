@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use auditlake_lambda::clients::{self, LakeAccess};
 use auditlake_lambda::compact::{AthenaLiveView, CompactFunction, LiveView, SqsShardQueue};
-use auditlake_lambda::environment::{Environment, LakeSettings};
-use auditlake_lambda::{query, runtime, telemetry};
+use auditlake_lambda::runtime::{self, Started};
+use auditlake_lambda::{clients, query};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let environment = Environment::of_process();
-    telemetry::start_logs(&environment);
-    let config = clients::load().await;
-    let access = Arc::new(LakeAccess::new(&config, LakeSettings::read(&environment)?)?);
+    let Started { environment, config, access } = runtime::start().await?;
     let workers =
         environment.optional("AUDITLAKE_SHARD_QUEUE_URL").map(|url| Arc::new(SqsShardQueue::new(&config, url)) as _);
     let view = match environment.optional("AUDITLAKE_WORKGROUP") {

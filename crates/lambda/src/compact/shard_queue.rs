@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use auditlake_lake::SealTime;
 use auditlake_lake::seal::ShardWorkers;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Asks for one shard of a period's plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,31 +41,17 @@ impl ShardWorkers for SqsShardQueue {
     }
 }
 
-/// The messages of a queue's batch: id, and what it asks for. `None` if the event is no such batch.
-pub fn messages(event: &Value) -> Option<Vec<(String, Result<ShardMessage, String>)>> {
-    let records = event.get("Records")?.as_array()?;
-    let message = |record: &Value| {
-        let id = record["messageId"].as_str().unwrap_or_default().to_owned();
-        let body = record["body"].as_str().unwrap_or_default();
-        (id, serde_json::from_str(body).map_err(|error| error.to_string()))
-    };
-    Some(records.iter().map(message).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn a_message_comes_back_as_it_went_and_others_are_said() {
+    fn a_message_is_read_as_it_is_written_and_nothing_else() {
         let body = r#"{"seal_time":"2026-03-01T10:00:00.000Z","shard":3}"#;
         let message: ShardMessage = serde_json::from_str(body).unwrap();
         assert_eq!(serde_json::to_string(&message).unwrap(), body);
-        let event = json!({"Records": [{"messageId": "a", "body": body}, {"messageId": "b", "body": "x"}]});
-        let messages = messages(&event).unwrap();
-        assert_eq!(messages[0].1.as_ref().unwrap(), &message);
-        assert!(messages[1].1.is_err() && messages[1].0 == "b");
-        assert!(super::messages(&json!({"tick": true})).is_none());
+        for other in ["x", "{}", r#"{"seal_time":"2026-03-01T10:00:00Z","shard":3,"more":1}"#] {
+            assert!(serde_json::from_str::<ShardMessage>(other).is_err(), "{other}");
+        }
     }
 }

@@ -113,8 +113,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// A store as the settings say. Nothing is sent yet; [`ErrorKind::Invalid`] if the settings cannot be right.
 pub async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
     check(&settings)?;
-    let is_plain = settings.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-    let http_client = http_client(is_plain);
+    let http_client = http_client(settings.endpoint.as_deref());
     let mut config = match &settings.credentials {
         // The chain's crate is not even asked: a local start stays quick.
         S3Credentials::Static { access_key, secret_key, session_token } => {
@@ -191,8 +190,9 @@ fn check(settings: &S3Settings) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Connectors are made at the first request; without TLS no certificates are read.
-fn http_client(is_plain: bool) -> SharedHttpClient {
+/// The HTTP client of every AWS client of ours. An endpoint without TLS needs no certificates, and none are read for it.
+pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
     let builder = aws_smithy_http_client::Builder::new();
     if is_plain { builder.build_http() } else { builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https() }
 }

@@ -42,8 +42,13 @@
 
 pub mod cloudtrail;
 mod json;
+mod lines;
+mod metadata;
+mod percent;
 mod reader;
+mod reading;
 mod records;
+mod secret;
 mod source;
 
 use std::io::{BufRead, Read};
@@ -54,7 +59,10 @@ pub use source::{
 };
 
 /// Every source this build knows, in the order in which ties of [`detect`] are decided.
-pub const SOURCES: &[&dyn Source] = &[&cloudtrail::CloudTrail];
+#[rustfmt::skip]
+pub const SOURCES: &[&dyn Source] = &[
+    &cloudtrail::CloudTrail,
+];
 
 /// The source of a name, as in the column `source`.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
@@ -100,6 +108,6 @@ pub fn import(
             detect(head, object_name).ok_or(ReadError::Unrecognised)?
         }
     };
-    let summary = source.read(&mut reader, context, sink)?;
+    let summary = source.read(&mut reader, object_name, context, sink)?;
     Ok((source.name(), summary))
 }

@@ -1,9 +1,10 @@
 //! What every source has in common: the trait, what it is told about an import, and what it hands on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS};
+use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS, MAX_EVENT_ID_CHARS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use uuid::Uuid;
 
@@ -36,7 +37,14 @@ pub trait Source: Sync {
     /// Reads an inflated object to its end and hands every record to `sink`, in the object's order.
     ///
     /// Fails only if the bytes cannot be had or the sink refuses; whatever is wrong with a record goes to quarantine.
-    fn read(&self, input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError>;
+    /// `object_name` is the object's key or path, for what only stands there; anybody may have chosen it.
+    fn read(
+        &self,
+        input: &mut dyn BufRead,
+        object_name: &str,
+        context: &ImportContext,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ReadError>;
 }
 
 /// What an import knows and its records do not say.
@@ -78,6 +86,17 @@ impl ImportContext {
     /// The organization of an account.
     pub fn organization_of(&self, account: Option<&str>) -> &Organization {
         account.and_then(|account| self.account_organizations.get(account)).unwrap_or(&self.organization)
+    }
+
+    /// An event of a source that states nothing yet but where it belongs.
+    pub(crate) fn event<'a>(&'a self, source: &'static str, account: Option<&str>) -> Event<'a> {
+        Event {
+            received_time: self.received_time,
+            region: Cow::Borrowed(self.region.as_str()),
+            organization: Cow::Borrowed(self.organization_of(account).as_str()),
+            source: Cow::Borrowed(source),
+            ..Event::default()
+        }
     }
 
     /// Why an event time cannot be taken, if so: before 2000, or further in the future than the lead.
@@ -123,6 +142,8 @@ pub enum SetAsideKind {
     Insight,
     /// A message of the transport, such as the probe CloudWatch Logs sends to a new subscriber.
     Control,
+    /// An entry of a log that is shared with audit records and is none, such as a program's own messages.
+    NotAudit,
 }
 
 impl SetAsideKind {
@@ -132,6 +153,7 @@ impl SetAsideKind {
             SetAsideKind::Digest => "digest",
             SetAsideKind::Insight => "insight",
             SetAsideKind::Control => "control",
+            SetAsideKind::NotAudit => "not_audit",
         }
     }
 }
@@ -199,6 +221,11 @@ pub enum ReadError {
     Sink(#[source] SinkError),
 }
 
+/// Whether some bytes hold others.
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
 /// The namespace of ids derived from imported records. Never changes: the same record must give the same id for ever.
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_4e19);
 
@@ -206,6 +233,14 @@ const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_
 pub(crate) fn derived_id(source: &str, text: &str) -> String {
     let content = [source.as_bytes(), &[0], text.as_bytes()].concat();
     Uuid::new_v5(&ID_NAMESPACE, &content).to_string()
+}
+
+/// A source's own id as an event's id, unless it is empty; one over the limit is replaced by a derived id, and comes back second.
+pub(crate) fn own_id<'r>(source: &str, id: Cow<'r, str>) -> (Cow<'r, str>, Option<Cow<'r, str>>) {
+    if id.chars().count() <= MAX_EVENT_ID_CHARS {
+        return (id, None);
+    }
+    (Cow::Owned(derived_id(source, &id)), Some(id))
 }
 
 /// What a time states below the millisecond: nothing, if it has no more than three fraction digits. (A leap second, which is

@@ -3,7 +3,8 @@
 
 use crate::json::{self, Json, Parser};
 
-use super::secret::is_secret;
+use crate::percent::decoded;
+use crate::secret::is_secret;
 
 /// A request parameter that becomes a change: service, call, parameter, field. The call may end with `*`.
 type Rule = (&'static str, &'static str, &'static str, &'static str);
@@ -102,8 +103,8 @@ pub(super) fn write(record: &Json<'_>, out: &mut String) -> bool {
 /// Policies arrive as JSON in a text, percent-encoded or not; they are kept as the JSON they are.
 fn write_decoded(value: &Json<'_>, out: &mut String) {
     if let Some(text) = value.text() {
-        let decoded = if text.starts_with("%7B") || text.starts_with("%7b") { percent_decoded(text) } else { None };
-        let text = decoded.as_deref().unwrap_or(text).trim();
+        let decoded_text = if text.starts_with("%7B") || text.starts_with("%7b") { decoded(text, false) } else { None };
+        let text = decoded_text.as_deref().unwrap_or(text).trim();
         if text.starts_with('{') {
             let mut parser = Parser::new(text.as_bytes());
             if let Ok(policy) = parser.value(0)
@@ -114,20 +115,4 @@ fn write_decoded(value: &Json<'_>, out: &mut String) {
         }
     }
     json::write_without_secrets(value, &is_secret, out);
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let decoded = match byte {
-            b'%' => {
-                let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        };
-        bytes.push(decoded);
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -18,11 +18,11 @@
 //! | `source_event_id` | the source's id where it was too long for `event_id` |
 //! | `unicode_replaced` | `true` if U+FFFD stands for bytes that are no Unicode |
 
-use crate::json::{self, Json};
+use crate::json::Json;
+use crate::metadata::{Metadata, Value};
 
 use super::actor::Actor;
 use super::resource::Resource;
-use super::secret::is_secret;
 
 /// What was found out about a record while it was read.
 pub(super) struct Notes<'r> {
@@ -70,23 +70,15 @@ const FULL_IN_RAW: [&str; 5] = ["additionalEventData", "requestParameters", "res
 const RELATED: [&str; 8] =
     ["accessKeyId", "groupName", "instanceProfileName", "policyArn", "policyName", "roleName", "serialNumber", "userName"];
 
-enum Value<'r> {
-    Json(&'r Json<'r>),
-    Text(&'r str),
-    Texts(Vec<&'r str>),
-    Bool(bool),
-    Members(Vec<(&'r str, &'r Json<'r>)>),
-}
-
-/// Appends the metadata of a record as a normalised JSON object.
+/// Appends the metadata of a record as a normalised JSON object; returns whether there is any.
 pub(super) fn write<'r>(
     record: &'r Json<'r>,
     actor: &Actor<'r>,
     resource: &Resource<'r>,
     notes: &Notes<'r>,
     out: &mut String,
-) {
-    let mut entries: Vec<(&'static str, Value<'r>)> = Vec::with_capacity(32);
+) -> bool {
+    let mut entries = Metadata::default();
     of_record(record, &mut entries);
     if let Some(identity) = record.get("userIdentity") {
         of_identity(identity, actor, &mut entries);
@@ -97,58 +89,16 @@ pub(super) fn write<'r>(
     let members = record.members().into_iter().flat_map(|members| members.iter());
     let rest: Vec<_> = members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect();
     if !rest.is_empty() {
-        entries.push(("rest", Value::Members(rest)));
+        entries.put("rest", Value::Members(rest));
     }
-    entries.extend(notes.replaced_id.map(|id| ("source_event_id", Value::Text(id))));
+    entries.extend(notes.replaced_id.map(|id| ("source_event_id", Value::Text(id.into()))));
     if notes.is_replaced {
-        entries.push(("unicode_replaced", Value::Bool(true)));
+        entries.put("unicode_replaced", Value::Bool(true));
     }
-    entries.sort_unstable_by_key(|(name, _)| *name);
-
-    let mut separator = '{';
-    for (name, value) in &entries {
-        out.push(separator);
-        separator = ',';
-        json::write_text(name, out);
-        out.push(':');
-        write_value(value, out);
-    }
-    out.push_str(if entries.is_empty() { "{}" } else { "}" });
+    entries.write(out)
 }
 
-fn write_value(value: &Value<'_>, out: &mut String) {
-    match value {
-        Value::Json(value) => json::write_without_secrets(value, &is_secret, out),
-        Value::Text(text) => json::write_text(text, out),
-        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Texts(texts) => {
-            let mut separator = '[';
-            for text in texts {
-                out.push(separator);
-                separator = ',';
-                json::write_text(text, out);
-            }
-            out.push(']');
-        }
-        Value::Members(members) => {
-            let mut separator = '{';
-            for (name, value) in members {
-                out.push(separator);
-                separator = ',';
-                json::write_text(name, out);
-                out.push(':');
-                if is_secret(name) {
-                    json::write_text(json::REDACTED, out);
-                } else {
-                    json::write_without_secrets(value, &is_secret, out);
-                }
-            }
-            out.push('}');
-        }
-    }
-}
-
-fn of_record<'r>(record: &'r Json<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+fn of_record<'r>(record: &'r Json<'r>, entries: &mut Metadata<'r>) {
     for (key, member) in [
         ("addendum", "addendum"),
         ("api_version", "apiVersion"),
@@ -167,13 +117,13 @@ fn of_record<'r>(record: &'r Json<'r>, entries: &mut Vec<(&'static str, Value<'r
         ("vpc_endpoint_id", "vpcEndpointId"),
     ] {
         let Some(value) = record.get(member).filter(|value| !value.is_vacant()) else { continue };
-        entries.push((key, yes_or_no(value).unwrap_or(Value::Json(value))));
+        entries.put(key, yes_or_no(value).unwrap_or(Value::Json(value)));
     }
     let amended = record.get("addendum").and_then(|addendum| addendum.text_at("originalEventID"));
-    entries.extend(amended.map(|id| ("amends_event_id", Value::Text(id))));
+    entries.extend(amended.map(|id| ("amends_event_id", Value::Text(id.into()))));
     if let Some(additional) = record.get("additionalEventData") {
         let method = additional.text_at("AuthenticationMethod");
-        entries.extend(method.map(|method| ("authentication_method", Value::Text(method))));
+        entries.extend(method.map(|method| ("authentication_method", Value::Text(method.into()))));
         entries.extend(additional.get("MFAUsed").and_then(yes_or_no).map(|value| ("mfa_used", value)));
     }
 }
@@ -187,7 +137,7 @@ fn yes_or_no<'r>(value: &Json<'_>) -> Option<Value<'r>> {
     }
 }
 
-fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Metadata<'r>) {
     for (key, member) in [
         ("access_key_id", "accessKeyId"),
         ("account_id", "accountId"),
@@ -203,7 +153,7 @@ fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Vec<
     // A column has it already where it is the actor, or what stands behind the actor.
     let is_elsewhere = |invoked_by: &&str| actor.id == Some(*invoked_by) || actor.via == Some(*invoked_by);
     let invoked_by = identity.text_at("invokedBy").filter(|invoked_by| !is_elsewhere(invoked_by));
-    entries.extend(invoked_by.map(|invoked_by| ("invoked_by", Value::Text(invoked_by))));
+    entries.extend(invoked_by.map(|invoked_by| ("invoked_by", Value::Text(invoked_by.into()))));
     let Some(session) = identity.get("sessionContext") else { return };
     for (key, member) in [
         ("ec2_role_delivery", "ec2RoleDelivery"),
@@ -213,36 +163,36 @@ fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Vec<
         entries.extend(session.get(member).filter(|value| !value.is_vacant()).map(|value| (key, Value::Json(value))));
     }
     let Some(attributes) = session.get("attributes") else { return };
-    entries.extend(attributes.text_at("creationDate").map(|created| ("session_created", Value::Text(created))));
+    entries.extend(attributes.text_at("creationDate").map(|created| ("session_created", Value::Text(created.into()))));
     let mfa = attributes.get("mfaAuthenticated");
     entries.extend(mfa.map(|mfa| ("mfa_authenticated", yes_or_no(mfa).unwrap_or(Value::Json(mfa)))));
 }
 
-fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut Vec<(&'static str, Value<'r>)>) {
+fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut Metadata<'r>) {
     let service = record.text_at("eventSource").unwrap_or_default();
     if let Some(answer) = record.get("responseElements") {
         let issued = ["credentials", "accessKey"].iter().find_map(|part| answer.get(part)?.text_at("accessKeyId"));
-        entries.extend(issued.map(|key| ("issued_access_key_id", Value::Text(key))));
+        entries.extend(issued.map(|key| ("issued_access_key_id", Value::Text(key.into()))));
         let assumed = answer.get("assumedRoleUser").and_then(|user| user.text_at("arn"));
-        entries.extend(assumed.map(|arn| ("assumed_role_arn", Value::Text(arn))));
+        entries.extend(assumed.map(|arn| ("assumed_role_arn", Value::Text(arn.into()))));
     }
     if let Some(request) = record.get("requestParameters") {
         for (key, parameter) in [("external_id", "externalId"), ("role_session_name", "roleSessionName")] {
-            entries.extend(request.text_at(parameter).map(|value| (key, Value::Text(value))));
+            entries.extend(request.text_at(parameter).map(|value| (key, Value::Text(value.into()))));
         }
         let is_iam = service == "iam.amazonaws.com";
         let is_related = |name: &&&str| is_iam && resource.parameter != Some(**name);
         let related = RELATED.iter().filter(is_related).filter_map(|name| Some((*name, request.get(name)?)));
         let related: Vec<_> = related.filter(|(_, value)| value.text().is_some()).collect();
         if !related.is_empty() {
-            entries.push(("related", Value::Members(related)));
+            entries.put("related", Value::Members(related));
         }
     }
     let resources = record.get("resources").map(Json::elements).unwrap_or_default();
     let arns: Vec<&str> =
         resources.iter().filter_map(|resource| resource.text_at("ARN").or(resource.text_at("ARNPrefix"))).collect();
     if arns.len() > 1 || (arns.len() == 1 && resource.id.as_deref() != arns.first().copied()) {
-        entries.push(("resources", Value::Texts(arns)));
+        entries.put("resources", Value::Texts(arns));
     }
 }
 

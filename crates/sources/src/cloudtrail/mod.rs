@@ -30,7 +30,7 @@
 //! # Secrets, and copies of one record
 //!
 //! CloudTrail writes session tokens into the records of `AssumeRole`. The values of members named like a secret (see
-//! `secret.rs`) are replaced by `"[redacted]"` in every column, `raw` and derived ids included.
+//! `../secret.rs`) are replaced by `"[redacted]"` in every column, `raw` and derived ids included.
 //! `raw` is the *normalised* record (members sorted, no white space), so that a copy delivered in another order, in another
 //! envelope or through another trail is equal in every column and is one event after sealing.
 
@@ -40,18 +40,18 @@ mod changes;
 mod metadata;
 mod outcome;
 mod resource;
-mod secret;
 
 use std::borrow::Cow;
 use std::io::BufRead;
 
-use auditlake_event::limits::MAX_EVENT_ID_CHARS;
 use auditlake_event::{Event, Timestamp};
 
 use crate::json::{self, Json, Parser};
-use crate::records::{Content, Format, Item, for_each_record};
+use crate::reading::{Verdict, read_json};
+use crate::records::Format;
+use crate::secret::is_secret;
 use crate::source::{
-    Confidence, Counted, ImportContext, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Source, Summary, derived_id,
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, contains, derived_id, own_id,
     stated_nanos,
 };
 
@@ -97,20 +97,21 @@ impl Source for CloudTrail {
         if is_named { Confidence::Name } else { Confidence::None }
     }
 
-    fn read(&self, input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+    fn read(
+        &self,
+        input: &mut dyn BufRead,
+        _: &str,
+        context: &ImportContext,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ReadError> {
         let format = Format {
             lists: &["Records", "Events", "logEvents", "events"],
             marker: b"{\"eventVersion\"",
             max_record_bytes: context.max_record_bytes,
         };
-        let mut reading = Reading { context, sink: Counted::new(sink), buffers: Buffers::default() };
-        let bytes = for_each_record(input, format, &mut |item| reading.item(&item))?;
-        Ok(reading.sink.finish(bytes))
+        let mut reading = Reading { context, buffers: Buffers::default() };
+        read_json(input, format, sink, &mut |value, is_replaced, sink| reading.value(value, is_replaced, 0, sink))
     }
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// Texts made for one event, kept to be used again for the next.
@@ -121,38 +122,19 @@ struct Buffers {
     raw: String,
 }
 
-struct Reading<'c, 's> {
+struct Reading<'c> {
     context: &'c ImportContext,
-    sink: Counted<'s>,
     buffers: Buffers,
 }
 
-/// What a value is.
-enum Verdict {
-    Event,
-    SetAside(SetAsideKind),
-    Quarantine(Cow<'static, str>),
-}
-
-impl Reading<'_, '_> {
-    fn item(&mut self, item: &Item<'_>) -> Result<(), ReadError> {
-        let verdict = match &item.content {
-            Content::Value(value, is_replaced) => self.value(value, *is_replaced, 0)?,
-            Content::Broken(reason) => Verdict::Quarantine(Cow::Owned(reason.clone())),
-        };
-        match verdict {
-            Verdict::Event => Ok(()),
-            Verdict::SetAside(kind) => self.sink.set_aside(&SetAside { kind, position: item.position, bytes: item.bytes }),
-            Verdict::Quarantine(reason) => self.sink.quarantined(&Quarantined {
-                reason: &reason,
-                position: item.position,
-                bytes: item.bytes,
-                length: item.length,
-            }),
-        }
-    }
-
-    fn value(&mut self, value: &Json<'_>, is_replaced: bool, envelopes: usize) -> Result<Verdict, ReadError> {
+impl Reading<'_> {
+    fn value(
+        &mut self,
+        value: &Json<'_>,
+        is_replaced: bool,
+        envelopes: usize,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
         let Some(members) = value.members() else {
             return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
         };
@@ -164,14 +146,14 @@ impl Reading<'_, '_> {
             return Ok(Verdict::SetAside(SetAsideKind::Digest));
         }
         if text("eventName").is_some() && members.get("eventTime").is_some() {
-            return self.record(value, is_replaced);
+            return self.record(value, is_replaced, sink);
         }
         if text("messageType") == Some("CONTROL_MESSAGE") {
             return Ok(Verdict::SetAside(SetAsideKind::Control));
         }
         if envelopes < MAX_ENVELOPES {
             if let Some(detail @ Json::Object(_)) = members.get("detail") {
-                return self.value(detail, is_replaced, envelopes + 1);
+                return self.value(detail, is_replaced, envelopes + 1, sink);
             }
             let enveloped =
                 TEXT_ENVELOPES.iter().find_map(|name| text(name).filter(|text| text.trim_start().starts_with('{')));
@@ -181,13 +163,13 @@ impl Reading<'_, '_> {
                     return Ok(Verdict::Quarantine("the record inside the envelope is not JSON".into()));
                 };
                 let is_replaced = is_replaced || parser.has_replaced();
-                return self.value(&inner, is_replaced, envelopes + 1);
+                return self.value(&inner, is_replaced, envelopes + 1, sink);
             }
         }
         Ok(Verdict::Quarantine("no CloudTrail record: eventName or eventTime is missing".into()))
     }
 
-    fn record(&mut self, record: &Json<'_>, is_replaced: bool) -> Result<Verdict, ReadError> {
+    fn record(&mut self, record: &Json<'_>, is_replaced: bool, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
         let time_text = record.text_at("eventTime").unwrap_or_default();
         let Ok((event_time, nanos)) = Timestamp::parse_with_nanos(time_text) else {
             return Ok(Verdict::Quarantine("eventTime is no RFC 3339 time".into()));
@@ -198,7 +180,7 @@ impl Reading<'_, '_> {
         let context = self.context;
         let buffers = &mut self.buffers;
         buffers.raw.clear();
-        json::write_without_secrets(record, &secret::is_secret, &mut buffers.raw);
+        json::write_without_secrets(record, &is_secret, &mut buffers.raw);
 
         let caller = record.get("userIdentity").and_then(|identity| identity.text_at("accountId"));
         let account = record.text_at("recipientAccountId").or(caller.filter(|account| !actor::is_anonymous(account)));
@@ -211,16 +193,12 @@ impl Reading<'_, '_> {
             outcome.outcome == auditlake_event::Outcome::Success && changes::write(record, &mut buffers.changes);
         buffers.metadata.clear();
         let notes = metadata::Notes { replaced_id: replaced_id.as_deref(), is_replaced, keeps_raw: context.keep_raw };
-        metadata::write(record, &actor, &resource, &notes, &mut buffers.metadata);
+        let has_metadata = metadata::write(record, &actor, &resource, &notes, &mut buffers.metadata);
 
         let event = Event {
             event_id: Cow::Borrowed(&event_id),
             event_time,
             event_time_nanos: stated_nanos(time_text, nanos),
-            received_time: context.received_time,
-            region: Cow::Borrowed(context.region.as_str()),
-            organization: Cow::Borrowed(context.organization_of(account).as_str()),
-            source: Cow::Borrowed(NAME),
             action: Cow::Borrowed(record.text_at("eventName").unwrap_or_default()),
             category: Some(category::of(record)),
             outcome: outcome.outcome,
@@ -241,19 +219,17 @@ impl Reading<'_, '_> {
             user_agent: record.text_at("userAgent").map(Cow::Borrowed),
             service_name: record.text_at("eventSource").map(Cow::Borrowed),
             request_id: record.text_at("requestID").map(Cow::Borrowed),
-            http_method: None,
-            http_path: None,
-            http_status: None,
-            metadata: (buffers.metadata != "{}").then_some(Cow::Borrowed(buffers.metadata.as_str())),
+            metadata: has_metadata.then_some(Cow::Borrowed(buffers.metadata.as_str())),
             raw: context.keep_raw.then_some(Cow::Borrowed(buffers.raw.as_str())),
+            ..context.event(NAME, account)
         };
-        self.sink.event(&event)?;
+        sink.event(&event)?;
         Ok(Verdict::Event)
     }
 }
 
 /// The event's id, and the source's own if that was too long to be it.
-fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<String>) {
+fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<Cow<'r, str>>) {
     let Some(own) = record.text_at("eventID") else {
         return (Cow::Owned(derived_id(NAME, raw)), None);
     };
@@ -267,8 +243,5 @@ fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<String
     {
         id.to_mut().push_str(":updated");
     }
-    if id.chars().count() <= MAX_EVENT_ID_CHARS {
-        return (id, None);
-    }
-    (Cow::Owned(derived_id(NAME, &id)), Some(id.into_owned()))
+    own_id(NAME, id)
 }

@@ -5,19 +5,23 @@ use std::fmt::Write as _;
 
 use super::parse::plain_length;
 use super::{Json, Members};
+use crate::secret::without_secrets;
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Appends the normalised text of a value. The value of every member whose name `is_secret` is replaced by `"[redacted]"`,
-/// unless there is nothing in it or it is a boolean.
+/// unless there is nothing in it or it is a boolean; so are secrets in the URLs of texts.
 pub(crate) fn write_without_secrets(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, out: &mut String) {
     match value {
         Json::Null => out.push_str("null"),
         Json::Bool(true) => out.push_str("true"),
         Json::Bool(false) => out.push_str("false"),
         Json::Number(number) => out.push_str(number),
-        Json::Text(text) => write_parsed_text(text, out),
+        Json::Text(text) => match without_secrets(text) {
+            Cow::Borrowed(_) => write_parsed_text(text, out),
+            Cow::Owned(redacted) => write_text(&redacted, out),
+        },
         Json::Array(elements) => {
             let mut separator = '[';
             for element in elements {

@@ -1,6 +1,8 @@
 //! A sink that keeps what it is handed, and short ways to read.
 #![allow(dead_code)]
 
+pub mod samples;
+
 use std::collections::BTreeMap;
 
 use auditlake_event::{Event, Organization, Region, Timestamp};
@@ -108,13 +110,18 @@ pub fn cloudtrail() -> &'static dyn Source {
     by_name("aws.cloudtrail").unwrap()
 }
 
-/// Reads an object as `aws.cloudtrail` and checks that the summary says what the sink got.
-pub fn read_with(object: &[u8], context: &ImportContext) -> Collector {
+/// Reads an object as the named source does and checks that the summary says what the sink got.
+pub fn read_as(source: &str, object: &[u8], object_name: &str, context: &ImportContext) -> Collector {
     let mut collector = Collector::default();
-    let (source, summary) = import(object, "object", Some(cloudtrail()), context, &mut collector).unwrap();
-    assert_eq!(source, "aws.cloudtrail");
+    let (read_by, summary) = import(object, object_name, by_name(source), context, &mut collector).unwrap();
+    assert_eq!(read_by, source);
     collector.check(summary);
     collector
+}
+
+/// Reads an object as `aws.cloudtrail`.
+pub fn read_with(object: &[u8], context: &ImportContext) -> Collector {
+    read_as("aws.cloudtrail", object, "object", context)
 }
 
 pub fn read(object: &[u8]) -> Collector {
@@ -129,10 +136,15 @@ pub fn read_sniffed(object: &[u8], name: &str) -> Result<(Collector, Summary), R
     Ok((collector, summary))
 }
 
-/// The bytes of a fixture.
-pub fn fixture(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/fixtures/cloudtrail/{name}.json", env!("CARGO_MANIFEST_DIR"));
+/// The bytes of a file under `tests/fixtures`.
+pub fn fixture_file(path: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The bytes of a fixture of `aws.cloudtrail`.
+pub fn fixture(name: &str) -> Vec<u8> {
+    fixture_file(&format!("cloudtrail/{name}.json"))
 }
 
 /// A fixture's record on one line.

@@ -1,0 +1,140 @@
+//! The column `metadata` of an imported event, put together.
+
+use std::borrow::Cow;
+
+use crate::json::{self, Json};
+use crate::secret::{is_secret, without_secrets};
+
+/// A value of the metadata.
+#[derive(Debug, Clone)]
+pub(crate) enum Value<'r> {
+    Json(&'r Json<'r>),
+    Text(Cow<'r, str>),
+    Texts(Vec<&'r str>),
+    Bool(bool),
+    Number(i64),
+    /// An object of some members of a record.
+    Members(Vec<(&'r str, &'r Json<'r>)>),
+}
+
+/// What goes into the column `metadata`: a JSON object, written with sorted names, without white space and without secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Metadata<'r> {
+    entries: Vec<(&'r str, Value<'r>)>,
+}
+
+impl<'r> Metadata<'r> {
+    /// Adds a value. A name that is there already is not written twice: the first one counts.
+    pub(crate) fn put(&mut self, name: &'r str, value: Value<'r>) {
+        self.entries.push((name, value));
+    }
+
+    /// Adds values.
+    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = (&'r str, Value<'r>)>) {
+        self.entries.extend(entries);
+    }
+
+    /// Adds a text, if there is one.
+    pub(crate) fn text(&mut self, name: &'r str, text: Option<impl Into<Cow<'r, str>>>) {
+        self.entries.extend(text.map(|text| (name, Value::Text(text.into()))));
+    }
+
+    /// Adds a JSON value, if there is one and it is not vacant.
+    pub(crate) fn json(&mut self, name: &'r str, value: Option<&'r Json<'r>>) {
+        self.entries.extend(value.filter(|value| !value.is_vacant()).map(|value| (name, Value::Json(value))));
+    }
+
+    /// Adds those members as one object, if there are any.
+    pub(crate) fn members(&mut self, name: &'r str, members: Vec<(&'r str, &'r Json<'r>)>) {
+        if !members.is_empty() {
+            self.entries.push((name, Value::Members(members)));
+        }
+    }
+
+    /// Adds `true`, if it is.
+    pub(crate) fn flag(&mut self, name: &'r str, is_set: bool) {
+        if is_set {
+            self.entries.push((name, Value::Bool(true)));
+        }
+    }
+
+    /// Appends the object; returns whether it holds anything (nothing is appended if not).
+    pub(crate) fn write(mut self, out: &mut String) -> bool {
+        self.entries.sort_by_key(|(name, _)| *name);
+        self.entries.dedup_by_key(|(name, _)| *name);
+        let mut separator = '{';
+        for (name, value) in &self.entries {
+            out.push(separator);
+            separator = ',';
+            json::write_text(name, out);
+            out.push(':');
+            write_value(value, out);
+        }
+        if self.entries.is_empty() {
+            return false;
+        }
+        out.push('}');
+        true
+    }
+}
+
+fn write_value(value: &Value<'_>, out: &mut String) {
+    match value {
+        Value::Json(value) => json::write_without_secrets(value, &is_secret, out),
+        Value::Text(text) => json::write_text(&without_secrets(text), out),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::Texts(texts) => {
+            let mut separator = '[';
+            for text in texts {
+                out.push(separator);
+                separator = ',';
+                json::write_text(&without_secrets(text), out);
+            }
+            out.push_str(if texts.is_empty() { "[]" } else { "]" });
+        }
+        Value::Members(members) => {
+            let mut separator = '{';
+            for (name, value) in members {
+                out.push(separator);
+                separator = ',';
+                json::write_text(name, out);
+                out.push(':');
+                if is_secret(name) && !value.is_vacant() {
+                    json::write_text(json::REDACTED, out);
+                } else {
+                    json::write_without_secrets(value, &is_secret, out);
+                }
+            }
+            out.push_str(if members.is_empty() { "{}" } else { "}" });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Parser;
+
+    #[test]
+    fn entries_are_sorted_and_secrets_replaced() {
+        let value = Parser::new(br#"{"uri":"/a?sig=x","password":"p"}"#).value(0).unwrap();
+        let mut metadata = Metadata::default();
+        metadata.text("b", Some("?sig=1"));
+        metadata.json("a", Some(&value));
+        metadata.flag("c", true);
+        metadata.flag("d", false);
+        metadata.text("b", Some("second"));
+        metadata.put("n", Value::Number(-1));
+        metadata.members("m", vec![("password", value.get("password").unwrap())]);
+        let mut out = String::new();
+        assert!(metadata.write(&mut out));
+        let expected = concat!(
+            r#"{"a":{"password":"[redacted]","uri":"/a?sig=[redacted]"},"b":"?sig=[redacted]","c":true,"#,
+            r#""m":{"password":"[redacted]"},"n":-1}"#
+        );
+        assert_eq!(out, expected);
+        assert!(!Metadata::default().write(&mut out));
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,78 @@
+//! Percent-encoding, as URLs and the names in logs use it.
+
+use std::borrow::Cow;
+
+fn hex_digit(byte: Option<&u8>) -> Option<u8> {
+    let digit = char::from(*byte?).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
+/// The bytes of a percent-encoded text. A `%` that no two hexadecimal digits follow stands for itself; `+` is a space if
+/// `plus_is_space`.
+pub(crate) fn decoded_bytes(text: &[u8], plus_is_space: bool) -> Cow<'_, [u8]> {
+    if !text.iter().any(|byte| *byte == b'%' || (plus_is_space && *byte == b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'%' => match (hex_digit(text.get(at)), hex_digit(text.get(at + 1))) {
+                (Some(high), Some(low)) => {
+                    out.push(high * 16 + low);
+                    at += 2;
+                }
+                _ => out.push(b'%'),
+            },
+            b'+' if plus_is_space => out.push(b' '),
+            byte => out.push(*byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The text of a percent-encoded text, if it is UTF-8.
+pub(crate) fn decoded(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
+    match decoded_bytes(text.as_bytes(), plus_is_space) {
+        Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
+}
+
+/// The value of a parameter of a query (what follows `?`), decoded; `None` where it is not there or not UTF-8.
+pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let (_, value) = pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    decoded(value, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_nothing_else() {
+        for (text, plus, expected) in [
+            ("a%20b+c", true, "a b c"),
+            ("a%20b+c", false, "a b+c"),
+            ("%7B%22%C3%A9%22%7d", false, "{\"é\"}"),
+            ("100%", false, "100%"),
+            ("%4", false, "%4"),
+            ("%zz%41", false, "%zzA"),
+            ("plain", true, "plain"),
+        ] {
+            assert_eq!(decoded(text, plus).as_deref(), Some(expected));
+        }
+        assert_eq!(decoded("%ff", false), None);
+        assert_eq!(decoded_bytes(b"%ff", false).as_ref(), b"\xff");
+    }
+
+    #[test]
+    fn parameters_are_found_by_name() {
+        let query = "list-type=2&Prefix=a%2Fb+c&flag";
+        assert_eq!(parameter(query, "prefix").as_deref(), Some("a/b c"));
+        assert_eq!(parameter(query, "flag").as_deref(), Some(""));
+        assert_eq!(parameter(query, "fla"), None);
+    }
+}

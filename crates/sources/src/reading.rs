@@ -1,0 +1,77 @@
+//! The loop of a source: each record of an object is judged, and goes where it belongs.
+
+use std::borrow::Cow;
+use std::io::BufRead;
+
+use crate::json::Json;
+use crate::lines::for_each_line;
+use crate::records::{Content, Format, for_each_record};
+use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Summary};
+
+/// What a record is.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// An event, which was handed to the sink already.
+    Event,
+    SetAside(SetAsideKind),
+    Quarantine(Cow<'static, str>),
+}
+
+impl Counted<'_> {
+    /// Hands on a record that did not become an event.
+    pub(crate) fn judged(
+        &mut self,
+        verdict: Verdict,
+        position: Position,
+        bytes: &[u8],
+        length: u64,
+    ) -> Result<(), ReadError> {
+        match verdict {
+            Verdict::Event => Ok(()),
+            Verdict::SetAside(kind) => self.set_aside(&SetAside { kind, position, bytes }),
+            Verdict::Quarantine(reason) => self.quarantined(&Quarantined { reason: &reason, position, bytes, length }),
+        }
+    }
+}
+
+/// Judges a JSON record, and is told whether characters in it had to be replaced. What becomes an event it hands to the sink.
+type JudgeJson<'j> = dyn FnMut(&Json<'_>, bool, &mut Counted<'_>) -> Result<Verdict, ReadError> + 'j;
+/// Judges a line. What becomes an event it hands to the sink.
+type JudgeLine<'j> = dyn FnMut(&[u8], &mut Counted<'_>) -> Result<Verdict, ReadError> + 'j;
+
+/// Reads an object of JSON records.
+pub(crate) fn read_json(
+    input: &mut dyn BufRead,
+    format: Format,
+    sink: &mut dyn Sink,
+    judge: &mut JudgeJson<'_>,
+) -> Result<Summary, ReadError> {
+    let mut sink = Counted::new(sink);
+    let bytes = for_each_record(input, format, &mut |item| {
+        let verdict = match &item.content {
+            Content::Value(value, is_replaced) => judge(value, *is_replaced, &mut sink)?,
+            Content::Broken(reason) => Verdict::Quarantine(Cow::Owned(reason.clone())),
+        };
+        sink.judged(verdict, item.position, item.bytes, item.length)
+    })?;
+    Ok(sink.finish(bytes))
+}
+
+/// Reads an object of text lines. Each line that is not blank is judged without its end; lines that are too long or broken
+/// are quarantined here.
+pub(crate) fn read_lines(
+    input: &mut dyn BufRead,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+    judge: &mut JudgeLine<'_>,
+) -> Result<Summary, ReadError> {
+    let mut sink = Counted::new(sink);
+    let bytes = for_each_line(input, context.max_record_bytes, &mut |line| {
+        let verdict = match line.broken {
+            Some(reason) => Verdict::Quarantine(Cow::Owned(reason)),
+            None => judge(line.bytes, &mut sink)?,
+        };
+        sink.judged(verdict, line.position, line.bytes, line.length)
+    })?;
+    Ok(sink.finish(bytes))
+}

@@ -79,12 +79,14 @@ fn what_cannot_be_read_is_quarantined_with_its_reason_and_the_exit_code_says_so(
         assert_eq!(imported.code, Some(3), "{imported:?}");
         assert!(imported.stdout.contains("aws.cloudtrail"), "{imported:?}");
         assert!(
-            imported.stderr.contains("1 records were quarantined") && imported.stderr.contains("notes.txt"),
+            imported.stderr.contains("2 records were quarantined") && imported.stderr.contains("notes.txt"),
             "{imported:?}"
         );
     }
     let quarantined = files(&data.path().join("quarantine/source=aws.cloudtrail"), ".ndjson");
     assert_eq!(quarantined.len(), 1, "the same import leaves the same objects");
+    let unknown = files(&data.path().join("quarantine/source=unknown"), ".ndjson");
+    assert!(std::fs::read_to_string(&unknown[0]).unwrap().contains("nothing to see here") && unknown.len() == 1);
     let line: Value = serde_json::from_str(std::fs::read_to_string(&quarantined[0]).unwrap().trim()).unwrap();
     assert_eq!((line["record_index"].as_u64(), line["reason"].as_str().is_some()), (Some(1), true), "{line}");
     assert!(line["record"].as_str().unwrap().contains("not a time"));

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use auditlake_importer::{CountingSink, FileSink, LandedTotals, LandingSink, QuarantineError, WAITING_CHUNKS, quarantine};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
-use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary};
+use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary, UNKNOWN};
 use auditlake_store::SharedStore;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -81,13 +81,15 @@ fn read_files(
         };
         match result {
             Ok((source, summary)) => {
+                if source == UNKNOWN && summary.records > 0 {
+                    report.unrecognised.push(name);
+                }
                 sink.end(source).map_err(|error| quarantine_failure(&error))?;
                 let of_source = report.by_source.entry(source).or_default();
                 of_source.files += 1;
                 of_source.summary += summary;
                 of_source.seconds += began.elapsed().as_secs_f64();
             }
-            Err(ReadError::Unrecognised) => report.unrecognised.push(name),
             Err(ReadError::Io(error)) => report.unreadable.push((name, error.to_string())),
             Err(ReadError::Sink(error)) => return Err(Failure::new(format!("{name}: {error}"))),
         }
@@ -156,7 +158,7 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
         ReportFormat::Json => print_json(&report, landed.as_ref(), seconds)?,
     }
     for name in report.unrecognised.iter().take(MOST_NAMED) {
-        eprintln!("warning: {name}: no known log format, left out; name it with --source if it is one");
+        eprintln!("warning: {name}: no known log format; name it with --source if it is one");
     }
     if report.unrecognised.len() > MOST_NAMED {
         eprintln!("warning: … and {} files more; --output json lists all", report.unrecognised.len() - MOST_NAMED);
@@ -173,7 +175,7 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
     }
     Ok(ExitCode::from(if !report.unreadable.is_empty() {
         failure::FAILED
-    } else if quarantined > 0 || !report.unrecognised.is_empty() {
+    } else if quarantined > 0 {
         failure::SET_ASIDE
     } else {
         failure::DONE

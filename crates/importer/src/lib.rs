@@ -56,9 +56,6 @@ pub struct Imported {
 /// Why an object could not be imported. Import it again: what landed already is not doubled.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// No source knows the object.
-    #[error("no known log format")]
-    Unrecognised,
     /// The bytes could not be had.
     #[error("the object could not be read: {0}")]
     Read(std::io::Error),
@@ -91,7 +88,6 @@ pub async fn import_object(
         let mut sink = LandingSink::new(sender, store, runtime);
         let read = auditlake_sources::import(object, &name, source, &context, sink.begin(&name));
         let (source, summary) = read.map_err(|error| match error {
-            ReadError::Unrecognised => ImportError::Unrecognised,
             ReadError::Io(error) => ImportError::Read(error),
             ReadError::Sink(error) => ImportError::Broken(error.to_string()),
         })?;
@@ -158,13 +154,25 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_no_source_knows_is_said() {
+    async fn what_no_source_knows_is_quarantined_whole() {
         let now = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
         let lake = Lake::new(now, Period::HOUR, 300_000, 300_000, Codec::Snappy);
         let store: SharedStore = Arc::new(MemoryStore::new());
         let writer = LandingWriter::new(Arc::clone(&store), lake, Arc::new(At(now)), Arc::new(SystemEntropy));
         let context = ImportContext::new(Region::parse("eu-west-1").unwrap(), Organization::parse("acme").unwrap(), now);
-        let imported = import_object(&b"hello"[..], "x.bin".to_owned(), None, context, &writer, store).await;
-        assert!(matches!(imported, Err(ImportError::Unrecognised)));
+        for (object, quarantined) in [(&b"hello"[..], 1), (b"", 0)] {
+            let name = "x.bin".to_owned();
+            let imported = import_object(object, name, None, context.clone(), &writer, Arc::clone(&store)).await.unwrap();
+            assert_eq!((imported.source, imported.summary.records), ("unknown", quarantined));
+            assert_eq!((imported.summary.quarantined, imported.landed.rows), (quarantined, 0));
+        }
+        let kept = store.list_page(QUARANTINE, None, 10).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].key.starts_with("quarantine/source=unknown/"), "{}", kept[0].key);
+        let line: serde_json::Value = serde_json::from_slice(&store.get(&kept[0].key).await.unwrap().bytes).unwrap();
+        assert_eq!(
+            (&line["file"], &line["reason"], &line["record"]),
+            (&"x.bin".into(), &"no known log format".into(), &"hello".into())
+        );
     }
 }

@@ -8,7 +8,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use auditlake_importer::{ImportError, Imported, import_object};
+use auditlake_importer::{Imported, import_object};
 use auditlake_sources::ImportContext;
 use auditlake_store::s3::S3Store;
 use auditlake_store::{ErrorKind, SharedStore};
@@ -117,11 +117,7 @@ impl ImportFunction {
         let name = format!("s3://{}/{}", object.bucket, object.key);
         let stream = ObjectStream::new(bucket, object.key.clone(), size, tokio::runtime::Handle::current());
         let imported = import_object(stream, name, rule.source, context, &writer, Arc::clone(&self.access.store)).await;
-        match imported {
-            Ok(imported) => Ok(Some(imported)),
-            Err(ImportError::Unrecognised) => Err(Refusal::Never("no known log format".to_owned())),
-            Err(error) => Err(later(&error)),
-        }
+        imported.map(Some).map_err(|error| later(&error))
     }
 
     /// Imports what a notification names. `Err` if it must come again.

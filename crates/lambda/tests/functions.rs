@@ -407,11 +407,12 @@ async fn a_notified_object_is_imported_once_however_often_it_is_told() {
     let document: Value = serde_json::from_str(&metrics.document(0, "r").unwrap()).unwrap();
     assert_eq!(
         (&document["ObjectsImported"], &document["RecordsImported"], &document["ObjectsLeftOut"]),
-        (&json!(2), &json!(2), &json!(1))
+        (&json!(3), &json!(2), &json!(1))
     );
     let (direct, _) = handle(trail_told).await;
     assert_eq!(serde_json::to_value(direct.unwrap()).unwrap(), json!({"objects": 1}));
-    assert_eq!(world.keys("quarantine/queue=import/").len(), 2, "what no source knows, and what is no notification");
+    assert_eq!(world.keys("quarantine/queue=import/").len(), 1, "what is no notification");
+    assert_eq!(world.keys("quarantine/source=unknown/").len(), 1, "what no source knows");
     assert_eq!(world.keys("quarantine/source=aws.cloudtrail/").len(), 1, "the bad record");
 
     world.pass_minutes(3);

@@ -82,11 +82,14 @@ pub fn detect(head: &[u8], object_name: &str) -> Option<&'static dyn Source> {
     best.map(|(_, source)| source)
 }
 
+/// The name under which an object is counted that no source knows.
+pub const UNKNOWN: &str = "unknown";
+
 /// Reads one object: inflates it, finds its source unless the caller states it, and hands every record to `sink`.
-/// Returns the source's name and what was read.
+/// Returns the source's name and what was read. An object that no source knows is one record in quarantine, under the
+/// name [`UNKNOWN`]; an empty one holds no record.
 ///
-/// Fails with [`ReadError::Unrecognised`] if no source knows the object (nothing was read from it then), with
-/// [`ReadError::Io`] if the bytes could not be had, with [`ReadError::Sink`] if the sink refused a record. Broken
+/// Fails with [`ReadError::Io`] if the bytes could not be had, with [`ReadError::Sink`] if the sink refused a record. Broken
 /// content is no failure: what lies before the break is delivered, the break itself goes to quarantine.
 pub fn import(
     object: impl Read,
@@ -105,7 +108,10 @@ pub fn import(
                 Err(error) if reader::broken_content(&error).is_some() => &[],
                 Err(error) => return Err(error.into()),
             };
-            detect(head, object_name).ok_or(ReadError::Unrecognised)?
+            match detect(head, object_name) {
+                Some(source) => source,
+                None => return Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
+            }
         }
     };
     let summary = source.read(&mut reader, object_name, context, sink)?;

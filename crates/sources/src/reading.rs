@@ -1,10 +1,11 @@
 //! The loop of a source: each record of an object is judged, and goes where it belongs.
 
 use std::borrow::Cow;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use crate::json::Json;
 use crate::lines::for_each_line;
+use crate::reader::broken_content;
 use crate::records::{Content, Format, for_each_record};
 use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Summary};
 
@@ -32,6 +33,43 @@ impl Counted<'_> {
             Verdict::Quarantine(reason) => self.quarantined(&Quarantined { reason: &reason, position, bytes, length }),
         }
     }
+}
+
+/// Quarantines an object that no source knows, cut to the largest record.
+pub(crate) fn quarantine_whole(
+    input: &mut dyn BufRead,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ReadError> {
+    let mut sink = Counted::new(sink);
+    let mut kept = Vec::new();
+    let mut length = 0_u64;
+    loop {
+        let chunk = match input.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // What cannot be inflated is as unknown as what was.
+            Err(error) if broken_content(&error).is_some() => &[],
+            Err(error) => return Err(error.into()),
+        };
+        if chunk.is_empty() {
+            break;
+        }
+        let room = context.max_record_bytes - kept.len();
+        kept.extend_from_slice(chunk.get(..chunk.len().min(room)).unwrap_or_default());
+        let count = chunk.len();
+        length += count as u64;
+        input.consume(count);
+    }
+    if length > 0 {
+        sink.quarantined(&Quarantined {
+            reason: "no known log format",
+            position: Position::default(),
+            bytes: &kept,
+            length,
+        })?;
+    }
+    Ok(sink.finish(length))
 }
 
 /// Judges a JSON record, and is told whether characters in it had to be replaced. What becomes an event it hands to the sink.

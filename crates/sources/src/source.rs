@@ -210,9 +210,6 @@ impl std::ops::AddAssign for Summary {
 /// Why an object could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// No source knows the object; name one to read it all the same.
-    #[error("no known log format")]
-    Unrecognised,
     /// The bytes could not be had; trying again may help.
     #[error("the object could not be read")]
     Io(#[from] io::Error),

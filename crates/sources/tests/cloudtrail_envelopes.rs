@@ -151,7 +151,8 @@ fn sniffing_goes_by_content_and_by_name_only_where_the_content_says_nothing() {
         Confidence::None
     );
     assert!(detect(b"hello", "notes.txt").is_none());
-    assert!(matches!(read_sniffed(b"hello", "notes.txt"), Err(ReadError::Unrecognised)));
+    let (unknown, summary) = read_sniffed(b"hello", "notes.txt").unwrap();
+    assert_eq!((summary.records, summary.bytes, unknown.reasons()), (1, 5, vec!["no known log format"]));
 }
 
 /// Gives one byte at a time, then fails or ends.

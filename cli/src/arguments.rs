@@ -134,6 +134,9 @@ pub struct ServeArguments {
     /// How long landing objects stay after they were sealed.
     #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
     pub landing_retention: Length,
+    /// Record reads of the log as events, as a deployed lake does.
+    #[arg(long, env = "AUDITLAKE_RECORD_READS")]
+    pub record_reads: bool,
     /// Print one line of JSON with the addresses to standard output once ready, for scripts.
     #[arg(long, env = "AUDITLAKE_READY_JSON")]
     pub ready_json: bool,

@@ -98,6 +98,7 @@ pub async fn run(arguments: ServeArguments) -> Outcome {
         organization: arguments.organization.clone(),
         region: arguments.region.clone(),
         landing_retention_ms: arguments.landing_retention.millis,
+        record_reads: arguments.record_reads,
     };
     let serving = serve::start(settings).await.map_err(start_failure)?;
     report_differences(&arguments.new_lake, &serving.lake);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use auditlake_lake::landing::{Clock, Entropy};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
 use crate::reader::{self, Reader};
+use crate::recording::{Asked, Record, Recorder};
 use crate::status;
 
 /// The header that names a request in answers and logs.
@@ -33,6 +35,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Makes request ids and, where a client gives none, event ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Records who asked, if that is recorded.
+    pub recorder: Option<Recorder>,
 }
 
 /// What an answer is about, in numbers: an extension of the response, for an edge that counts. It is not sent.
@@ -46,6 +50,12 @@ pub struct Counted {
     pub rows: u64,
     /// Bytes an engine read for the answer.
     pub scanned_bytes: u64,
+}
+
+/// The answer to a question, with its numbers.
+pub(crate) fn answered(mut response: Response<Bytes>, asked: Asked, numbers: Counted) -> Response<Bytes> {
+    response.extensions_mut().insert(asked);
+    counted(response, numbers)
 }
 
 /// The answer with its numbers.
@@ -113,6 +123,7 @@ impl Api {
         let (parts, body) = request.into_parts();
         let context = Context { caller, headers: &parts.headers, query: parts.uri.query() };
         let routed = self.route(&parts.method, parts.uri.path(), &context, &body).await;
+        let routed = self.recorded(caller, &parts, &request_id, routed).await;
         let mut response = match routed {
             Ok(response) => response,
             Err(problem) => {
@@ -129,6 +140,37 @@ impl Api {
         let status = response.status().as_u16();
         tracing::debug!(request_id, method = %parts.method, path = parts.uri.path(), status, milliseconds, "request");
         response
+    }
+
+    /// Records an answered read or a refusal. An answer that cannot be recorded becomes a problem.
+    async fn recorded(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        request_id: &str,
+        routed: Result<Response<Bytes>, Problem>,
+    ) -> Result<Response<Bytes>, Problem> {
+        let Some(recorder) = &self.recorder else { return routed };
+        let record = Record { caller, parts, request_id, now: self.clock.now(), random: self.entropy.bytes() };
+        match routed {
+            Ok(response) => {
+                if let Some(asked) = response.extensions().get::<Asked>() {
+                    let counted = response.extensions().get::<Counted>().copied().unwrap_or_default();
+                    recorder.write(record.of_read(asked, counted, response.status())).await?;
+                }
+                Ok(response)
+            }
+            Err(problem) => {
+                // The refusal stands, recorded or not.
+                if problem.status == StatusCode::FORBIDDEN
+                    && let Some(event) = record.of_refusal(&problem)
+                    && let Err(unrecorded) = recorder.write(event).await
+                {
+                    tracing::error!(request_id, detail = %unrecorded.detail, "a refusal is not in the log");
+                }
+                Err(problem)
+            }
+        }
     }
 
     /// The answer of an edge that refuses a request before any handler sees it.

@@ -13,6 +13,19 @@ pub struct Caller {
     scope: Scope,
     may_read: bool,
     may_write: bool,
+    identity: Identity,
+    address: Option<String>,
+}
+
+/// Who a caller is, as its token says: what the log keeps of who asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The stable id (the claim `sub`).
+    pub id: Option<String>,
+    /// The readable name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +37,35 @@ enum Scope {
 impl Caller {
     /// A caller bound to one organization.
     pub fn tenant(organization: Organization, may_read: bool, may_write: bool) -> Self {
-        Self { scope: Scope::Tenant(organization), may_read, may_write }
+        Self { scope: Scope::Tenant(organization), may_read, may_write, identity: Identity::default(), address: None }
     }
 
     /// A caller who may read and write for every organization; `default` stands where none is named.
     pub fn operator(default: Option<Organization>) -> Self {
-        Self { scope: Scope::Operator { default }, may_read: true, may_write: true }
+        let scope = Scope::Operator { default };
+        Self { scope, may_read: true, may_write: true, identity: Identity::default(), address: None }
+    }
+
+    /// The same caller, known by name.
+    #[must_use]
+    pub fn with_identity(self, identity: Identity) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// The same caller, calling from an address.
+    #[must_use]
+    pub fn with_address(self, address: Option<String>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The IP address it calls from.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// The organization this caller is bound to.

@@ -16,11 +16,13 @@ pub mod ingest;
 pub mod parameters;
 pub mod problem;
 pub mod reader;
+pub mod recording;
 pub mod status;
 
 pub use api::{Api, Counted};
-pub use caller::Caller;
+pub use caller::{Caller, Identity};
 pub use door::{Door, DoorError};
 pub use ingest::Ingest;
 pub use problem::Problem;
 pub use reader::Reader;
+pub use recording::Recorder;

@@ -16,10 +16,11 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::api::{Api, Context, Counted, counted, json};
+use crate::api::{Api, Context, Counted, answered, json};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::recording::Asked;
 
 /// Events on a page when the caller does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -134,6 +135,11 @@ fn position_of(event: &Event<'_>) -> Position {
     }
 }
 
+/// What the record of a read keeps of its question.
+fn asked(what: &'static str, query: &Query) -> Asked {
+    Asked { organization: query.organization.clone(), what, filters: Some(query.canonical_json()) }
+}
+
 /// Whether links must name the organization.
 fn links_name(context: &Context<'_>, organization: &Organization) -> bool {
     context.caller.default_organization() != Some(organization)
@@ -194,7 +200,7 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         engine: answer.engine,
     };
     let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(counted(json(StatusCode::OK, &page)?, numbers))
+    Ok(answered(json(StatusCode::OK, &page)?, asked("events", &query), numbers))
 }
 
 pub(crate) async fn one_event(
@@ -237,7 +243,7 @@ pub(crate) async fn one_event(
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
     let one = OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links };
     let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(counted(json(StatusCode::OK, &one)?, numbers))
+    Ok(answered(json(StatusCode::OK, &one)?, asked("event", &request.query), numbers))
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -283,5 +289,6 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
         engine: counts.engine,
     };
     let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.scanned_bytes);
-    Ok(counted(json(StatusCode::OK, &statistics)?, Counted { rows, scanned_bytes, ..Counted::default() }))
+    let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
+    Ok(answered(json(StatusCode::OK, &statistics)?, asked("stats", &request.query), numbers))
 }

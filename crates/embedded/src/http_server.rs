@@ -102,7 +102,7 @@ async fn read_body(mut body: Incoming) -> Result<Bytes, BodyProblem> {
 }
 
 impl HttpServer {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+    async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
         let is_head = request.method() == Method::HEAD;
         if self.is_loopback
             && let Err(problem) = check_origin(request.headers())
@@ -125,7 +125,10 @@ impl HttpServer {
             Err(_) => Err(BodyProblem::TimedOut),
         };
         match read {
-            Ok(body) => self.api.handle(&self.caller, Request::from_parts(parts, body)).await,
+            Ok(body) => {
+                let caller = self.caller.clone().with_address(Some(peer.to_canonical().to_string()));
+                self.api.handle(&caller, Request::from_parts(parts, body)).await
+            }
             Err(BodyProblem::TooLarge) => self.api.refuse(&parts.headers, is_head, body_too_large()),
             Err(BodyProblem::Broken) => {
                 self.api.refuse(&parts.headers, is_head, Problem::malformed_body("the body ended too early"))
@@ -152,11 +155,11 @@ impl HttpServer {
                 _ = stop.wait_for(|stop| *stop) => break,
                 accepted = accept(&listener, &connections) => accepted,
             };
-            let Some((stream, permit)) = accepted else { continue };
+            let Some((stream, peer, permit)) = accepted else { continue };
             let server = Arc::clone(&self);
             let service = hyper::service::service_fn(move |request| {
                 let server = Arc::clone(&server);
-                async move { Ok::<_, std::convert::Infallible>(server.answer(request).await.map(Full::new)) }
+                async move { Ok::<_, std::convert::Infallible>(server.answer(peer, request).await.map(Full::new)) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -180,14 +183,14 @@ impl HttpServer {
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(tokio::net::TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "nodelay cannot be set");
             }
-            Some((stream, permit))
+            Some((stream, peer.ip(), permit))
         }
         Err(error) => {
             // Out of file descriptors, most likely: others must close first.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use auditlake_api::{Api, Caller, Ingest, Reader};
+use auditlake_api::{Api, Caller, Door, Ingest, Reader, Recorder};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
 use auditlake_event::{Organization, Region};
 use auditlake_lake::Lake;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub region: Region,
     /// How long landing objects stay after they were sealed, in ms.
     pub landing_retention_ms: i64,
+    /// Whether reads and refusals are recorded as events. A caller on loopback has no name, so usually they are not.
+    pub record_reads: bool,
 }
 
 /// Why the server cannot start.
@@ -148,6 +150,9 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let (stop, stopped) = watch::channel(false);
     let writer = LandingWriter::new(Arc::clone(&store), lake.clone(), Arc::clone(&clock), Arc::clone(&entropy) as _);
     let (door, committer) = GroupCommit::start(writer);
+    let recorder = settings
+        .record_reads
+        .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
     let engine = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
     let api = Api {
         ingest: Some(Ingest {
@@ -167,6 +172,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
         }),
         clock: Arc::clone(&clock),
         entropy,
+        recorder,
     };
     let server = HttpServer {
         api,

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use auditlake_api::{Caller, Problem};
+use auditlake_api::{Caller, Identity, Problem};
 use auditlake_event::Organization;
 use serde_json::Value;
 
@@ -60,8 +60,9 @@ fn no_tenant(claim: &str) -> Problem {
 pub fn caller(claims: Option<&HashMap<String, Value>>, names: &ClaimNames) -> Result<Caller, Problem> {
     let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is needed"))?;
     let permissions = claims.get(&names.permissions).map(texts).unwrap_or_default();
+    let identity = identity(claims);
     if names.operator.as_deref().is_some_and(|operator| permissions.contains(&operator)) {
-        return Ok(Caller::operator(None));
+        return Ok(Caller::operator(None).with_identity(identity));
     }
     let tenant = match claims.get(&names.tenant) {
         Some(Value::String(text)) => text.as_str(),
@@ -69,7 +70,18 @@ pub fn caller(claims: Option<&HashMap<String, Value>>, names: &ClaimNames) -> Re
     };
     // A list, or a text that another parser would take for one, is not one organization; a valid name has no such characters.
     let organization = Organization::parse(tenant).map_err(|_| no_tenant(&names.tenant))?;
-    Ok(Caller::tenant(organization, permissions.contains(&READ), permissions.contains(&WRITE)))
+    let caller = Caller::tenant(organization, permissions.contains(&READ), permissions.contains(&WRITE));
+    Ok(caller.with_identity(identity))
+}
+
+/// Who the token says the caller is: the standard claims of OpenID Connect.
+fn identity(claims: &HashMap<String, Value>) -> Identity {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    Identity {
+        id: text("sub").or_else(|| text("client_id")),
+        name: text("name").or_else(|| text("preferred_username")),
+        email: text("email"),
+    }
 }
 
 #[cfg(test)]

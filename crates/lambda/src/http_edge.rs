@@ -43,8 +43,12 @@ struct RequestContext {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct HttpDescription {
     method: String,
+    /// The address the gateway was called from.
+    #[serde(default)]
+    source_ip: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,6 +170,7 @@ pub async fn answer<E: std::fmt::Display>(
     let bytes_in = event.body.as_ref().map_or(0, String::len);
     let answered = match (caller(event.claims(), names), event.request()) {
         (Ok(caller), Ok(request)) => {
+            let caller = caller.with_address(event.request_context.http.source_ip.clone());
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let response = api.handle(&caller, request).await;
             tracing::info!(%method, path, status = response.status().as_u16(), bytes_in, bytes_out = response.body().len(), "answered");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auditlake_api::{Api, Counted, Door, DoorError, Ingest};
+use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder};
 use auditlake_event::Event;
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
 use auditlake_lake::landing::{OpenError, SystemClock, SystemEntropy};
@@ -111,7 +111,14 @@ impl IngestFunction {
                 max_event_bytes: self.max_event_bytes,
                 lead_ms,
             };
-            Ok(Api { ingest: Some(ingest), reader: None, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+            let recorder = Recorder { door: Arc::clone(&self.door) as _, region: self.access.settings.region.clone() };
+            Ok(Api {
+                ingest: Some(ingest),
+                reader: None,
+                clock: Arc::new(SystemClock),
+                entropy: Arc::new(SystemEntropy),
+                recorder: Some(recorder),
+            })
         };
         self.api.get_or_try_init(make).await
     }

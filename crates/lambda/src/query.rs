@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auditlake_api::{Api, Counted, Reader};
+use auditlake_api::{Api, Counted, Reader, Recorder};
 use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
@@ -17,6 +17,7 @@ use crate::claims::ClaimNames;
 use crate::clients::LakeAccess;
 use crate::environment::{Environment, InvalidEnvironment};
 use crate::http_edge::{HttpAnswer, HttpEvent, answer};
+use crate::ingest::{BatchQueue, QueueDoor};
 use crate::runtime::Invocation;
 use crate::telemetry::{Metrics, Unit};
 
@@ -93,6 +94,7 @@ pub struct QueryFunction {
     access: Arc<LakeAccess>,
     client: aws_sdk_athena::Client,
     cursor_key: Arc<dyn CursorKey>,
+    queue: Arc<dyn BatchQueue>,
     database: Identifier,
     workgroup: String,
     names: ClaimNames,
@@ -107,12 +109,14 @@ impl QueryFunction {
         access: Arc<LakeAccess>,
         client: aws_sdk_athena::Client,
         cursor_key: Arc<dyn CursorKey>,
+        queue: Arc<dyn BatchQueue>,
         random: auditlake_athena::run::Random,
     ) -> Result<Self, InvalidEnvironment> {
         Ok(Self {
             access,
             client,
             cursor_key,
+            queue,
             database: database(environment)?,
             workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
             names: ClaimNames::read(environment)?,
@@ -139,7 +143,10 @@ impl QueryFunction {
             ));
             let store = Arc::clone(&self.access.store);
             let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock) };
-            Ok::<_, Error>(Api { ingest: None, reader: Some(reader), clock, entropy: Arc::new(SystemEntropy) })
+            // Who asked goes the way of every event: this function may not write the lake.
+            let door = Arc::new(QueueDoor::new(Arc::clone(&self.queue), Arc::clone(&self.access)));
+            let recorder = Some(Recorder { door, region: self.access.settings.region.clone() });
+            Ok::<_, Error>(Api { ingest: None, reader: Some(reader), clock, entropy: Arc::new(SystemEntropy), recorder })
         };
         self.api.get_or_try_init(make).await
     }

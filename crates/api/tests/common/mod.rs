@@ -162,6 +162,7 @@ impl Fixture {
             }),
             clock: Arc::new(FixedClock),
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
+            recorder: None,
         };
         Self { api, memory, caller }
     }

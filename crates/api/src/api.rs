@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use crate::caller::Caller;
+use crate::delivery::deliver;
 use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
@@ -135,6 +136,7 @@ impl Api {
                 counted(problem.into_response(&request_id), Counted { refused, ..Counted::default() })
             }
         };
+        compute(|| deliver(&parts.method, &parts.headers, &mut response));
         self.finish(&mut response, &request_id, parts.method == Method::HEAD);
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();

@@ -10,6 +10,7 @@ pub mod api;
 pub mod body;
 pub mod caller;
 pub mod cloudevents;
+mod delivery;
 pub mod door;
 pub mod event_json;
 pub mod ingest;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::api::{Api, Context, Counted, answered, json};
+use crate::delivery::{Validator, link_next};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -200,7 +201,15 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         engine: answer.engine,
     };
     let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &page)?, asked("events", &query), numbers))
+    let mut response = json(StatusCode::OK, &page)?;
+    let mut validator = Validator::new();
+    events.iter().for_each(|event| validator.add(event.get().as_bytes()));
+    validator.add(page.next_cursor.as_deref().unwrap_or_default().as_bytes());
+    validator.set(page.complete, &mut response);
+    if let Some(cursor) = &page.next_cursor {
+        link_next(context.query, cursor, &mut response);
+    }
+    Ok(answered(response, asked("events", &query), numbers))
 }
 
 pub(crate) async fn one_event(
@@ -243,7 +252,11 @@ pub(crate) async fn one_event(
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
     let one = OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links };
     let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &one)?, asked("event", &request.query), numbers))
+    let mut response = json(StatusCode::OK, &one)?;
+    let mut validator = Validator::new();
+    validator.add(response.body());
+    validator.set(event.event_time < answer.sealed_until.start(), &mut response);
+    Ok(answered(response, asked("event", &request.query), numbers))
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -290,5 +303,13 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     };
     let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.scanned_bytes);
     let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &statistics)?, asked("stats", &request.query), numbers))
+    let mut response = json(StatusCode::OK, &statistics)?;
+    let mut validator = Validator::new();
+    for count in &statistics.counts {
+        validator.add(count.time.map(|time| time.to_string()).unwrap_or_default().as_bytes());
+        validator.add(count.value.as_deref().unwrap_or("\0").as_bytes());
+        validator.add(&count.count.to_be_bytes());
+    }
+    validator.set(statistics.complete, &mut response);
+    Ok(answered(response, asked("stats", &request.query), numbers))
 }

@@ -171,6 +171,26 @@ fn pages_of_other_origins_and_rebound_names_are_refused() {
 }
 
 #[test]
+fn a_page_of_this_machine_may_read_answers_and_ask_what_it_may_send() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let origin = "http://localhost:5173";
+    let read = agent().get(format!("{}/v1/status", server.api)).header("origin", origin).call().unwrap();
+    assert_eq!(read.headers()["access-control-allow-origin"], origin);
+    assert!(read.headers()["access-control-expose-headers"].to_str().unwrap().contains("link"));
+    let preflight = agent().options(format!("{}/v1/events", server.api)).header("origin", origin);
+    let preflight = preflight.header("access-control-request-method", "POST").call().unwrap();
+    assert_eq!(
+        (preflight.status().as_u16(), &preflight.headers()["access-control-allow-origin"]),
+        (204, &origin.parse().unwrap())
+    );
+    assert!(preflight.headers()["access-control-allow-methods"].to_str().unwrap().contains("POST"));
+    assert!(preflight.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    let plain = agent().get(format!("{}/v1/status", server.api)).call().unwrap();
+    assert!(plain.headers().get("access-control-allow-origin").is_none());
+}
+
+#[test]
 fn the_front_page_says_how_to_begin() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["--organization", "globex"]);

@@ -11,7 +11,10 @@ use auditlake_api::body::body_too_large;
 use auditlake_api::{Api, Caller, Problem};
 use auditlake_event::limits::MAX_BODY_BYTES;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, VARY,
+};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -31,6 +34,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_DROPPED_BYTES: usize = 64 * 1024 * 1024;
 /// How long requests in flight may take once the server stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a page may send along, and read of an answer's headers; the template says the same to the gateway.
+const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, idempotency-key, if-none-match, x-request-id";
+const EXPOSED_HEADERS: &str = "etag, link, location, retry-after, x-request-id";
 
 /// What the server needs to answer.
 pub struct HttpServer {
@@ -60,6 +67,12 @@ fn is_loopback_authority(text: &str) -> bool {
     text.parse::<Authority>().is_ok_and(|authority| is_loopback_host(authority.host()))
 }
 
+/// Whether an origin is a page that this machine serves.
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let authority = origin.to_str().ok().and_then(|text| text.split_once("://")).map(|(_, authority)| authority);
+    authority.is_some_and(is_loopback_authority)
+}
+
 /// Refuses what a browser sends on behalf of a foreign page.
 fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
@@ -73,11 +86,8 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
             "this server answers to localhost only; to serve other hosts, listen on another address with --listen",
         ));
     }
-    if let Some(origin) = headers.get(ORIGIN).map(text) {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        if !authority.is_some_and(is_loopback_authority) {
-            return Err(Problem::forbidden("pages of other origins may not use this server"));
-        }
+    if headers.get(ORIGIN).is_some_and(|origin| !is_of_this_machine(origin)) {
+        return Err(Problem::forbidden("pages of other origins may not use this server"));
     }
     Ok(())
 }
@@ -101,8 +111,32 @@ async fn read_body(mut body: Incoming) -> Result<Bytes, BodyProblem> {
     if dropped > 0 { Err(BodyProblem::TooLarge) } else { Ok(read.freeze()) }
 }
 
+/// Lets a page of this machine, on another port, read the answer: a console under development. Foreign pages were refused before.
+fn allow_origin(origin: &HeaderValue, is_preflight: bool, response: &mut Response<Bytes>) {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    if is_preflight {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE"));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    }
+}
+
 impl HttpServer {
     async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        let is_preflight =
+            request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let mut response = self.answer_any_page(peer, request).await;
+        if let Some(origin) = origin.filter(|origin| self.is_loopback && is_of_this_machine(origin)) {
+            allow_origin(&origin, is_preflight, &mut response);
+        }
+        response
+    }
+
+    async fn answer_any_page(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
         let is_head = request.method() == Method::HEAD;
         if self.is_loopback
             && let Err(problem) = check_origin(request.headers())

@@ -80,7 +80,7 @@ def test_only_compact_writes_the_archive(lake):
 
 
 def test_query_writes_results_and_nothing_else(lake):
-    assert resources_of(lake, "QueryRole", "s3:PutObject") == {"arn:ResultsBucket/athena/*"}
+    assert resources_of(lake, "QueryRole", "s3:PutObject") == {"arn:ResultsBucket/athena/*", "arn:ResultsBucket/directory/*"}
     assert resources_of(lake, "QueryRole", "s3:PutObjectTagging") == set()
 
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::delivery::deliver;
+use crate::directory;
 use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
@@ -78,6 +79,7 @@ enum Route<'p> {
     Event(&'p str),
     Stats,
     Status,
+    Actors,
 }
 
 impl Route<'_> {
@@ -86,6 +88,7 @@ impl Route<'_> {
             "/v1/events" => Some(Route::Events),
             "/v1/stats" => Some(Route::Stats),
             "/v1/status" => Some(Route::Status),
+            "/v1/directory/actors" => Some(Route::Actors),
             _ => {
                 let id = path.strip_prefix("/v1/events/")?;
                 (!id.is_empty() && !id.contains('/')).then_some(Route::Event(id))
@@ -218,9 +221,12 @@ impl Api {
         let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
         let route = Route::of(path).ok_or_else(not_found)?;
         let allow = match (route, &self.ingest, &self.reader) {
-            (_, None, None) | (Route::Event(_) | Route::Stats | Route::Status, _, None) => return Err(not_found()),
+            (_, None, None) | (Route::Event(_) | Route::Stats | Route::Status | Route::Actors, _, None) => {
+                return Err(not_found());
+            }
             (Route::Events, Some(_), Some(_)) => "GET, HEAD, POST, OPTIONS",
             (Route::Events, Some(_), None) => "POST, OPTIONS",
+            (Route::Actors, _, Some(_)) => "GET, HEAD, PUT, OPTIONS",
             (_, _, Some(_)) => "GET, HEAD, OPTIONS",
         };
         let is_read = matches!(*method, Method::GET | Method::HEAD);
@@ -240,6 +246,10 @@ impl Api {
                 reader::one_event(self, reader, context, &id).await
             }
             (Route::Stats, _, Some(reader)) if is_read => reader::stats(reader, context).await,
+            (Route::Actors, _, Some(reader)) if is_read => directory::list_actors(&reader.directory, context).await,
+            (Route::Actors, _, Some(reader)) if *method == Method::PUT => {
+                directory::replace_actors(&reader.directory, context, body).await
+            }
             (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
             _ => Err(Problem::method_not_allowed(allow)),
         }

@@ -95,6 +95,16 @@ impl Caller {
         if !self.may_read {
             return Err(Problem::forbidden("reading needs iam:tenant:iam:audit:read"));
         }
+        self.organization(named)
+    }
+
+    /// The same for a call that changes something; 403 if the caller may not write.
+    pub fn organization_to_write(&self, named: Option<&str>) -> Result<Organization, Problem> {
+        self.check_write()?;
+        self.organization(named)
+    }
+
+    fn organization(&self, named: Option<&str>) -> Result<Organization, Problem> {
         let named = match named {
             None => None,
             Some(text) => {

@@ -5,6 +5,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+use crate::directory::Actor;
+
 /// What a part of a path keeps as it is (`pchar` of RFC 3986); the ids of clients need no encoding.
 const PATH_PART: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@').remove(b'=').remove(b'+');
@@ -16,17 +18,24 @@ const QUERY_VALUE: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 pub struct EventJson<'e> {
     event: &'e Event<'e>,
     link: Option<String>,
+    actor: Option<&'e Actor>,
 }
 
 impl<'e> EventJson<'e> {
     /// The event without a link.
     pub fn new(event: &'e Event<'e>) -> Self {
-        Self { event, link: None }
+        Self { event, link: None, actor: None }
     }
 
     /// The event with its link, in which the organization is named if the caller must name it.
     pub fn with_link(event: &'e Event<'e>, names_organization: bool) -> Self {
-        Self { event, link: Some(event_link(event, names_organization)) }
+        Self { event, link: Some(event_link(event, names_organization)), actor: None }
+    }
+
+    /// The same with what the directory says of its actor, if it does.
+    #[must_use]
+    pub fn known_as(self, actor: Option<&'e Actor>) -> Self {
+        Self { actor, ..self }
     }
 }
 
@@ -73,6 +82,7 @@ impl Serialize for EventJson<'_> {
                 _ => entry(&mut map, name, event.text(*column))?,
             }
         }
+        entry(&mut map, "actor_directory", self.actor)?;
         entry(&mut map, "link", self.link.as_deref())?;
         map.end()
     }

@@ -11,6 +11,7 @@ pub mod body;
 pub mod caller;
 pub mod cloudevents;
 mod delivery;
+pub mod directory;
 pub mod door;
 pub mod event_json;
 pub mod ingest;
@@ -22,6 +23,7 @@ pub mod status;
 
 pub use api::{Api, Counted};
 pub use caller::{Caller, Identity};
+pub use directory::Directory;
 pub use door::{Door, DoorError};
 pub use ingest::Ingest;
 pub use problem::Problem;

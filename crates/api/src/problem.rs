@@ -103,6 +103,20 @@ impl Problem {
         problem
     }
 
+    /// 422: more would have to be read or compared than is allowed; `detail` says what to narrow.
+    pub fn query_too_large(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query would read too much", detail)
+    }
+
+    /// 422: an upload to the directory of actors breaks rules; nothing of it was taken.
+    pub fn invalid_directory(errors: Vec<FieldProblem>) -> Self {
+        let detail = format!("{} entries break a rule; the directory is as it was", errors.len());
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-directory", "The directory was not replaced", detail);
+        problem.errors = errors;
+        problem
+    }
+
     /// 401: nobody is signed in.
     pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not signed in", detail)

@@ -18,10 +18,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::api::{Api, Context, Counted, answered, json};
 use crate::delivery::{Validator, link_next};
+use crate::directory::{Actor, Actors, Directory};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::recording::Asked;
+use crate::recording::{Asked, Verb};
 
 /// Events on a page when the caller does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -49,6 +50,8 @@ pub struct Reader {
     pub cursor_key: Arc<[u8]>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Who the actors are.
+    pub directory: Directory,
 }
 
 /// A page of events as JSON.
@@ -80,7 +83,7 @@ struct Statistics {
     interval: Option<Interval>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_by: Option<GroupBy>,
-    counts: Vec<Count>,
+    counts: Vec<CountJson>,
     truncated: bool,
     sealed_until: SealTime,
     complete: bool,
@@ -88,6 +91,23 @@ struct Statistics {
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
+}
+
+/// One count as JSON, and who is meant where it counts an actor's events.
+#[derive(Serialize)]
+struct CountJson {
+    #[serde(flatten)]
+    count: Count,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_directory: Option<Actor>,
+}
+
+impl CountJson {
+    fn of(count: Count, group_by: Option<GroupBy>, actors: &Actors) -> Self {
+        let id = count.value.as_deref().filter(|_| group_by == Some(GroupBy::ActorId));
+        let actor_directory = id.and_then(|id| actors.get(id)).cloned();
+        Self { count, actor_directory }
+    }
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -103,9 +123,7 @@ fn query_problem(error: QueryError) -> Problem {
         QueryErrorKind::Invalid => {
             Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query cannot be answered", error.message)
         }
-        QueryErrorKind::TooLarge => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query would read too much", error.message)
-        }
+        QueryErrorKind::TooLarge => Problem::query_too_large(error.message),
         QueryErrorKind::Unavailable | QueryErrorKind::Cancelled => {
             tracing::warn!(error = %error.message, "query failed for now");
             Problem::unavailable("the query could not be finished; try again", 2)
@@ -136,9 +154,15 @@ fn position_of(event: &Event<'_>) -> Position {
     }
 }
 
+/// Who the actors of an organization are.
+async fn actors_of(reader: &Reader, organization: &Organization) -> Result<Arc<Actors>, Problem> {
+    reader.directory.actors(organization).await.map_err(|error| storage_problem(&error))
+}
+
 /// What the record of a read keeps of its question.
 fn asked(what: &'static str, query: &Query) -> Asked {
-    Asked { organization: query.organization.clone(), what, filters: Some(query.canonical_json()) }
+    let filters = Some(query.canonical_json());
+    Asked { organization: query.organization.clone(), what, filters, verb: Verb::Read }
 }
 
 /// Whether links must name the organization.
@@ -165,10 +189,12 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
             (None, query.to.map_or(newest, |to| to.min(newest)))
         }
     };
-    let bounded = Query { to: Some(until), ..query.clone() };
-    let is_empty_range = bounded.from.is_some_and(|from| from >= until);
-    let request =
-        SearchRequest { query: if is_empty_range { query.clone() } else { bounded }, after, limit, with_raw: false };
+    let actors = actors_of(reader, &query.organization).await?;
+    let mut widened = actors.widen(&query)?;
+    if widened.from.is_none_or(|from| from < until) {
+        widened.to = Some(until);
+    }
+    let request = SearchRequest { query: widened, after, limit, with_raw: false };
     let answer = reader.engine.search(&request).await.map_err(query_problem)?;
 
     let names_organization = links_name(context, &query.organization);
@@ -176,7 +202,8 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     let mut next = answer.next;
     let mut page_bytes = 0;
     for (index, event) in answer.events.iter().enumerate() {
-        let value = to_raw_value(&EventJson::with_link(event, names_organization)).map_err(|error| {
+        let known = event.actor_id.as_deref().and_then(|id| actors.get(id));
+        let value = to_raw_value(&EventJson::with_link(event, names_organization).known_as(known)).map_err(|error| {
             tracing::error!(%error, "event cannot be serialised");
             Problem::internal()
         })?;
@@ -239,9 +266,9 @@ pub(crate) async fn one_event(
         }
     };
     let mut query = Query { from: Some(from), to: Some(to), ..Query::all(organization) };
-    query.conditions.push(Condition { field: Field::EventId, negated: false, values: vec![id.to_owned()] });
+    query.conditions.push(Condition::any_of(Field::EventId, vec![id.to_owned()]));
     if let Some(source) = source {
-        query.conditions.push(Condition { field: Field::Source, negated: false, values: vec![source] });
+        query.conditions.push(Condition::any_of(Field::Source, vec![source]));
     }
     let request = SearchRequest { query, after: None, limit: MAX_SAME_ID, with_raw: true };
     let answer = reader.engine.search(&request).await.map_err(query_problem)?;
@@ -250,7 +277,9 @@ pub(crate) async fn one_event(
     };
     let names_organization = links_name(context, &request.query.organization);
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
-    let one = OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links };
+    let actors = actors_of(reader, &request.query.organization).await?;
+    let known = event.actor_id.as_deref().and_then(|id| actors.get(id));
+    let one = OneEvent { event: &EventJson::with_link(event, names_organization).known_as(known), same_id: links };
     let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &one)?;
     let mut validator = Validator::new();
@@ -288,12 +317,13 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_GROUPS);
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
-    let request = CountRequest { query, interval, group_by, limit };
+    let actors = actors_of(reader, &query.organization).await?;
+    let request = CountRequest { query: actors.widen(&query)?, interval, group_by, limit };
     let counts = reader.engine.count(&request).await.map_err(query_problem)?;
     let statistics = Statistics {
         interval,
         group_by,
-        counts: counts.counts,
+        counts: counts.counts.into_iter().map(|count| CountJson::of(count, group_by, &actors)).collect(),
         truncated: counts.truncated,
         sealed_until: counts.sealed_until,
         complete: is_complete(&request.query, counts.sealed_until, counts.unreadable_objects),
@@ -305,11 +335,11 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &statistics)?;
     let mut validator = Validator::new();
-    for count in &statistics.counts {
+    for CountJson { count, .. } in &statistics.counts {
         validator.add(count.time.map(|time| time.to_string()).unwrap_or_default().as_bytes());
         validator.add(count.value.as_deref().unwrap_or("\0").as_bytes());
         validator.add(&count.count.to_be_bytes());
     }
     validator.set(statistics.complete, &mut response);
-    Ok(answered(response, asked("stats", &request.query), numbers))
+    Ok(answered(response, asked("stats", &query), numbers))
 }

@@ -21,6 +21,8 @@ use crate::problem::Problem;
 pub const SOURCE: &str = "auditlake";
 /// The action of a read that was answered.
 pub const QUERIED: &str = "audit_log_query";
+/// The action of an upload to the directory.
+pub const DIRECTORY_REPLACED: &str = "audit_log_directory_update";
 /// The action of a refusal.
 pub const CHECKED: &str = "permission_check";
 
@@ -38,9 +40,20 @@ pub struct Recorder {
     pub region: Region,
 }
 
-/// What a read asked: an extension of its answer, which is not sent.
+/// What a call did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// It read.
+    Read,
+    /// It changed the directory.
+    Change,
+}
+
+/// What a call asked: an extension of its answer, which is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
+    /// What it did.
+    pub verb: Verb,
     /// Whose log was read.
     pub organization: Organization,
     /// What of it: `events`, `event`, `stats`, `exports`, `directory`.
@@ -94,21 +107,28 @@ impl Record<'_> {
         }
         metadata.insert("rows".to_owned(), json!(counted.rows));
         metadata.insert("scanned_bytes".to_owned(), json!(counted.scanned_bytes));
+        let (action, category) = match asked.verb {
+            Verb::Read => (QUERIED, Category::DataAccess),
+            Verb::Change => (DIRECTORY_REPLACED, Category::Configuration),
+        };
         Event {
-            category: Some(Category::DataAccess),
+            category: Some(category),
             outcome: Outcome::Success,
             resource_id: Some(asked.what.into()),
             http_status: Some(i32::from(status.as_u16())),
             metadata: Some(Value::Object(metadata).to_string().into()),
-            ..self.event(QUERIED, &asked.organization)
+            ..self.event(action, &asked.organization)
         }
     }
 
     /// The event of a refusal; `None` if no organization is known whose log could hold it.
     pub(crate) fn of_refusal(&self, problem: &Problem) -> Option<Event<'static>> {
         let organization = self.caller.bound_to()?;
-        let needed =
-            if self.parts.method == Method::POST { "iam:tenant:iam:audit:write" } else { "iam:tenant:iam:audit:read" };
+        let needed = if matches!(self.parts.method, Method::POST | Method::PUT) {
+            "iam:tenant:iam:audit:write"
+        } else {
+            "iam:tenant:iam:audit:read"
+        };
         Some(Event {
             category: Some(Category::PermissionCheck),
             outcome: Outcome::Denied,

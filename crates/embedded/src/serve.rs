@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use auditlake_api::{Api, Caller, Door, Ingest, Reader, Recorder};
+use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
 use auditlake_event::{Organization, Region};
 use auditlake_lake::Lake;
@@ -169,6 +169,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
             // restart, and so do cursors.
             cursor_key: Arc::from(lake.to_bytes()),
             clock: Arc::clone(&clock),
+            directory: Directory::new(Arc::clone(&store)),
         }),
         clock: Arc::clone(&clock),
         entropy,

@@ -62,6 +62,14 @@ impl LakeAccess {
         Self { store, landing: None, settings, clock, lake: OnceCell::new() }
     }
 
+    /// Another bucket, by the same client.
+    pub fn bucket(&self, name: &str) -> SharedStore {
+        match &self.landing {
+            Some(landing) => Arc::new(landing.sibling(name)),
+            None => Arc::clone(&self.store),
+        }
+    }
+
     /// The lake; made at the first call if there is none. A failure is not remembered.
     pub async fn lake(&self) -> Result<&Lake, OpenError> {
         let open = || async {

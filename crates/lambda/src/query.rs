@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auditlake_api::{Api, Counted, Reader, Recorder};
+use auditlake_api::{Api, Counted, Directory, Reader, Recorder};
 use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
@@ -95,6 +95,7 @@ pub struct QueryFunction {
     client: aws_sdk_athena::Client,
     cursor_key: Arc<dyn CursorKey>,
     queue: Arc<dyn BatchQueue>,
+    directory: Directory,
     database: Identifier,
     workgroup: String,
     names: ClaimNames,
@@ -112,7 +113,9 @@ impl QueryFunction {
         queue: Arc<dyn BatchQueue>,
         random: auditlake_athena::run::Random,
     ) -> Result<Self, InvalidEnvironment> {
+        let directory = Directory::new(access.bucket(&environment.required("AUDITLAKE_RESULTS_BUCKET")?));
         Ok(Self {
+            directory,
             access,
             client,
             cursor_key,
@@ -142,7 +145,8 @@ impl QueryFunction {
                 Arc::clone(&self.random),
             ));
             let store = Arc::clone(&self.access.store);
-            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock) };
+            let directory = self.directory.clone();
+            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), directory };
             // Who asked goes the way of every event: this function may not write the lake.
             let door = Arc::new(QueueDoor::new(Arc::clone(&self.queue), Arc::clone(&self.access)));
             let recorder = Some(Recorder { door, region: self.access.settings.region.clone() });

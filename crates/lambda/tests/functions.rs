@@ -158,7 +158,7 @@ async fn a_post_goes_through_queue_landing_and_archive() {
 }
 
 #[tokio::test]
-async fn who_may_not_write_is_refused_and_nothing_is_queued() {
+async fn who_may_not_write_is_refused_and_only_the_refusal_is_queued() {
     let world = World::new();
     for (tenant, permissions, expected) in [
         ("acme", json!("[iam:tenant:iam:audit:read]"), 403),
@@ -171,7 +171,12 @@ async fn who_may_not_write_is_refused_and_nothing_is_queued() {
     let foreign = json!({"event_time": world.clock.now().to_string(), "action": "x", "organization": "globex"}).to_string();
     let (status, problem) = world.post("acme", json!(WRITE), &foreign).await;
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("organization")));
-    assert!(world.queue.messages.lock().unwrap().is_empty());
+    // The token that names its tenant is on record; the others belong to no log.
+    let messages = world.queue.messages.lock().unwrap().clone();
+    let queued: Vec<_> = messages.iter().flat_map(|message| unpack(message).unwrap()).collect();
+    assert_eq!(queued.len(), 1);
+    assert_eq!((queued[0].action.as_ref(), queued[0].outcome.as_str()), ("permission_check", "denied"));
+    assert_eq!(queued[0].organization, "acme");
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl Query {
         match self.conditions.iter_mut().find(|condition| condition.field == *field && condition.negated == negated) {
             Some(condition) if condition.values.contains(&value) => {}
             Some(condition) => condition.values.push(value),
-            None => self.conditions.push(Condition { field: *field, negated, values: vec![value] }),
+            None => self.conditions.push(Condition { negated, ..Condition::any_of(*field, vec![value]) }),
         }
         Ok(())
     }
@@ -159,7 +159,8 @@ mod tests {
     }
 
     fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
-        Condition { field, negated, values: values.iter().map(|&value| value.to_owned()).collect() }
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        Condition { negated, ..Condition::any_of(field, values) }
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub struct Condition {
     pub negated: bool,
     /// The values; never empty.
     pub values: Vec<String>,
+    /// Also fits if the column `actor_id` is one of these: whom the directory of actors knows by one of the values. Sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actor_ids: Vec<String>,
+}
+
+impl Condition {
+    /// The condition that a field has one of these values.
+    pub fn any_of(field: Field, values: Vec<String>) -> Self {
+        Self { field, negated: false, values, actor_ids: Vec::new() }
+    }
 }
 
 /// Which events of one organization are asked for. All conditions must hold.

@@ -88,6 +88,13 @@ pub trait Store: Send + Sync {
     /// Writes an object unless one of that key exists (`If-None-Match: *`).
     async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<Put, StoreError>;
 
+    /// Writes an object whatever stands there: the last writer wins. For the few things outside the lake's write-once zones; a
+    /// store that replaces nothing answers [`ErrorKind::Invalid`].
+    async fn replace(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        drop(bytes);
+        Err(StoreError::new(ErrorKind::Invalid, "replace", key, "this store replaces nothing"))
+    }
+
     /// Begins a write-once object that is too large to hold in memory.
     async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError>;
 

@@ -194,6 +194,17 @@ impl Store for MemoryStore {
         Ok(put)
     }
 
+    async fn replace(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.point("put", key, Moment::Before).await?;
+        {
+            let mut state = self.state();
+            state.writes += 1;
+            let etag = format!("{:x}", state.writes);
+            state.objects.insert(key.to_owned(), Stored { bytes, etag, tags: BTreeMap::new() });
+        }
+        self.point("put", key, Moment::After).await
+    }
+
     async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
         Ok(Box::new(MemoryUpload { store: self.clone(), key: key.to_owned(), bytes: BytesMut::new() }))
     }

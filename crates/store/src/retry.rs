@@ -164,6 +164,10 @@ impl<S: Store> Store for Retrying<S> {
         self.retrier.run(|| self.inner.put_if_absent(key, bytes.clone())).await
     }
 
+    async fn replace(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.retrier.run(|| self.inner.replace(key, bytes.clone())).await
+    }
+
     async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
         self.retrier.run(|| self.inner.upload(key)).await
     }

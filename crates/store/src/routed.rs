@@ -33,6 +33,10 @@ impl Store for RoutedStore {
         self.of(key).put_if_absent(key, bytes).await
     }
 
+    async fn replace(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.of(key).replace(key, bytes).await
+    }
+
     async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
         self.of(key).upload(key).await
     }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auditlake_api::{Api, Caller, Door, DoorError, Ingest, Reader};
+use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader};
 use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, Entropy, SystemEntropy};
@@ -159,6 +159,7 @@ impl Fixture {
                 lake,
                 cursor_key: Arc::from(b"a key of the test".as_slice()),
                 clock: Arc::new(FixedClock),
+                directory: Directory::new(Arc::new(MemoryStore::new())),
             }),
             clock: Arc::new(FixedClock),
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,

@@ -49,10 +49,12 @@ const fn tests_of(field: Field) -> &'static [Test] {
 
 /// The columns that the conditions read.
 pub(crate) fn columns_of(conditions: &[Condition]) -> impl Iterator<Item = Column> + '_ {
-    conditions.iter().flat_map(|condition| tests_of(condition.field)).map(|test| match test {
+    let has_ids = conditions.iter().any(|condition| !condition.actor_ids.is_empty());
+    let tested = conditions.iter().flat_map(|condition| tests_of(condition.field)).map(|test| match test {
         Test::Equal(column) | Test::EqualFolded(column) | Test::ContainsFolded(column) => *column,
         Test::Metadata(_) => Column::Metadata,
-    })
+    });
+    tested.chain(has_ids.then_some(Column::ActorId))
 }
 
 /// Refuses conditions without values: they would say nothing.
@@ -72,6 +74,11 @@ pub(crate) fn write_conditions(writer: &mut Writer, conditions: &[Condition], in
                 writer.push(if condition.negated { " AND " } else { " OR " });
             }
             write_test(writer, *test, condition);
+        }
+        if !condition.actor_ids.is_empty() {
+            writer.push(if condition.negated { " AND " } else { " OR " });
+            let ids = Condition { values: condition.actor_ids.clone(), ..condition.clone() };
+            write_test(writer, Test::Equal(Column::ActorId), &ids);
         }
         writer.push(")");
     }
@@ -142,11 +149,30 @@ mod tests {
     use super::*;
 
     fn rendered(field: Field, negated: bool, values: &[&str]) -> (String, Vec<String>) {
-        let condition = Condition { field, negated, values: values.iter().map(|value| (*value).to_owned()).collect() };
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        let condition = Condition { negated, ..Condition::any_of(field, values) };
         let mut writer = Writer::default();
         write_conditions(&mut writer, &[condition], " ");
         let statement = writer.finish().unwrap();
         (statement.text, statement.parameters)
+    }
+
+    #[test]
+    fn ids_of_the_directory_are_alternatives_or_excluded_too() {
+        let excluded = |column: &str| format!("({column} IS NULL OR {column} NOT IN (?))");
+        let (id, name, email) = (excluded("actor_id"), excluded("actor_name"), excluded("actor_email"));
+        for (negated, text) in [
+            (false, " AND (actor_id IN (?) OR actor_name IN (?) OR actor_email IN (?) OR actor_id IN (?, ?))".to_owned()),
+            (true, format!(" AND ({id} AND {name} AND {email} AND (actor_id IS NULL OR actor_id NOT IN (?, ?)))")),
+        ] {
+            let mut condition = Condition { negated, ..Condition::any_of(Field::Actor, vec!["Ada".to_owned()]) };
+            condition.actor_ids = vec!["1".to_owned(), "it's".to_owned()];
+            let mut writer = Writer::default();
+            write_conditions(&mut writer, &[condition], " ");
+            let statement = writer.finish().unwrap();
+            assert_eq!(statement.text, text);
+            assert_eq!(statement.parameters, ["'Ada'", "'Ada'", "'Ada'", "'1'", "'it''s'"]);
+        }
     }
 
     #[test]

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn one_event_is_looked_for_in_one_step() {
         let mut query = query(None, None);
-        query.conditions.push(Condition { field: Field::EventId, negated: false, values: vec!["x".into()] });
+        query.conditions.push(Condition::any_of(Field::EventId, vec!["x".into()]));
         assert_eq!(search_windows(&query, None, &snapshot(), DAY).len(), 1);
     }
 

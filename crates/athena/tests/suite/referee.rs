@@ -71,7 +71,8 @@ fn acme(from: Option<&str>, to: Option<&str>) -> Query {
 }
 
 fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
-    Condition { field, negated, values: values.iter().map(|value| (*value).to_owned()).collect() }
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    Condition { negated, ..Condition::any_of(field, values) }
 }
 
 fn ordinary_values(field: Field) -> Vec<&'static str> {

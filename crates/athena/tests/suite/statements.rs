@@ -36,7 +36,8 @@ fn query(from: Option<&str>, to: Option<&str>, conditions: Vec<Condition>) -> Qu
 }
 
 fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
-    Condition { field, negated, values: values.iter().map(|value| (*value).to_owned()).collect() }
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    Condition { negated, ..Condition::any_of(field, values) }
 }
 
 /// Compares with a file beside this one; `AUDITLAKE_BLESS=1` writes it.
@@ -221,7 +222,7 @@ fn any_value() -> impl Strategy<Value = String> {
 
 fn any_condition() -> impl Strategy<Value = Condition> {
     (prop::sample::select(&FIELDS[..]), any::<bool>(), prop::collection::vec(any_value(), 1..4))
-        .prop_map(|(field, negated, values)| Condition { field, negated, values })
+        .prop_map(|(field, negated, values)| Condition { negated, ..Condition::any_of(field, values) })
 }
 
 fn any_query() -> impl Strategy<Value = Query> {

@@ -21,10 +21,14 @@ pub struct Predicate {
 pub struct Term {
     /// Whether rows that pass are excluded.
     pub negated: bool,
-    /// The columns.
+    /// The columns that are read.
     pub columns: &'static [Column],
+    /// Those of them that are tested.
+    tested: &'static [Column],
     /// The test of one value; null never passes.
     pub test: Test,
+    /// The term also passes if the actor is one of these; `columns` then holds the actor's id.
+    actor_ids: Vec<String>,
 }
 
 /// A test of one text.
@@ -49,9 +53,11 @@ const TEXT_COLUMNS: &[Column] = &[
     Column::ResourceName,
 ];
 
+const EMAIL_OR_ID: &[Column] = &[Column::ActorEmail, Column::ActorId];
+
 impl Term {
     fn new(condition: &Condition) -> Self {
-        let columns: &'static [Column] = match condition.field {
+        let tested: &'static [Column] = match condition.field {
             Field::EventId => &[Column::EventId],
             Field::Actor => &[Column::ActorId, Column::ActorName, Column::ActorEmail],
             Field::ActorEmail => &[Column::ActorEmail],
@@ -73,7 +79,10 @@ impl Term {
             Field::Text => Test::Contains(values.iter().map(|value| Needle::new(value)).collect()),
             _ => Test::Equals(values),
         };
-        Self { negated: condition.negated, columns, test }
+        // The directory knows actors only, so only fields about actors have ids, and all but one of them test the id anyway.
+        let actor_ids = condition.actor_ids.clone();
+        let columns = if actor_ids.is_empty() || tested.contains(&Column::ActorId) { tested } else { EMAIL_OR_ID };
+        Self { negated: condition.negated, columns, tested, test, actor_ids }
     }
 
     /// What it costs to evaluate, roughly.
@@ -91,7 +100,7 @@ impl Term {
     /// The values one of which a row must hold for the condition to be true; `None` if min, max and bloom filters cannot tell.
     pub fn required_values(&self) -> Option<&[String]> {
         match &self.test {
-            Test::Equals(values) if !self.negated => Some(values),
+            Test::Equals(values) if !self.negated && self.actor_ids.is_empty() => Some(values),
             _ => None,
         }
     }
@@ -100,12 +109,19 @@ impl Term {
     pub fn evaluate(&self, arrays: &[ArrayRef]) -> BooleanBuffer {
         let rows = arrays.first().map_or(0, |array| array.len());
         let mut any: Option<BooleanBuffer> = None;
-        for array in arrays {
-            let Some(mask) = self.test.evaluate(array) else { continue };
-            any = Some(match any {
+        let mut add = |mask: BooleanBuffer| {
+            any = Some(match any.take() {
                 Some(any) => &any | &mask,
                 None => mask,
             });
+        };
+        for (column, array) in self.columns.iter().zip(arrays) {
+            if self.tested.contains(column) {
+                self.test.evaluate(array).into_iter().for_each(&mut add);
+            }
+            if *column == Column::ActorId && !self.actor_ids.is_empty() {
+                Test::Equals(self.actor_ids.clone()).evaluate(array).into_iter().for_each(&mut add);
+            }
         }
         match (any, self.negated) {
             (Some(any), false) => any,
@@ -223,7 +239,8 @@ mod tests {
     use super::*;
 
     fn term(field: Field, negated: bool, values: &[&str]) -> Term {
-        Term::new(&Condition { field, negated, values: values.iter().map(|&value| value.to_owned()).collect() })
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        Term::new(&Condition { negated, ..Condition::any_of(field, values) })
     }
 
     fn rows(mask: &BooleanBuffer) -> Vec<bool> {
@@ -262,6 +279,19 @@ mod tests {
         ];
         assert_eq!(rows(&term(Field::Actor, false, &["x"]).evaluate(&columns)), [true, true, true, false]);
         assert_eq!(rows(&term(Field::Actor, true, &["x"]).evaluate(&columns)), [false, false, false, true]);
+    }
+
+    #[test]
+    fn an_address_is_also_found_by_the_ids_that_the_directory_gave() {
+        let columns =
+            [texts(&[Some("a@x.org"), None, None, Some("b@x.org")]), texts(&[Some("1"), Some("2"), None, Some("a@x.org")])];
+        let mut condition = Condition::any_of(Field::ActorEmail, vec!["A@x.org".to_owned()]);
+        condition.actor_ids = vec!["2".to_owned()];
+        let term = Term::new(&condition);
+        assert_eq!((term.columns, term.required_values()), ([Column::ActorEmail, Column::ActorId].as_slice(), None));
+        assert_eq!(rows(&term.evaluate(&columns)), [true, true, false, false]);
+        condition.negated = true;
+        assert_eq!(rows(&Term::new(&condition).evaluate(&columns)), [false, false, true, true]);
     }
 
     #[test]

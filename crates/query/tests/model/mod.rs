@@ -369,7 +369,8 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
                 .any(|text| text.as_deref().is_some_and(|text| lower(text).contains(&lower(value))))
         }
     };
-    condition.values.iter().any(|value| is(value)) != condition.negated
+    let known = event.actor_id.as_ref().is_some_and(|id| condition.actor_ids.iter().any(|known| known == id));
+    (known || condition.values.iter().any(|value| is(value))) != condition.negated
 }
 
 const CONDITIONS: &[(Field, &[&str])] = &[
@@ -389,12 +390,15 @@ const CONDITIONS: &[(Field, &[&str])] = &[
 ];
 
 fn condition() -> impl Strategy<Value = Condition> {
-    (0..CONDITIONS.len(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 1..3)).prop_map(
-        |(field, negated, values)| {
+    let actor_ids = prop::option::weighted(0.3, prop::sample::subsequence(vec!["u1", "u2", "u9"], 1..3));
+    (0..CONDITIONS.len(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 1..3), actor_ids).prop_map(
+        |(field, negated, values, actor_ids)| {
             let (field, pool) = CONDITIONS[field];
             let mut values: Vec<String> = values.iter().map(|index| pool[index.index(pool.len())].to_owned()).collect();
             values.dedup();
-            Condition { field, negated, values }
+            let is_about_actors = matches!(field, Field::Actor | Field::ActorEmail | Field::Text);
+            let actor_ids = actor_ids.filter(|_| is_about_actors).unwrap_or_default();
+            Condition { field, negated, values, actor_ids: actor_ids.into_iter().map(str::to_owned).collect() }
         },
     )
 }

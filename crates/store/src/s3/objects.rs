@@ -21,6 +21,11 @@ impl Store for S3Store {
         shared.retrier.run(|| shared.put_once(key, bytes.clone())).await
     }
 
+    async fn replace(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        shared.retrier.run(|| shared.replace_once(key, bytes.clone())).await
+    }
+
     async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
         Ok(Box::new(S3Upload::new(self.clone(), key)))
     }
@@ -112,6 +117,13 @@ impl Shared {
             Err(error) if refusal(&error).is_some_and(|refusal| refusal.status == 412) => Ok(Put::Exists),
             Err(error) => Err(failure(error, "put", key)),
         }
+    }
+
+    async fn replace_once(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let request = self.client.put_object().bucket(&self.bucket).key(self.full_key(key));
+        let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32).checksum_crc32(crc32(&bytes));
+        let sent = request.body(ByteStream::from(bytes)).send().await;
+        sent.map(|_| ()).map_err(|error| failure(error, "put", key))
     }
 
     async fn get_once(&self, key: &str) -> Result<Object, StoreError> {

@@ -33,7 +33,8 @@ pub(super) fn folded(operation: Option<&str>) -> Cow<'_, str> {
 }
 
 /// The categories of the operations in lakeFS's API description (`api/swagger.yml`) and of its S3 gateway, folded. What
-/// stands nowhere only looks at something that is no data (users, settings, the server's state): other.
+/// stands nowhere is other: it looks at something that is no data (users, settings, repositories as a whole, the server's
+/// state), is upkeep (the preparation of a garbage collection, statistics), or no operation at all (`unsupported`).
 #[rustfmt::skip]
 const CATEGORIES: [(Category, &[&str]); 7] = [
     (Category::Authentication, &["external_principal_login", "login", "oauth_callback", "sts_login"]),

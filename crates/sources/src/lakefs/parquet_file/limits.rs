@@ -32,8 +32,9 @@ type Refusal = String;
 
 /// Checks the footer: that it is there, and that its schema is neither too wide nor too deep.
 pub(super) fn check_footer(file: &Spool) -> Result<(), Refusal> {
-    let tail = file.some_bytes(file.len().saturating_sub(TAIL_BYTES), TAIL_BYTES as usize);
-    let (length, magic) = tail.split_at_checked(4).ok_or("it is shorter than a footer")?;
+    let tail_start = file.len().checked_sub(TAIL_BYTES).ok_or("it is shorter than a footer")?;
+    let tail = file.some_bytes(tail_start, TAIL_BYTES as usize);
+    let (length, magic) = tail.split_at_checked(4).ok_or("its footer cannot be read")?;
     match magic {
         b"PAR1" => {}
         b"PARE" => return Err("its footer is encrypted".to_owned()),
@@ -43,7 +44,7 @@ pub(super) fn check_footer(file: &Spool) -> Result<(), Refusal> {
     if length > MAX_FOOTER_BYTES {
         return Err(format!("its footer is longer than {MAX_FOOTER_BYTES} bytes"));
     }
-    let start = file.len().checked_sub(TAIL_BYTES + length).ok_or("its footer is longer than the file")?;
+    let start = tail_start.checked_sub(length).ok_or("its footer is longer than the file")?;
     let footer = file.some_bytes(start, length as usize);
     check_schema(&footer).ok_or_else(|| "its footer cannot be read".to_owned())?
 }
@@ -101,7 +102,7 @@ pub(super) fn check_metadata(file: &Spool, metadata: &ParquetMetaData) -> Result
     for column in metadata.file_metadata().schema_descr().columns() {
         let is_fixed = column.physical_type() == PhysicalType::FIXED_LEN_BYTE_ARRAY;
         if is_fixed && !(0..=MAX_FIXED_BYTES).contains(&column.type_length()) {
-            return Err(format!("values of its column {} have {} bytes", column.path(), column.type_length()));
+            return Err(format!("values of its column {} have {} bytes", column.path().string(), column.type_length()));
         }
     }
     let mut rows = 0_u64;
@@ -118,7 +119,7 @@ pub(super) fn check_metadata(file: &Spool, metadata: &ParquetMetaData) -> Result
 /// Checks the pages of a row group by their headers.
 pub(super) fn check_pages(file: &Spool, row_group: &RowGroupMetaData) -> Result<(), Refusal> {
     row_group.columns().iter().try_for_each(|column| {
-        check_column(file, column).map_err(|reason| format!("column {}: {reason}", column.column_path()))
+        check_column(file, column).map_err(|reason| format!("column {}: {reason}", column.column_path().string()))
     })
 }
 

@@ -269,3 +269,17 @@ fn place(row_group: &RowGroupMetaData, file_bytes: u64) -> (u64, usize) {
     let length = u64::try_from(stated).unwrap_or_default().min(file_bytes - start);
     (start, usize::try_from(length).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_library_is_a_reason() {
+        assert_eq!(guarded(|| Ok::<_, String>(1)), Ok(1));
+        assert_eq!(guarded(|| Err::<(), _>("why")), Err("why".to_owned()));
+        let nothing: [u8; 0] = [];
+        let index = nothing.len();
+        assert_eq!(guarded(|| Ok::<_, String>(nothing[index])), Err("its content contradicts itself".to_owned()));
+    }
+}

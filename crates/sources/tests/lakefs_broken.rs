@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 
 /// Rows whose request ids are their numbers.
 fn numbered(numbers: std::ops::Range<usize>) -> Vec<Value> {
-    numbers.map(|number| row(&json!({"data_request_id": format!("req-{number:05}"), "data_user": format!("user {number}")}))).collect()
+    numbers
+        .map(|number| row(&json!({"data_request_id": format!("req-{number:05}"), "data_user": format!("user {number}")})))
+        .collect()
 }
 
 fn metadata_of(object: &[u8]) -> ParquetMetaData {
@@ -37,7 +39,8 @@ fn small_pages() -> WriterProperties {
 /// Overwrites the page of a column, by their numbers, behind its header.
 fn damage_page(object: &mut [u8], row_group: usize, column: &str, page: usize) {
     let metadata = metadata_of(object);
-    let index = metadata.row_group(row_group).columns().iter().position(|chunk| chunk.column_path().string() == column).unwrap();
+    let index =
+        metadata.row_group(row_group).columns().iter().position(|chunk| chunk.column_path().string() == column).unwrap();
     let page_index = metadata.page_index().unwrap();
     let location = page_index.offset_index(row_group, index).unwrap().page_locations()[page].clone();
     let (start, length) = (location.offset as usize, location.compressed_page_size as usize);
@@ -148,8 +151,10 @@ fn long_texts_that_many_rows_share_count_as_often_as_they_are_read() {
     // A dictionary holds the text once; 100 rows of 1 MB name it.
     let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_000_000); 100]));
     let ids: ArrayRef = Arc::new((0..100).map(|number| Some(format!("req-{number}"))).collect::<StringArray>());
-    let batch = arrow::record_batch::RecordBatch::try_from_iter([("data_operation_id", long), ("data_request_id", ids)]).unwrap();
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_page_size_limit(4 << 20).build();
+    let batch =
+        arrow::record_batch::RecordBatch::try_from_iter([("data_operation_id", long), ("data_request_id", ids)]).unwrap();
+    let properties =
+        WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_page_size_limit(4 << 20).build();
     let object = written(&[batch], properties);
     assert!(object.len() < 1 << 20, "{}", object.len());
     let mut context = context();
@@ -162,7 +167,7 @@ fn long_texts_that_many_rows_share_count_as_often_as_they_are_read() {
 
 #[test]
 fn a_schema_that_nests_without_end_is_refused() {
-    // FileMetaData {1: version 1, 2: list of 20,000 structures}; each: {4: name "a", 5: num_children 1}.
+    // FileMetaData {1: version 1, 2: list of 4,000 structures}; each: {4: name "a", 5: num_children 1}.
     let mut footer = vec![0x15, 2, 0x19, 0xfc, 0xa0, 0x1f];
     for _ in 0..4_000 {
         footer.extend([0x48, 1, b'a', 0x15, 2, 0]);
@@ -177,7 +182,8 @@ fn a_schema_that_nests_without_end_is_refused() {
 fn a_codec_that_is_not_built_in_is_named() {
     let mut object = parquet(&rows());
     // The codec of every column is field 4 of its metadata: SNAPPY is 1 (zigzag 2), GZIP 2 (zigzag 4).
-    let metadata = object.len() - 8 - u32::from_le_bytes(object[object.len() - 8..object.len() - 4].try_into().unwrap()) as usize;
+    let metadata =
+        object.len() - 8 - u32::from_le_bytes(object[object.len() - 8..object.len() - 4].try_into().unwrap()) as usize;
     let mut changed = 0;
     for column in rows()[1].as_object().unwrap().keys() {
         let name = [&[0x19, 0x18, column.len() as u8][..], column.as_bytes(), &[0x15, 2]].concat();
@@ -196,12 +202,19 @@ fn a_codec_that_is_not_built_in_is_named() {
 #[test]
 fn a_large_file_is_read_from_disk() {
     // About 18 MB, beyond what stays in memory: texts that do not compress, no two alike.
-    let digits = |number: usize| (0..100).map(|part| format!("{:08x}", (number * 100 + part).wrapping_mul(2_654_435_761) as u32)).collect::<String>();
+    let digits = |number: usize| {
+        (0..100).map(|part| format!("{:08x}", (number * 100 + part).wrapping_mul(2_654_435_761) as u32)).collect::<String>()
+    };
     let ids: ArrayRef = Arc::new((0..40_000).map(|number| Some(digits(number))).collect::<StringArray>());
     let times: ArrayRef = Arc::new(StringArray::from(vec!["2026-03-01T09:15:00.000Z"; 40_000]));
     let actions: ArrayRef = Arc::new(StringArray::from(vec!["getTag"; 40_000]));
     let codes: ArrayRef = Arc::new(Int32Array::from(vec![200; 40_000]));
-    let object = parquet_of(vec![("data_user", ids), ("data_time", times), ("data_operation_id", actions), ("data_status_code", codes)]);
+    let object = parquet_of(vec![
+        ("data_user", ids),
+        ("data_time", times),
+        ("data_operation_id", actions),
+        ("data_status_code", codes),
+    ]);
     assert!(object.len() > 17 << 20, "{}", object.len());
     let collector = read(&object);
     assert_eq!((collector.events.len(), collector.quarantined.len()), (40_000, 0));

@@ -21,7 +21,14 @@ fn assert_columns(event: &Columns, expected: &[(&str, &str)], absent: &[&str]) {
 }
 
 const NEVER_IN_A_ROW: [&str; 9] = [
-    "error_code", "error_message", "actor_name", "actor_email", "actor_via", "changes", "source_ip", "user_agent",
+    "error_code",
+    "error_message",
+    "actor_name",
+    "actor_email",
+    "actor_via",
+    "changes",
+    "source_ip",
+    "user_agent",
     "event_time_nanos",
 ];
 
@@ -61,10 +68,7 @@ fn a_rest_read_of_an_object_is_known_by_its_path() {
         ],
         &[&NEVER_IN_A_ROW[..], &["actor_type"]].concat(),
     );
-    assert_eq!(
-        metadata(event),
-        json!({"operation_id": "getObject", "ref": "main", "path": "daily/2026/rain fall.csv"})
-    );
+    assert_eq!(metadata(event), json!({"operation_id": "getObject", "ref": "main", "path": "daily/2026/rain fall.csv"}));
     let raw: Value = serde_json::from_str(&event["raw"]).unwrap();
     assert_eq!(raw, rows()[0]);
 }
@@ -124,7 +128,13 @@ fn a_request_of_nobody_is_anonymous() {
     let event = &fixture_events()[2];
     assert_columns(
         event,
-        &[("actor_type", "anonymous"), ("action", "login"), ("category", "authentication"), ("outcome", "denied"), ("http_status", "401")],
+        &[
+            ("actor_type", "anonymous"),
+            ("action", "login"),
+            ("category", "authentication"),
+            ("outcome", "denied"),
+            ("http_status", "401"),
+        ],
         &["actor_id", "scope_type", "scope_id", "resource_type", "resource_id"],
     );
     assert_eq!(event_of(&json!({"data_user": ""}))["actor_type"], "anonymous");
@@ -175,9 +185,16 @@ fn who_may_do_what_is_role_management_of_the_user_it_concerns() {
 
 #[test]
 fn the_status_decides_the_outcome() {
-    for (status, outcome) in
-        [(200, "success"), (302, "success"), (401, "denied"), (403, "denied"), (404, "failure"), (412, "failure"), (500, "failure"), (0, "unknown")]
-    {
+    for (status, outcome) in [
+        (200, "success"),
+        (302, "success"),
+        (401, "denied"),
+        (403, "denied"),
+        (404, "failure"),
+        (412, "failure"),
+        (500, "failure"),
+        (0, "unknown"),
+    ] {
         let event = event_of(&json!({"data_status_code": status}));
         assert_columns(&event, &[("outcome", outcome), ("http_status", &status.to_string())], &[]);
     }
@@ -222,9 +239,15 @@ fn every_kind_of_path_names_its_resource() {
         ("/api/v1/auth/policies/ReadAll", "lakefs:policy", "ReadAll"),
         ("https://lakefs.example.com/api/v1/auth/policies/ReadAll?x", "lakefs:policy", "ReadAll"),
     ] {
-        assert_columns(&event_of(&json!({"data_path": path})), &[("resource_type", kind), ("resource_id", id)], &["scope_id"]);
+        assert_columns(
+            &event_of(&json!({"data_path": path})),
+            &[("resource_type", kind), ("resource_id", id)],
+            &["scope_id"],
+        );
     }
-    for path in ["/api/v1/auth/users", "/api/v1/repositories", "/api/v1/repositories//branches/x", "/", "", "weather", "/api/v2/x"] {
+    for path in
+        ["/api/v1/auth/users", "/api/v1/repositories", "/api/v1/repositories//branches/x", "/", "", "weather", "/api/v2/x"]
+    {
         assert_columns(&event_of(&json!({"data_path": path})), &[], &["resource_type", "resource_id", "scope_id"]);
     }
     let related = |path: &str| metadata(&event_of(&json!({"data_path": path})));
@@ -236,8 +259,13 @@ fn every_kind_of_path_names_its_resource() {
 
 #[test]
 fn what_a_row_of_the_rest_api_states_counts_before_its_path() {
-    let event = event_of(&json!({"data_repository": "stated", "data_ref": "r1", "data_path": "/api/v1/repositories/weather"}));
-    assert_columns(&event, &[("scope_id", "stated"), ("resource_type", "lakefs:ref"), ("resource_id", "lakefs://stated/r1")], &[]);
+    let event =
+        event_of(&json!({"data_repository": "stated", "data_ref": "r1", "data_path": "/api/v1/repositories/weather"}));
+    assert_columns(
+        &event,
+        &[("scope_id", "stated"), ("resource_type", "lakefs:ref"), ("resource_id", "lakefs://stated/r1")],
+        &[],
+    );
 }
 
 #[test]
@@ -252,8 +280,11 @@ fn the_organization_is_found_by_the_objects_name() {
     context.account_organizations.insert("acme-cloud".to_owned(), organization("acme-lake"));
     context.account_organizations.insert("org-exact".to_owned(), organization("exact"));
     let object = parquet(&[row(&json!({}))]);
-    for (folder, expected) in [("org-acme-cloud", "acme-lake"), ("org-exact", "exact"), ("org-other", "acme"), ("acme-cloud", "acme-lake")] {
-        let name = format!("etl/v1/data/region=us-east-1/organization={folder}/year=2026/month=03/day=01/hour=09/a-snappy.parquet");
+    for (folder, expected) in
+        [("org-acme-cloud", "acme-lake"), ("org-exact", "exact"), ("org-other", "acme"), ("acme-cloud", "acme-lake")]
+    {
+        let name =
+            format!("etl/v1/data/region=us-east-1/organization={folder}/year=2026/month=03/day=01/hour=09/a-snappy.parquet");
         let collector = read_as("lakefs", &object, &name, &context);
         let event = &collector.events[0];
         assert_columns(event, &[("organization", expected), ("region", "eu-west-1")], &[]);

@@ -168,10 +168,9 @@ fn bytes_that_are_no_unicode_keep_their_row_and_all_others() {
 
 #[test]
 fn iso_8601_without_an_offset_counts_as_utc_and_nonsense_is_quarantined() {
-    for (time, expected) in [
-        ("2026-03-01 09:15:00.250", "2026-03-01T09:15:00.250Z"),
-        ("2026-03-01T11:15:00+0200", "2026-03-01T09:15:00.000Z"),
-    ] {
+    for (time, expected) in
+        [("2026-03-01 09:15:00.250", "2026-03-01T09:15:00.250Z"), ("2026-03-01T11:15:00+0200", "2026-03-01T09:15:00.000Z")]
+    {
         let event = event_of(&json!({"data_time": time}));
         assert_eq!(event["event_time"], expected);
         assert_eq!(metadata(&event)["data_time"], time);

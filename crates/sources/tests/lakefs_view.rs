@@ -91,9 +91,9 @@ fn a_line_comes_back_as_a_row() {
     let expected: Vec<Value> = lines
         .filter(|line| line["msg"] == "HTTP call ended")
         .map(|line| {
-            let fields = VIEW.iter().filter_map(|(name, ..)| {
-                Some(((*name).to_owned(), line.get(name.strip_prefix("data_")?)?.clone()))
-            });
+            let fields = VIEW
+                .iter()
+                .filter_map(|(name, ..)| Some(((*name).to_owned(), line.get(name.strip_prefix("data_")?)?.clone())));
             fields.collect::<serde_json::Map<_, _>>().into()
         })
         .collect();

@@ -135,11 +135,8 @@ impl Source for LakeFs {
                 reading.record(&Record::row(row), is_replaced, sink)
             });
         }
-        let format = Format {
-            lists: &["logEvents", "events"],
-            marker: b"{\"client\"",
-            max_record_bytes: context.max_record_bytes,
-        };
+        let format =
+            Format { lists: &["logEvents", "events"], marker: b"{\"client\"", max_record_bytes: context.max_record_bytes };
         read_json(input, format, sink, &mut |value, is_replaced, sink| reading.value(value, is_replaced, 0, sink))
     }
 }

@@ -44,7 +44,10 @@ mod tests {
             organization: organization.map(str::to_owned),
         };
         for (text, expected) in [
-            ("s3://b/etl/v1/data/region=us-east-1/organization=org-acme/year=2026/f.parquet", name(Some("us-east-1"), Some("org-acme"))),
+            (
+                "s3://b/etl/v1/data/region=us-east-1/organization=org-acme/year=2026/f.parquet",
+                name(Some("us-east-1"), Some("org-acme")),
+            ),
             ("organization=o%2Fx/f", name(None, Some("o/x"))),
             ("region=__HIVE_DEFAULT_PARTITION__/organization=/f", name(None, None)),
             ("organization=org-acme", name(None, None)),

@@ -44,7 +44,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some((Timestamp::parse(expected).unwrap(), nanos)), "{text}");
         }
-        for text in ["", "2026-03-01", "1772356500", "2026-02-30T00:00:00Z", "2026-03-01T09:15:00.Z", "2026-03-01T09:15:00 UTC"]
+        for text in
+            ["", "2026-03-01", "1772356500", "2026-02-30T00:00:00Z", "2026-03-01T09:15:00.Z", "2026-03-01T09:15:00 UTC"]
         {
             assert_eq!(parse(text), None, "{text}");
         }

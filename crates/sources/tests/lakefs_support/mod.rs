@@ -69,7 +69,8 @@ pub fn batch(rows: &[Value]) -> RecordBatch {
 
 /// A Parquet file of these columns.
 pub fn parquet_of(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
     written(&[batch], WriterProperties::builder().build())
 }
 

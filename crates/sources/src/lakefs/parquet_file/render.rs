@@ -172,7 +172,8 @@ impl Renderer<'_> {
             write!(self.out, "{value}").unwrap_or_default();
             return;
         };
-        let written = if digits == 0 { write!(self.out, "\"{text}Z\"") } else { write!(self.out, "\"{text}.{fraction:0digits$}Z\"") };
+        let written =
+            if digits == 0 { write!(self.out, "\"{text}Z\"") } else { write!(self.out, "\"{text}.{fraction:0digits$}Z\"") };
         written.unwrap_or_default();
     }
 }

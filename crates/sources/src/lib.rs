@@ -42,6 +42,7 @@
 
 pub mod cloudtrail;
 mod json;
+pub mod lakefs;
 mod lines;
 mod metadata;
 mod percent;
@@ -62,6 +63,7 @@ pub use source::{
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
+    &lakefs::LakeFs,
 ];
 
 /// The source of a name, as in the column `source`.

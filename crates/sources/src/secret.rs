@@ -6,7 +6,7 @@ use crate::json::REDACTED;
 
 /// Names of members whose values never reach a column, in lower case. CloudTrail blanks most of them itself; session tokens
 /// of `AssumeRole`, `GetSessionToken` and the like it writes out.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 17] = [
     "accountpassword",
     "adminpassword",
     "authorizationtoken",
@@ -17,6 +17,7 @@ const SECRETS: [&str; 16] = [
     "password",
     "privatekey",
     "privatekeyplaintext",
+    "secret_access_key",
     "secretaccesskey",
     "secretbinary",
     "secretstring",
@@ -44,10 +45,11 @@ pub(crate) fn is_secret(name: &str) -> bool {
 
 /// Names of the parameters of a URL whose values are secret, in lower case: the signatures and tokens of presigned URLs
 /// (AWS, version 4 and 2; Google; Azure's SAS) and of OAuth.
-const SECRET_PARAMETERS: [&str; 12] = [
+const SECRET_PARAMETERS: [&str; 13] = [
     "access_token",
     "awsaccesskeyid",
     "client_secret",
+    "code",
     "id_token",
     "password",
     "refresh_token",

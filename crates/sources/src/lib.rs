@@ -48,6 +48,7 @@ mod percent;
 mod reader;
 mod reading;
 mod records;
+pub mod s3access;
 mod secret;
 mod source;
 
@@ -62,6 +63,7 @@ pub use source::{
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
+    &s3access::S3Access,
 ];
 
 /// The source of a name, as in the column `source`.

@@ -5,9 +5,9 @@
 //!
 //! A split is *consistent* if every field between and behind the three has its form: status, error code and four numbers
 //! between the first line and the referer ([`answer`]), the fields from the version id on behind the user agent ([`tail`]).
-//! Each of the three fields is either `-` or something between quotes; only a line of modern length has `-` for the user agent
-//! alone, so that a line cut in its tail is not taken for a shorter one. A line that S3 wrote has at least one consistent
-//! split, the true one, and more only if a client wrote texts into its request that look like fields of the log.
+//! Each of the three fields is either `-` or something between quotes; the user agent is `-` only where the referer is, else
+//! a field of the tail that is `-` could be taken for it. A line that S3 wrote has at least one consistent split, the true
+//! one, and more only if a client wrote texts into its request that look like fields of the log.
 //!
 //! The splits are counted without going through them: quotes are visited once, from right to left, and for each one it is
 //! noted how many ways there are to go on behind it. So a line of nothing but quotes costs no more than any other of its
@@ -21,8 +21,9 @@
 //! 3. The tail says how the request was authenticated, if there is a split in which it does (lines of 18 fields do not).
 //! 4. The user agent is as long as can be: what AWS writes stands behind the last quote.
 //!
-//! Whoever forges fields can at most make a line ambiguous, which its event says; bucket, time, address, requester, request
-//! id, operation and key stand before all that and cannot be touched.
+//! Forged headers are never believed so. Forged fields in the request's target are, if S3 takes a target with spaces at all;
+//! but whoever forges makes the line ambiguous, which its event says. Bucket, time, address, requester, request id, operation
+//! and key stand before all that and cannot be touched.
 
 use super::answer::{self, Answer};
 use super::tail::{self, Tail};
@@ -82,7 +83,7 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, &'static str> {
         let referer_start = answer_start + length;
         let (ways, user_agent_start) = match field_at(bytes, referer_start) {
             Some(Field::Quoted) => (second.referer_ends, second.user_agent),
-            Some(Field::Missing) => (user_agent_ways(text, referer_start + 2, second, true), Some(referer_start + 2)),
+            Some(Field::Missing) => (user_agent_ways(text, referer_start + 2, second), Some(referer_start + 2)),
             None => return,
         };
         if let (1.., Some(user_agent_start)) = (ways, user_agent_start) {
@@ -98,9 +99,8 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, &'static str> {
         }
         let mut here = next;
         if bytes.get(quote + 1) == Some(&b' ') {
-            let ways = user_agent_ways(text, quote + 2, &second, false);
-            if ways > 0 {
-                here.referer_ends = here.referer_ends.saturating_add(ways);
+            if bytes.get(quote + 2) == Some(&b'"') && second.closers > 0 {
+                here.referer_ends = here.referer_ends.saturating_add(second.closers);
                 here.user_agent = Some(quote + 2);
             }
             if let Some(tail) = tail_at(text, quote + 2) {
@@ -170,15 +170,11 @@ fn field_at(bytes: &[u8], start: usize) -> Option<Field> {
     }
 }
 
-/// In how many ways a user agent may go on from `start`; `second` is told of the quotes but the next. Lines of 18 fields may
-/// have `-` for it only where they have it for the referer too.
-fn user_agent_ways(text: &str, start: usize, second: &Behind, is_referer_missing: bool) -> u64 {
+/// In how many ways a user agent may go on from `start`, behind a missing referer; `second` is told of the quotes but the next.
+fn user_agent_ways(text: &str, start: usize, second: &Behind) -> u64 {
     match field_at(text.as_bytes(), start) {
         Some(Field::Quoted) => second.closers,
-        Some(Field::Missing) => {
-            let tail = tail_at(text, start + 2);
-            u64::from(tail.is_some_and(|tail| is_referer_missing || tail.has_authentication))
-        }
+        Some(Field::Missing) => u64::from(tail_at(text, start + 2).is_some()),
         None => 0,
     }
 }

@@ -15,7 +15,7 @@ fn each_of_the_three_fields_is_quoted_or_missing() {
         for referer in ["\"https://example.com/\"", "-", "\"-\"", "\"\""] {
             for user_agent in ["\"curl/8\"", "-", "\"-\"", "\"\""] {
                 for tail in [TAIL, "-"] {
-                    if tail == "-" && user_agent == "-" && referer != "-" {
+                    if user_agent == "-" && referer != "-" {
                         continue;
                     }
                     let text = format!("{request_line} 200 - 1 2 3 4 {referer} {user_agent} {tail}");
@@ -110,9 +110,8 @@ fn count_by_trying(text: &str) -> u64 {
         for referer_end in ends(request_line_end + length).into_iter().filter(is_space) {
             let is_quoted = |end: usize| text.as_bytes().get(end - 1) == Some(&b'"');
             for user_agent_end in ends(referer_end + 1).into_iter().filter(is_space) {
-                let Some(tail) = text.get(user_agent_end + 1..).and_then(tail::parse) else { continue };
-                let is_cut = is_quoted(referer_end) && !is_quoted(user_agent_end) && !tail.has_authentication;
-                count += u64::from(!is_cut);
+                let is_alone = is_quoted(referer_end) && !is_quoted(user_agent_end);
+                count += u64::from(!is_alone && tail_at(text, user_agent_end + 1).is_some());
             }
         }
     }

@@ -121,6 +121,7 @@ proptest! {
         if metadata.get("ambiguous_split").is_some() {
             return Ok(());
         }
+        // A path that happens to state the key as it is encoded is believed.
         if metadata.get("key_differs_from_path").is_some() {
             prop_assert_eq!(&event["resource_name"], &key);
         }

@@ -49,6 +49,7 @@ mod percent;
 mod reader;
 mod reading;
 mod records;
+pub mod s3access;
 mod secret;
 mod source;
 
@@ -64,6 +65,7 @@ pub use source::{
 pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
     &lakefs::LakeFs,
+    &s3access::S3Access,
 ];
 
 /// The source of a name, as in the column `source`.

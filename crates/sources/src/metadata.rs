@@ -11,6 +11,8 @@ pub(crate) enum Value<'r> {
     Json(&'r Json<'r>),
     Text(Cow<'r, str>),
     Texts(Vec<&'r str>),
+    /// An object of texts. Of two with one name the first counts.
+    NamedTexts(Vec<(Cow<'r, str>, Cow<'r, str>)>),
     Bool(bool),
     Number(i64),
     /// An object of some members of a record.
@@ -93,6 +95,20 @@ fn write_value(value: &Value<'_>, out: &mut String) {
             }
             out.push_str(if texts.is_empty() { "[]" } else { "]" });
         }
+        Value::NamedTexts(texts) => {
+            let mut sorted: Vec<_> = texts.iter().collect();
+            sorted.sort_by_key(|(name, _)| name);
+            sorted.dedup_by_key(|(name, _)| name);
+            let mut separator = '{';
+            for (name, text) in sorted {
+                out.push(separator);
+                separator = ',';
+                json::write_text(name, out);
+                out.push(':');
+                json::write_text(if is_secret(name) { json::REDACTED } else { text }, out);
+            }
+            out.push_str(if texts.is_empty() { "{}" } else { "}" });
+        }
         Value::Members(members) => {
             let mut separator = '{';
             for (name, value) in members {
@@ -126,12 +142,16 @@ mod tests {
         metadata.flag("d", false);
         metadata.text("b", Some("second"));
         metadata.put("n", Value::Number(-1));
+        metadata.put(
+            "t",
+            Value::NamedTexts(vec![("z".into(), "1".into()), ("password".into(), "p".into()), ("z".into(), "2".into())]),
+        );
         metadata.members("m", vec![("password", value.get("password").unwrap())]);
         let mut out = String::new();
         assert!(metadata.write(&mut out));
         let expected = concat!(
             r#"{"a":{"password":"[redacted]","uri":"/a?sig=[redacted]"},"b":"?sig=[redacted]","c":true,"#,
-            r#""m":{"password":"[redacted]"},"n":-1}"#
+            r#""m":{"password":"[redacted]"},"n":-1,"t":{"password":"[redacted]","z":"1"}}"#
         );
         assert_eq!(out, expected);
         assert!(!Metadata::default().write(&mut out));

@@ -41,6 +41,7 @@
 //! ```
 
 pub mod cloudtrail;
+pub mod gcp;
 mod json;
 mod lines;
 mod metadata;
@@ -62,6 +63,7 @@ pub use source::{
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
+    &gcp::GcpAudit,
 ];
 
 /// The source of a name, as in the column `source`.

@@ -1,4 +1,5 @@
-//! What is a secret in a record, and never reaches a column: the values of members by their names, and of parameters of URLs.
+//! What is a secret in a record, and never reaches a column: the values of members by their names (of JSON in a text too), and
+//! of parameters of URLs.
 
 use std::borrow::Cow;
 
@@ -92,9 +93,9 @@ pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text whose JSON holds no secret any more: in `"name":"value"`, also escaped however often (`\"name\":\"value\"`, JSON
-/// in a text in JSON) and cut off, the value of a secret member is replaced by `[redacted]`. So is a number; `true`, `false`,
-/// `null` stay, and what is an array or object is left to the names in it. Linear in the text.
+/// A text whose JSON holds no secret any more: in `"name":"value"`, also cut off and escaped however often
+/// (`\"name\":\"value\"`, JSON in a text in JSON), the value of a secret member is replaced by `[redacted]`. So is a number;
+/// `true`, `false`, `null` stay, and what is an array or object is left to the names in it. Linear in the text.
 fn without_secret_members(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
@@ -126,8 +127,8 @@ fn without_secret_members(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the quoted name of a secret member ends before `colon`. Looks no further back than `from`, and than such a name with
-/// its escapes is long.
+/// Whether the quoted name of a secret member ends before `colon`. Looks no further back than `from`, and than such a name
+/// with its escapes is long.
 fn is_secret_member_before(bytes: &[u8], colon: usize, from: usize) -> bool {
     let earliest = from.max(colon.saturating_sub(128));
     let before = bytes.get(earliest..colon).unwrap_or_default().trim_ascii_end();
@@ -167,8 +168,9 @@ fn scalar_behind(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     (start < bytes.len()).then_some((start, bytes.len()))
 }
 
-/// Whether a quote behind `run` backslashes ends a text whose first quote stood behind `escapes`. Fewer are a quote from further
-/// out. One that stands in the text has as many again and one more before it; a backslash in the text is twice as many and two.
+/// Whether a quote behind `run` backslashes ends a text whose first quote stood behind `escapes`. Behind fewer it ends what is
+/// further out. A quote that stands in the text has as many again and one more before it; a backslash in the text is twice as
+/// many and two.
 fn ends_text(run: usize, escapes: usize) -> bool {
     run.checked_sub(escapes).is_none_or(|literal| literal % (2 * (escapes + 1)) == 0)
 }

@@ -18,8 +18,8 @@ pub(super) struct Actor<'r> {
 
 /// Reads the actor:
 ///
-/// - **id**: `principalEmail`, else `principalSubject` (of `user:` and `serviceAccount:` the address behind it, so that it is
-///   the id that `principalEmail` would have given), else `sub` of `thirdPartyPrincipal.thirdPartyClaims`;
+/// - **id**: `principalEmail`, else `principalSubject` (of `user:` and `serviceAccount:` the address behind it, so that it
+///   is the id that `principalEmail` would have given), else `sub` of `thirdPartyPrincipal.thirdPartyClaims`;
 /// - **type**: see [`kind_of`];
 /// - **name**: of a federated identity the part behind `/subject/`, of a Kubernetes service account its own name;
 /// - **e-mail**: the id, if it is an address (Kubernetes users such as `system:anonymous` stand in `principalEmail` too);
@@ -63,8 +63,8 @@ fn without_kind(subject: &str) -> &str {
 /// The kind of an actor, by the first rule that fits:
 ///
 /// 1. Kubernetes: `system:anonymous` is anonymous, `system:serviceaccount:…` a service, other `system:…` the system;
-/// 2. an address under `gserviceaccount.com` or `prod.google.com` (Google's own jobs) is a service; so is who has the subject
-///    `serviceAccount:…` or used a service account's key; `system@google.com` is the system;
+/// 2. an address under `gserviceaccount.com` or `prod.google.com` (Google's own jobs) is a service; so is who has the
+///    subject `serviceAccount:…` or used a service account's key; `system@google.com` is the system;
 /// 3. federated: of a workforce pool a user, of a workload identity pool a service;
 /// 4. the subject `user:…`, or any other address, is a user.
 fn kind_of(id: &str, subject: Option<&str>, has_key: bool) -> Option<ActorType> {

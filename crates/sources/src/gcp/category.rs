@@ -23,7 +23,7 @@ const PERMISSION_CHECKS: [&str; 6] = [
     "checkpolicy",
 ];
 
-/// Services whose methods are about their customers' data, and beginnings of the methods that are (lower case; empty: all).
+/// Services whose methods are about their customers' data, and beginnings of the methods that are, in lower case.
 const DATA: &[(&str, &str)] = &[
     ("storage.googleapis.com", "storage.objects."),
     ("storage.googleapis.com", "google.storage.objects."),
@@ -47,6 +47,7 @@ const DATA: &[(&str, &str)] = &[
     ("pubsub.googleapis.com", "google.pubsub.v1.subscriber.pull"),
     ("pubsub.googleapis.com", "google.pubsub.v1.subscriber.streamingpull"),
     ("logging.googleapis.com", "google.logging.v2.loggingservicev2."),
+    ("k8s.io", "io.k8s.core.v1.secrets."),
     ("monitoring.googleapis.com", "google.monitoring.v3.metricservice."),
 ];
 
@@ -85,11 +86,11 @@ const IDENTITY: [&str; 4] =
 
 /// The category of an entry, by the first rule that fits:
 ///
-/// 1. the log `policy`, and methods that ask for permissions (`TestIamPermissions`, Kubernetes' access reviews, Identity-Aware
-///    Proxy's `AuthorizeUser`, OS Login's `CheckPolicy`): permission check;
+/// 1. the log `policy`, and methods that ask for permissions (`TestIamPermissions`, Kubernetes' access reviews,
+///    Identity-Aware Proxy's `AuthorizeUser`, OS Login's `CheckPolicy`): permission check;
 /// 2. sign-in, tokens and signatures (`login`, `iamcredentials`, `sts`…): authentication;
-/// 3. setting a policy of who may do what, in any service and spelling (`SetIamPolicy`, `setIamPermissions`, Kubernetes' RBAC):
-///    role management;
+/// 3. setting a policy of who may do what, in any service and spelling (`SetIamPolicy`, `setIamPermissions`, Kubernetes'
+///    RBAC): role management;
 /// 4. what a permission's `permissionType` says: `DATA_READ`, `DATA_WRITE`: data access;
 /// 5. methods on data, by the table: data access;
 /// 6. methods of IAM, Cloud Identity and Google Workspace that write: role, group or user management by the words in them;

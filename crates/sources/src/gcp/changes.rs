@@ -10,7 +10,7 @@
 //! | Google Workspace | `OLD_VALUE`, `NEW_VALUE` of a `SETTING_NAME` (else of the event's name); group members and administrators' roles like bindings: `group <address>`, `role <role>` |
 //! | none of these, but a request that sets an IAM policy | field `iam_policy`, after: the policy's bindings, without a before |
 //!
-//! Deltas are looked for in `serviceData`, and only if none is there in `metadata`.
+//! Deltas are looked for in `serviceData`, and only if none is there in `metadata`. Lists stand in the order of their names.
 
 use std::collections::HashMap;
 
@@ -180,7 +180,7 @@ impl Changes<'_> {
         }
     }
 
-    /// A request that sets a whole policy, where the entry has no `policyDelta` at all. (An empty one says that nothing changed.)
+    /// A request that sets a whole policy, where the entry has no `policyDelta` at all: an empty one says that nothing changed.
     fn policy(&mut self, entry: &Entry<'_>) {
         let method = entry.audit_text("methodName").unwrap_or_default().to_ascii_lowercase();
         let has_delta = entry.service_data.is_some_and(|data| data.get_any_case("policyDelta").is_some());

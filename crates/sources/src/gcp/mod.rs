@@ -2,11 +2,11 @@
 //!
 //! # What is read
 //!
-//! Log entries (`LogEntry` with an `AuditLog` in `protoPayload`), one a line, in an array, or in the answer of `entries.list`;
-//! messages of Pub/Sub, pushed (`message.data` in base64) or pulled (`receivedMessages`); CloudEvents with an entry in `data`;
-//! entries as text in `message`, `log` or `_raw` of a collector; entries of exporters that spell the names another way (any
-//! ASCII case, BigQuery's `protopayload_auditlog`, `metadataJson`…, see `entry.rs`).
-//! Set aside: entries of a shared log that are no audit logs (`textPayload`, `jsonPayload`, App Engine's request logs). Access
+//! Log entries (`LogEntry` with an `AuditLog` in `protoPayload`), one a line, in an array, or in the answer of
+//! `entries.list`; messages of Pub/Sub, pushed (`message.data` in base64) or pulled (`receivedMessages`); CloudEvents with an
+//! entry in `data`; entries as text in `message`, `log` or `_raw` of a collector; entries of exporters that spell the names
+//! another way (any ASCII case, BigQuery's `protopayload_auditlog`, `metadataJson`…, see `entry.rs`).
+//! Set aside: entries of a shared log that are no audit logs (`textPayload`, `jsonPayload`, App Engine's request logs); Access
 //! Transparency logs are such. Anything else is quarantined.
 //!
 //! # How an entry becomes an event
@@ -30,9 +30,9 @@
 //!
 //! # Parts of one call
 //!
-//! A long-running operation has an entry where it begins and one where it ends (`metadata.operation.id` is the same); both are
-//! events, and only the second knows the outcome. An entry too large for Cloud Logging is split (`metadata.split`): each part
-//! is an event, since each has an `insertId` of its own (the part's index stands behind it).
+//! A long-running operation has an entry where it begins and one where it ends (`metadata.operation.id` is the same); both
+//! are events, and only the second knows the outcome. An entry too large for Cloud Logging is split (`metadata.split`): each
+//! part is an event, since each has an `insertId` of its own (the part's index stands behind it).
 
 mod actor;
 mod base64;
@@ -217,7 +217,7 @@ impl Reading<'_> {
             actor_id: actor.id.map(without_secrets),
             actor_type: actor.kind,
             actor_name: actor.name.map(without_secrets),
-            actor_email: actor.email.map(Cow::Borrowed),
+            actor_email: actor.email.map(without_secrets),
             actor_via: actor.via.map(without_secrets),
             resource_type: resource.kind.map(without_secrets),
             resource_id: resource.id.map(without_secrets),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use auditlake_event::address::canonical_address;
 
 use crate::json::Json;
+use crate::secret::without_secrets;
 
 use super::entry::{Entry, text_at};
 
@@ -23,8 +24,8 @@ pub(super) struct Origin<'r> {
 }
 
 /// Reads the origin: `requestMetadata`, and where it does not say, the entry's `httpRequest`. `callerIp` may be a word
-/// (`private`, `gce-internal-ip`), which is kept. The request's id is `requestAttributes.id`, or the one that a service (such
-/// as Identity-Aware Proxy) states in its `metadata`.
+/// (`private`, `gce-internal-ip`), which is kept. The request's id is `requestAttributes.id`, or the one that a service
+/// (Identity-Aware Proxy) states in its `metadata`.
 pub(super) fn of<'r>(entry: &Entry<'r>) -> Origin<'r> {
     let metadata = entry.audit_log.get_any_case("requestMetadata");
     let attributes = metadata.and_then(|metadata| metadata.get_any_case("requestAttributes"));
@@ -49,7 +50,7 @@ pub(super) fn of<'r>(entry: &Entry<'r>) -> Origin<'r> {
 fn first_address(text: &str) -> (Cow<'_, str>, bool) {
     let (first, is_list) = text.split_once(',').map_or((text, false), |(first, _)| (first, true));
     let first = first.trim();
-    (canonical_address(Cow::Borrowed(without_port(first))), is_list)
+    (canonical_address(without_secrets(without_port(first))), is_list)
 }
 
 fn without_port(text: &str) -> &str {

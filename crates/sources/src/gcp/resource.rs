@@ -23,8 +23,8 @@ const SCOPES: [(&str, &str, &str); 4] = [
 /// Reads the resource:
 ///
 /// - **type**: `resource.type`, the monitored resource's (`gcs_bucket`);
-/// - **id**: `resourceName` as it stands: a path without the service's name (`projects/_/buckets/b/objects/o`; the service is
-///   `service_name`). A `//service/` before it would have to be guessed: a token of a service account is made by
+/// - **id**: `resourceName` as it stands: a path without the service's name (`projects/_/buckets/b/objects/o`; the service
+///   is `service_name`). A `//service/` before it would have to be guessed: a token of a service account is made by
 ///   `iamcredentials.googleapis.com`, and the account belongs to `iam.googleapis.com`. Without it: the resource that every
 ///   element of `authorizationInfo` names;
 /// - **name**: the object's name for an object of a bucket (it may hold slashes), `<name>/versions/<n>` for a version, else

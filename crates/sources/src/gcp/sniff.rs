@@ -19,7 +19,7 @@ const COMPANIONS: [&[u8]; 6] =
 const TEXT_ENVELOPES: [&str; 4] = ["message", "log", "_raw", "data"];
 
 /// Judges an object: certain for log entries with a `protoPayload`, bare, as text in a collector's envelope, in base64 in
-/// Pub/Sub's, or in the CloudEvent of audit logs; likely for log entries of other kinds, with which audit logs share objects.
+/// Pub/Sub's, or in the CloudEvent of audit logs; likely for log entries of other kinds, which may share an object with them.
 pub(super) fn sniff(head: &[u8], object_name: &str) -> Confidence {
     let head = head.get(..SNIFFED_BYTES).unwrap_or(head);
     let confidence = entries(head);

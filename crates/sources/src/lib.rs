@@ -41,6 +41,7 @@
 //! ```
 
 pub mod cloudtrail;
+pub mod gcp;
 mod json;
 pub mod lakefs;
 mod lines;
@@ -66,6 +67,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
     &lakefs::LakeFs,
     &s3access::S3Access,
+    &gcp::GcpAudit,
 ];
 
 /// The source of a name, as in the column `source`.

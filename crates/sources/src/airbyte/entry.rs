@@ -48,6 +48,11 @@ impl Actor<'_> {
     }
 }
 
+/// Whether a record is an entry itself, not a log event around one.
+pub(super) fn is_entry(record: &Json<'_>) -> bool {
+    record.get("operation").is_some()
+}
+
 /// A text, unless it only says that there is none: Airbyte writes `unknown` for what it does not know about an actor, `null`
 /// where Kotlin prints nothing, and a mask over what may be a secret.
 pub(super) fn stated(text: &str) -> Option<&str> {

@@ -20,7 +20,7 @@ use crate::json::Json;
 use crate::metadata::{Metadata, Value};
 
 use super::changes;
-use super::entry::{Entry, stated};
+use super::entry::{Entry, is_entry, stated};
 use super::forwarded;
 use super::resource::{Resource, Scope};
 
@@ -35,24 +35,21 @@ pub(super) struct Notes<'r> {
     pub readings: Option<(&'r Json<'r>, usize)>,
 }
 
-/// Members that `rest` need not hold, because a column or a key of the metadata does. Sorted.
-const KNOWN: [&str; 15] = [
+/// Members of an entry that `rest` need not hold, because a column or a key of the metadata does.
+const KNOWN_OF_ENTRY: [&str; 10] = [
     "actor",
-    "caller",
     "errorMessage",
     "id",
-    "level",
-    "logSource",
-    "message",
     "operation",
     "organizationId",
     "request",
     "response",
     "success",
-    "throwable",
     "timestamp",
     "workspaceId",
 ];
+/// The same of a log event, which has nothing but its message to tell.
+const KNOWN_OF_LOG_EVENT: [&str; 6] = ["caller", "level", "logSource", "message", "throwable", "timestamp"];
 /// Members that only `raw` holds in full.
 const FULL_IN_RAW: [&str; 8] = ["actor", "caller", "level", "logSource", "message", "request", "response", "throwable"];
 /// Ids in bodies that say what else was concerned.
@@ -112,22 +109,14 @@ pub(super) fn write<'r>(
         entries.put("reading_count", Value::Number(i64::try_from(count).unwrap_or(i64::MAX)));
     }
 
-    // A log event's `success` and the like would be a stranger's; in an entry only a boolean is understood.
-    let is_unknown = |name: &str| {
-        KNOWN.binary_search(&name).is_err() || (name == "success" && !matches!(record.get(name), Some(Json::Bool(_))))
-    };
+    let known = if is_entry(record) { &KNOWN_OF_ENTRY[..] } else { &KNOWN_OF_LOG_EVENT };
+    // Only as a boolean is it understood.
+    let is_unknown =
+        |name: &str| !known.contains(&name) || (name == "success" && !matches!(record.get(name), Some(Json::Bool(_))));
     let is_rest = |name: &str| is_unknown(name) || (!notes.keeps_raw && FULL_IN_RAW.contains(&name));
     let members = record.members().into_iter().flat_map(|members| members.iter());
     entries.members("rest", members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect());
     entries.text("source_event_id", notes.replaced_id.clone());
     entries.flag("unicode_replaced", notes.is_replaced);
     entries.write(out)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_known_members_are_sorted() {
-        assert!(super::KNOWN.is_sorted());
-    }
 }

@@ -55,15 +55,16 @@ mod resource;
 mod sniff;
 
 use std::borrow::Cow;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
 use crate::json::{self, Json, Parser};
+use crate::reader::broken_content;
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
 use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
+    Confidence, Counted, ImportContext, Position, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
 };
 
 use entry::{Actor, Entry, stated};
@@ -99,7 +100,20 @@ impl Source for Airbyte {
         context: &ImportContext,
         sink: &mut dyn Sink,
     ) -> Result<Summary, ReadError> {
-        let format = Format { lists: &["events"], marker: b"{\"id\":\"", max_record_bytes: context.max_record_bytes };
+        let marker = loop {
+            match input.fill_buf() {
+                Ok(head) => break sniff::beginning_of_records(head),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // A break is told of only once.
+                    let Some(reason) = broken_content(&error) else { return Err(error.into()) };
+                    let mut sink = Counted::new(sink);
+                    sink.judged(Verdict::Quarantine(reason.to_string().into()), Position::default(), &[], 0)?;
+                    return Ok(sink.finish(0));
+                }
+            }
+        };
+        let format = Format { lists: &["events"], marker, max_record_bytes: context.max_record_bytes };
         let mut reading = RecordReader { context, changes: String::new(), metadata: String::new() };
         read_json(input, format, sink, &mut |value, is_replaced, sink| reading.record(value, is_replaced, sink))
     }
@@ -114,8 +128,7 @@ struct RecordReader<'c> {
 
 impl RecordReader<'_> {
     fn record(&mut self, record: &Json<'_>, is_replaced: bool, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
-        let has = |name: &str| record.get(name).is_some();
-        if has("operation") {
+        if entry::is_entry(record) {
             let mut raw = String::new();
             redaction::write_record(record, None, &mut raw);
             let Ok(normalised) = Parser::new(raw.as_bytes()).value(0) else {
@@ -124,7 +137,7 @@ impl RecordReader<'_> {
             let notes = Notes { is_replaced, ..Notes::default() };
             return self.entry(&normalised, &Entry::of_json(&normalised), notes, &raw, sink);
         }
-        if !has("message") && !has("logSource") {
+        if record.get("message").is_none() && record.get("logSource").is_none() {
             return Ok(Verdict::Quarantine("no Airbyte audit entry: neither operation nor message is there".into()));
         }
         let message = record.text_at("message").unwrap_or_default();

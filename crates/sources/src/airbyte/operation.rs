@@ -16,11 +16,10 @@ pub(super) struct Subject {
     category: Category,
 }
 
-/// The first whose word the operation holds counts, so the longer words stand first. A permission's subject is the user who
-/// has it, see `resource.rs`.
+/// The first whose word the operation holds counts, so the longer words stand first.
 const SUBJECTS: &[Subject] = &[
     subject("GroupPermission", "group", &["groupId"], &[], Category::RoleManagement),
-    subject("Permission", "user", &["userId"], &[], Category::RoleManagement),
+    subject("Permission", "permission", &["permissionId"], &[], Category::RoleManagement),
     subject("Group", "group", &["groupId"], &["name"], Category::GroupManagement),
     subject("SsoToken", "sso_config", &["organizationId"], &["companyIdentifier"], Category::Authentication),
     subject("Sso", "sso_config", &["organizationId"], &["companyIdentifier"], Category::Configuration),

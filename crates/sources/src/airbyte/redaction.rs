@@ -44,6 +44,8 @@ const SECRET_WORDS: [&str; 27] = [
 /// `ssh_key`, `auth_ssh_key`: too short to be looked for in the middle of a name.
 const SECRET_ENDS: [&str; 1] = ["sshkey"];
 
+/// How short the name of a secret may be: `token`.
+const MIN_NAME_BYTES: usize = 5;
 /// Longest name of a member that is looked at inside a text.
 const MAX_NAME_BYTES: usize = 64;
 /// How many strings of JSON in strings of JSON are taken apart.
@@ -175,7 +177,7 @@ fn secret_value(bytes: &[u8], quote: usize) -> Option<(usize, usize, bool)> {
     let from_name = bytes.get(quote + 1..)?;
     let is_name_byte = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
     let name_length = from_name.iter().take(MAX_NAME_BYTES).take_while(is_name_byte).count();
-    if !is_secret(str::from_utf8(from_name.get(..name_length)?).ok()?) {
+    if name_length < MIN_NAME_BYTES || !is_secret(str::from_utf8(from_name.get(..name_length)?).ok()?) {
         return None;
     }
     let mut at = behind_quote(bytes, quote + 1 + name_length, level)?;

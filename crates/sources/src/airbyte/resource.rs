@@ -11,13 +11,16 @@ pub(super) struct Resource<'r> {
     pub name: Option<&'r str>,
 }
 
-/// Reads the resource: of a permission the user who has it (`targetUser`, whose e-mail address is the name), else what the
-/// operation's name says, with the id that the request or the response has for it.
+/// Reads the resource: of a permission the user who has it (`targetUser`, whose e-mail address is the name; a group's or an
+/// application's permission has none), else what the operation's name says, with the id that the request or the response has
+/// for it.
 pub(super) fn of<'r>(entry: &'r Entry<'_>) -> Resource<'r> {
     let Some(subject) = entry.operation.and_then(subject_of) else { return Resource::default() };
     if let Some(user) = entry.bodies().find_map(|body| body.get("targetUser")) {
         let text = |name: &str| user.text_at(name).and_then(stated);
-        return Resource { kind: Some("user"), id: text("id"), name: text("email") };
+        if let Some(id) = text("id") {
+            return Resource { kind: Some("user"), id: Some(id), name: text("email") };
+        }
     }
     let find = |names: &[&str]| names.iter().find_map(|name| entry.in_bodies(name));
     Resource { kind: Some(subject.kind), id: find(subject.ids), name: find(subject.names) }

@@ -37,6 +37,12 @@ pub(super) fn judge(head: &[u8], object_name: &str) -> Confidence {
     if object_name.contains(KEY_PART) { Confidence::Name } else { Confidence::None }
 }
 
+/// How Airbyte begins the records of the kind that an object holds, to find the next one behind a broken one.
+pub(super) fn beginning_of_records(head: &[u8]) -> &'static [u8] {
+    let is_log = first_record(head.get(..SNIFFED_BYTES).unwrap_or(head)).iter().any(|name| name == "message");
+    if is_log { b"{\"timestamp\":" } else { b"{\"id\":\"" }
+}
+
 /// The names of the members of the first record, as far as the head reaches.
 fn first_record(head: &[u8]) -> Vec<Cow<'_, str>> {
     let mut rest = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();

@@ -40,6 +40,7 @@
 //! assert_eq!(actions.0, ["GetObject"]);
 //! ```
 
+pub mod airbyte;
 pub mod cloudtrail;
 pub mod gcp;
 mod json;
@@ -68,6 +69,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &lakefs::LakeFs,
     &s3access::S3Access,
     &gcp::GcpAudit,
+    &airbyte::Airbyte,
 ];
 
 /// The source of a name, as in the column `source`.

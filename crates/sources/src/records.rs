@@ -2,7 +2,8 @@
 //!
 //! Read alike: one value, values one after the other (with or without line breaks: NDJSON, concatenated objects), an array
 //! of values, and an object that holds its records in an array under a known name (`{"Records":[…]}`). Arrays and such
-//! objects are entered, not kept, so an object of any size is read one record at a time.
+//! objects are entered, not kept, so an object of any size is read one record at a time. Such an object may lack its braces
+//! at the beginning of the input (`"Records":[…]`), as samples in documentation do.
 //!
 //! What cannot be read is handed on as broken, with the reason and its bytes, and reading goes on at the nearest of: the
 //! end of the broken value by its brackets, a text that only a record begins with, a line that begins with `{`. A byte
@@ -18,6 +19,8 @@ use crate::source::Position;
 const MAX_ENTERED: usize = 16;
 /// How far before a syntax error the next record may begin: an unclosed string swallows the head of what follows it.
 const LOOK_BACK: usize = 64;
+/// How far a list's name and its bracket reach at most where there is no brace before them.
+const MAX_BARE_NAME: usize = 128;
 /// How much is read at least when the window runs dry.
 const FILL_BYTES: usize = 256 * 1024;
 
@@ -60,7 +63,7 @@ pub(crate) fn for_each_record<E: From<io::Error>>(
     on_item: &mut dyn FnMut(Item<'_>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let window = Window { input, buffer: Vec::new(), start: 0, offset: 0, state: State::Open };
-    let mut walk = Walk { window, format, entered: Vec::new(), record_index: 0, on_item };
+    let mut walk = Walk { window, format, entered: Vec::new(), has_begun: false, record_index: 0, on_item };
     walk.run()?;
     Ok(walk.window.offset)
 }
@@ -143,12 +146,16 @@ enum Entered {
     Array,
     /// An object behind its list: members and commas follow.
     ListObject,
+    /// Like `ListObject`, but its braces are not there.
+    BareListObject,
 }
 
 struct Walk<'r, 'f, E> {
     window: Window<'r>,
     format: Format,
     entered: Vec<Entered>,
+    /// Whether anything was met but filler.
+    has_begun: bool,
     record_index: u64,
     on_item: &'f mut dyn FnMut(Item<'_>) -> Result<(), E>,
 }
@@ -167,7 +174,7 @@ enum Step {
 impl<E: From<io::Error>> Walk<'_, '_, E> {
     fn run(&mut self) -> Result<(), E> {
         while let Some(byte) = self.window.peek()? {
-            match (self.entered.last(), byte) {
+            match (self.entered.last().copied(), byte) {
                 (_, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e) => {
                     let is_filler = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e);
                     let filler = self.window.available().iter().take_while(|byte| is_filler(byte)).count();
@@ -177,7 +184,11 @@ impl<E: From<io::Error>> Walk<'_, '_, E> {
                     self.entered.pop();
                     self.window.consume(1);
                 }
-                (Some(Entered::ListObject), b'"') => self.member()?,
+                (Some(Entered::ListObject | Entered::BareListObject), b'"') => self.member()?,
+                (None, b'"') if self.bare_list_begins()? => {
+                    self.entered.push(Entered::BareListObject);
+                    self.member()?;
+                }
                 (None | Some(Entered::Array), b'[') if self.entered.len() < MAX_ENTERED => {
                     self.entered.push(Entered::Array);
                     self.window.consume(1);
@@ -188,19 +199,33 @@ impl<E: From<io::Error>> Walk<'_, '_, E> {
                 (None | Some(Entered::Array), b'{' | b'[') => self.record()?,
                 (None | Some(Entered::Array), _) => self.skip(0, "a record must be a JSON object".to_owned(), false)?,
                 // An object ends here as far as anybody can tell; what follows is judged as if it had.
-                (Some(Entered::ListObject), _) => {
+                (Some(Entered::ListObject | Entered::BareListObject), _) => {
                     self.entered.pop();
                 }
             }
+            // A mark or white space is consumed, so something is there only behind it.
+            self.has_begun |= !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e | 0xef);
         }
         self.end()
+    }
+
+    /// Whether the input begins here with the name of a list and the list.
+    fn bare_list_begins(&mut self) -> io::Result<bool> {
+        if self.has_begun {
+            return Ok(false);
+        }
+        self.window.ensure(MAX_BARE_NAME)?;
+        let available = self.window.available();
+        let mut parser = Parser::new(available.get(..MAX_BARE_NAME).unwrap_or(available));
+        let is_list = parser.name().is_ok_and(|name| self.format.lists.contains(&name.as_ref()));
+        Ok(is_list && parser.enter_array() == Ok(true))
     }
 
     /// Says what is wrong with the end of the input, if anything is.
     fn end(&mut self) -> Result<(), E> {
         let reason = match &self.window.state {
             State::Broken(reason) => reason.clone(),
-            _ if self.entered.is_empty() => return Ok(()),
+            _ if matches!(self.entered[..], [] | [Entered::BareListObject]) => return Ok(()),
             _ => "the input ends inside a list of records".to_owned(),
         };
         self.report_broken(self.window.offset, &[], 0, reason)

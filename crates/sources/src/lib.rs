@@ -40,6 +40,7 @@
 //! assert_eq!(actions.0, ["GetObject"]);
 //! ```
 
+pub mod azure;
 pub mod cloudtrail;
 mod json;
 mod lines;
@@ -62,6 +63,7 @@ pub use source::{
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
     &cloudtrail::CloudTrail,
+    &azure::AzureStorage,
 ];
 
 /// The source of a name, as in the column `source`.

@@ -58,11 +58,7 @@ fn scope<'r>(record: &Record<'r>, arm: &ArmId<'r>) -> Option<Scope<'r>> {
 }
 
 fn resource<'r>(id: Option<&'r str>, arm: &ArmId<'r>) -> Resource<'r> {
-    Resource {
-        kind: arm.kind.clone().map(Cow::Owned),
-        id: id.map(Cow::Borrowed),
-        name: arm.name.map(Cow::Borrowed),
-    }
+    Resource { kind: arm.kind.clone().map(Cow::Owned), id: id.map(Cow::Borrowed), name: arm.name.map(Cow::Borrowed) }
 }
 
 /// `Microsoft.Storage` in `Microsoft.Storage/storageAccounts/write`.
@@ -155,10 +151,12 @@ fn category(action: &str, log_category: &str) -> Category {
         return Category::RoleManagement;
     }
     let verb = name.strip_suffix("/action").and_then(|rest| rest.rsplit('/').next()).unwrap_or_default();
-    let gives_credentials = (verb.starts_with("list") && (verb.contains("key") || verb.ends_with("sas") || verb.contains("credential")))
+    let gives_credentials = (verb.starts_with("list")
+        && (verb.contains("key") || verb.ends_with("sas") || verb.contains("credential")))
         || verb.starts_with("regenerate")
         || verb == "generateuserdelegationkey";
-    let is_vault_content = ["/vaults/secrets/", "/vaults/keys/", "/vaults/certificates/"].iter().any(|part| name.contains(part));
+    let is_vault_content =
+        ["/vaults/secrets/", "/vaults/keys/", "/vaults/certificates/"].iter().any(|part| name.contains(part));
     match () {
         () if gives_credentials => Category::Authentication,
         () if name.starts_with("microsoft.keyvault/") && is_vault_content => Category::DataAccess,
@@ -231,6 +229,8 @@ pub(super) fn read_namespace<'r>(record: &Record<'r>) -> Facts<'r> {
     {
         facts.metadata.text(key, record.text(member));
     }
-    facts.metadata.json("event_properties", record.get("EventProperties").filter(|properties| !matches!(properties, Json::Null)));
+    facts
+        .metadata
+        .json("event_properties", record.get("EventProperties").filter(|properties| !matches!(properties, Json::Null)));
     facts
 }

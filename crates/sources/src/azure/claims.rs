@@ -14,7 +14,8 @@ pub(super) struct Claims<'r>(Option<&'r Json<'r>>);
 
 impl<'r> Claims<'r> {
     pub(super) fn of(record: &Record<'r>) -> Self {
-        let of_identity = |identity: &'r Json<'r>| identity.get_any_case("claims").or_else(|| identity.get_any_case("claim"));
+        let of_identity =
+            |identity: &'r Json<'r>| identity.get_any_case("claims").or_else(|| identity.get_any_case("claim"));
         Self(record.get("identity").and_then(of_identity).or_else(|| record.get("claims")))
     }
 

@@ -172,7 +172,8 @@ fn target<'r>(target: &'r Json<'r>) -> Resource<'r> {
 /// `Authentication`); where that is lost, a role assignment by its name, else by what was changed (`User`, `Group`, `Role`); all
 /// else is configuration (applications, policies, devices, the directory).
 fn category(record: &Record<'_>, targets: &[Json<'_>]) -> Category {
-    let stated = record.properties.and_then(|properties| text_at(properties, "category")).or_else(|| record.text("category"));
+    let stated =
+        record.properties.and_then(|properties| text_at(properties, "category")).or_else(|| record.text("category"));
     let name = record.text("operationName").or_else(|| text_at(record.body(), "activityDisplayName")).unwrap_or_default();
     let name = name.to_ascii_lowercase();
     let changed = targets.first().and_then(|target| text_at(target, "type")).unwrap_or_default();

@@ -66,7 +66,9 @@ use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
-use crate::source::{Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id};
+use crate::source::{
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
+};
 
 use facts::Facts;
 use record::{ArmId, Record};
@@ -272,9 +274,9 @@ fn with_parsed_properties<'r>(value: &'r Json<'r>) -> (Option<Json<'r>>, bool) {
     };
     let mut properties = Some(properties);
     let is_stated = |value: &Json<'_>| stated.is_some_and(|stated| std::ptr::eq(stated, value));
-    let changed = value.members().and_then(|members| {
-        members.changed(&mut |_, value| if is_stated(value) { properties.take() } else { None })
-    });
+    let changed = value
+        .members()
+        .and_then(|members| members.changed(&mut |_, value| if is_stated(value) { properties.take() } else { None }));
     (changed.map(Json::Object), parser.has_replaced())
 }
 

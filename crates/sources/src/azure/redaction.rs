@@ -57,10 +57,11 @@ fn cleaned<'r>(value: &'r Json<'r>, texts: usize) -> Option<Json<'r>> {
         }
         Json::Object(members) => {
             let names = |name: &&str| value.get_any_case(name).and_then(Json::text).is_some_and(is_secret_here);
-            let is_named_secret = NAME_MEMBERS.iter().any(|name| names(name));
+            let is_named_secret = NAME_MEMBERS.iter().any(names);
             let is_value = |name: &str| VALUE_MEMBERS.iter().any(|value| name.eq_ignore_ascii_case(value));
             let changed = members.changed(&mut |name, value| {
-                if !is_secret_here(name) && !(is_named_secret && is_value(name)) {
+                let is_secret = is_secret_here(name) || (is_named_secret && is_value(name));
+                if !is_secret {
                     return cleaned(value, texts);
                 }
                 let says_nothing = value.is_vacant() || matches!(value, Json::Bool(_)) || value.text() == Some(REDACTED);
@@ -118,7 +119,9 @@ mod tests {
 
     #[test]
     fn what_holds_no_secret_is_left_alone() {
-        for text in [r#"{"a":[1,null,true,"{\"b\" : 1}","{","x=y"],"tokenHash":"key1(AB)","password":""}"#, r#"{"password":null}"#] {
+        for text in
+            [r#"{"a":[1,null,true,"{\"b\" : 1}","{","x=y"],"tokenHash":"key1(AB)","password":""}"#, r#"{"password":null}"#]
+        {
             assert_eq!(redacted_text(text), None, "{text}");
         }
     }

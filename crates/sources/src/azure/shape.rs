@@ -84,7 +84,8 @@ fn of_category(category: &str, record: &Record<'_>) -> Option<Log> {
 fn of_fields(record: &Record<'_>) -> Option<Log> {
     let operation = record.text("operationName");
     let is_storage = record.arm_id().is_some_and(|id| holds(id, "/providers/microsoft.storage/storageaccounts/"));
-    let has_claims = record.get("claims").is_some() || record.get("caller").is_some() || record.get("authorization").is_some();
+    let has_claims =
+        record.get("claims").is_some() || record.get("caller").is_some() || record.get("authorization").is_some();
     let has_identity = record.get("identity").is_some_and(|identity| identity.get_any_case("claims").is_some());
     match operation {
         // Operations of Azure Resource Manager are paths, those of storage are words.

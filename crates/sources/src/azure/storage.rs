@@ -13,7 +13,8 @@ use super::record::{ArmId, Record, text_at, worded};
 use super::storage_resource::{self, Url};
 
 /// Members of the record that a column or the metadata has besides those of every record, in lower case.
-pub(super) const KNOWN: &[&str] = &["calleripaddress", "correlationid", "identity", "resourcetype", "statuscode", "statustext", "uri"];
+pub(super) const KNOWN: &[&str] =
+    &["calleripaddress", "correlationid", "identity", "resourcetype", "statuscode", "statustext", "uri"];
 
 /// What goes from `properties` into the metadata as it is.
 const PROPERTIES: &[(&str, &str)] = &[
@@ -135,7 +136,8 @@ fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
     let login = text_at(identity, "type").unwrap_or_default().to_ascii_lowercase();
     let token_hash = text_at(identity, "tokenHash");
     let requester = identity.get_any_case("requester");
-    let [object, upn, app] = ["objectId", "upn", "appId"].map(|name| requester.and_then(|requester| text_at(requester, name)));
+    let [object, upn, app] =
+        ["objectId", "upn", "appId"].map(|name| requester.and_then(|requester| text_at(requester, name)));
     if let Some(id) = object.or(upn).or(app) {
         let is_service = object.is_none() && upn.is_none() || principal_kind(identity, id) == Some("ServicePrincipal");
         let is_user = upn.is_some() || principal_kind(identity, id) == Some("User");
@@ -177,12 +179,9 @@ fn identity<'r>(record: &Record<'r>, facts: &mut Facts<'r>) {
         metadata.text("account_key", key);
     }
     let Some(requester) = identity.get_any_case("requester") else { return };
-    for (key, member) in [
-        ("app_id", "appId"),
-        ("audience", "audience"),
-        ("requester_tenant_id", "tenantId"),
-        ("token_issuer", "tokenIssuer"),
-    ] {
+    for (key, member) in
+        [("app_id", "appId"), ("audience", "audience"), ("requester_tenant_id", "tenantId"), ("token_issuer", "tokenIssuer")]
+    {
         metadata.extend(requester.get_any_case(member).and_then(worded).map(|text| (key, Value::Text(text.into()))));
     }
 }

@@ -96,7 +96,9 @@ pub(super) fn of<'r>(record: &Record<'r>, account: Option<&'r str>) -> Resource<
         (_, 1) => Some("Microsoft.Storage/storageAccounts".to_owned()),
         (None, _) => None,
         (Some((_, service, outer, _)), 2) => Some(format!("Microsoft.Storage/storageAccounts/{service}/{outer}")),
-        (Some((_, service, outer, inner)), _) => Some(format!("Microsoft.Storage/storageAccounts/{service}/{outer}/{inner}")),
+        (Some((_, service, outer, inner)), _) => {
+            Some(format!("Microsoft.Storage/storageAccounts/{service}/{outer}/{inner}"))
+        }
     };
     let name = names.last().map(|name| Cow::Owned((*name).to_owned()));
     Resource { kind: kind.map(Cow::Owned), id: Some(path), name }

@@ -326,3 +326,99 @@ fn half_a_character_keeps_its_record() {
     assert_eq!(event["user_agent"], "curl\u{fffd}");
     assert_eq!(metadata(&event)["unicode_replaced"], true);
 }
+
+#[test]
+fn a_key_vault_that_answers_with_an_error_status_did_not_succeed() {
+    for (operation, status, signature, outcome, code) in [
+        ("SecretGet", 200, "OK", "success", None),
+        ("SecretGet", 403, "Forbidden", "denied", Some("Forbidden")),
+        ("SecretGet", 404, "Not Found", "failure", Some("Not Found")),
+        ("Authentication", 401, "Unauthorized", "failure", Some("Unauthorized")),
+    ] {
+        let mut record = value("secret_read");
+        record["operationName"] = json!(operation);
+        record["resultSignature"] = json!(signature);
+        record["properties"]["httpStatusCode"] = json!(status);
+        let event = event_of(&record);
+        let found = (event["outcome"].as_str(), event.get("error_code").map(String::as_str));
+        assert_eq!(found, (outcome, code), "{operation} {status}");
+    }
+}
+
+#[test]
+fn who_made_an_operation_is_what_its_token_claims() {
+    let long = |name: &str| format!("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/{name}");
+    for (claims, id, kind, name, email) in [
+        (json!({"oid": "o", "upn": "ada@example.com"}), "o", "user", Some("ada@example.com"), Some("ada@example.com")),
+        (json!({"oid": "o", "appid": "a", "idtyp": "app"}), "o", "service", None, None),
+        (json!({"appid": "a", "appidacr": "2"}), "a", "service", None, None),
+        (
+            json!({long("emailaddress"): "ada@example.com"}),
+            "ada@example.com",
+            "user",
+            Some("ada@example.com"),
+            Some("ada@example.com"),
+        ),
+        (
+            json!({long("emailaddress"): "Microsoft.Insights/autoscale"}),
+            "Microsoft.Insights/autoscale",
+            "system",
+            Some("Microsoft.Insights/autoscale"),
+            None,
+        ),
+        (json!({"name": "Ada Lovelace"}), "Ada Lovelace", "user", Some("Ada Lovelace"), None),
+    ] {
+        let mut record = value("role_assignment_written");
+        record["identity"] = json!({ "claims": claims });
+        let event = event_of(&record);
+        let column = |name: &str| event.get(name).map(String::as_str);
+        assert_eq!((column("actor_id"), column("actor_type")), (Some(id), Some(kind)), "{claims}");
+        assert_eq!((column("actor_name"), column("actor_email")), (name, email), "{claims}");
+    }
+    // The role assignment that allowed it names the caller, unless it is a group's.
+    let mut record = value("role_assignment_written");
+    for (kind, id, actor_type) in
+        [("User", Some("p"), Some("user")), ("ServicePrincipal", Some("p"), Some("service")), ("Group", None, None)]
+    {
+        record["identity"] = json!({"authorization": {"evidence": {"principalId": "p", "principalType": kind}}});
+        let event = event_of(&record);
+        let column = |name: &str| event.get(name).map(String::as_str);
+        assert_eq!((column("actor_id"), column("actor_type")), (id, actor_type), "{kind}");
+    }
+}
+
+#[test]
+fn the_outcome_of_a_sign_in_is_by_its_error_code() {
+    for (code, result, outcome) in [
+        (json!(0), json!("0"), "success"),
+        (json!(null), json!("Success"), "success"),
+        (json!(50126), json!("50126"), "failure"),
+        (json!(50105), json!("50105"), "denied"),
+        (json!(null), json!(7_000_215), "failure"),
+        (json!(null), json!(null), "unknown"),
+    ] {
+        let mut record = value("sign_in_blocked");
+        record["resultType"] = result.clone();
+        record["properties"]["status"] = json!({ "errorCode": code });
+        assert_eq!(event_of(&record)["outcome"], outcome, "{code} {result}");
+    }
+}
+
+#[test]
+fn the_category_of_an_operation_is_by_its_name() {
+    for (operation, category) in [
+        ("Microsoft.Authorization/roleAssignments/delete", "role_management"),
+        ("Microsoft.Authorization/roleAssignments/read", "other"),
+        ("Microsoft.Authorization/elevateAccess/action", "role_management"),
+        ("MICROSOFT.STORAGE/STORAGEACCOUNTS/REGENERATEKEY/ACTION", "authentication"),
+        ("Microsoft.Storage/storageAccounts/listAccountSas/action", "authentication"),
+        ("Microsoft.Storage/storageAccounts/write", "configuration"),
+        ("Microsoft.KeyVault/vaults/secrets/getSecret/action", "data_access"),
+        ("Microsoft.Compute/disks/beginGetAccess/action", "data_access"),
+        ("Microsoft.Network/virtualNetworks/read", "other"),
+    ] {
+        let mut record = value("role_assignment_written");
+        record["operationName"] = json!(operation);
+        assert_eq!(event_of(&record)["category"], category, "{operation}");
+    }
+}

@@ -136,8 +136,8 @@ fn notes<'r>(record: &Record<'r>, metadata: &mut Metadata<'r>) {
 ///
 /// 1. what evaluates policies or reports a threat (the categories `Policy` and `Security`): other;
 /// 2. role assignments and definitions, deny assignments, `elevateAccess`: role management, unless they are read;
-/// 3. keys, tokens and credentials given out or renewed (`listKeys`, `regenerateKey`, `listAccountSas`, `generateUserDelegationKey`…):
-///    authentication;
+/// 3. keys, tokens and credentials given out or renewed (`listKeys`, `regenerateKey`, `listAccountSas`,
+///    `generateUserDelegationKey`…): authentication;
 /// 4. the contents of key vaults: data access; so are contents of a disk that `beginGetAccess` opens;
 /// 5. reading: other; everything else: configuration.
 fn category(action: &str, log_category: &str) -> Category {

@@ -53,8 +53,8 @@ impl Changes {
     }
 }
 
-/// The changes of a successful request: each member of its body, and of the `properties` in it, is the new state of a field.
-/// What was before the log does not tell.
+/// The changes of a successful request: each member of its body, and of the `properties` in it, is the new state of a
+/// field. What was before the log does not tell.
 pub(super) fn of_request(body: &Json<'_>) -> Option<String> {
     let mut changes = Changes::default();
     for (name, value) in body.members()?.iter().filter(|(_, value)| !value.is_vacant()) {
@@ -75,8 +75,9 @@ fn is_note(field: &str) -> bool {
     field == "Included Updated Properties" || field.starts_with("TargetId.") || field.starts_with("ActorId.")
 }
 
-/// The changes of a directory audit record: the `modifiedProperties` of every target, before and after. Their values are JSON
-/// in texts and kept as the JSON they are. Where several targets were changed, the target's id stands before the field.
+/// The changes of a directory audit record: the `modifiedProperties` of every target, before and after. Their values are
+/// JSON in texts and kept as the JSON they are. Where several targets were changed, the target's id stands before the
+/// field.
 pub(super) fn of_targets(targets: &[Json<'_>]) -> Option<String> {
     let modified = |target: &Json<'_>| target.get_any_case("modifiedProperties").is_some_and(|value| !value.is_vacant());
     let is_one = targets.iter().filter(|target| modified(target)).count() < 2;
@@ -97,8 +98,8 @@ pub(super) fn of_targets(targets: &[Json<'_>]) -> Option<String> {
     changes.finish()
 }
 
-/// A value that is JSON in a text as that JSON. (A number in a text stays a text: the parser knows a number's end only by what
-/// follows it.)
+/// A value that is JSON in a text as that JSON. (A number in a text stays a text: the parser knows a number's end only by
+/// what follows it.)
 fn decoded<'v>(value: &'v Json<'v>) -> Cow<'v, Json<'v>> {
     value.text().and_then(whole).map_or(Cow::Borrowed(value), Cow::Owned)
 }

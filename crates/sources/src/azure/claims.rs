@@ -37,10 +37,12 @@ fn is_platform(name: &str) -> bool {
 /// Reads the actor:
 ///
 /// - **id**: the object id (`oid`), else the principal of the role assignment that allowed it if that is no group, else the
-///   caller, the user principal name, the application's id;
-/// - **type**: `user` for whom the token has a user principal name, an e-mail address or `idtyp` `user`, or whom the role assignment
-///   calls so; `service` for other tokens of an application and for service principals; `system` for the platform itself;
-/// - **name**: the user principal name, else the e-mail address, the name, the caller; **e-mail**: the first two, if they are one;
+///   caller, the user principal name, the e-mail address, the application's id, the name;
+/// - **type**: `user` for whom the token has a user principal name, an e-mail address or `idtyp` `user`, or whom the role
+///   assignment calls so; `service` for other tokens of an application and for service principals; `system` for the
+///   platform itself;
+/// - **name**: the user principal name, else the e-mail address, the name, the caller; **e-mail**: the first two, if they
+///   are one;
 /// - **via**: the application (`appid`).
 pub(super) fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
     let claims = Claims::of(record);
@@ -54,12 +56,12 @@ pub(super) fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
     let principal = evidence.and_then(|evidence| text_at(evidence, "principalId")).filter(|_| is_alone);
 
     let platform = address.or(caller).filter(|name| is_platform(name));
-    let id = claims.claim("oid", "objectidentifier").or(principal).or(caller).or(upn).or(app).or(platform);
     let token_kind = claims.claim("idtyp", "idtyp").unwrap_or_default();
     let has_person = upn.is_some() || address.is_some_and(|address| email(address).is_some());
     let is_user = has_person || token_kind == "user" || principal_kind == "User" || caller.and_then(email).is_some();
     let is_service = token_kind == "app" || principal_kind == "ServicePrincipal" || app.is_some();
     let named = claims.claim("name", "name");
+    let id = claims.claim("oid", "objectidentifier").or(principal).or(caller).or(upn).or(address).or(app).or(named);
     let kind = match (platform.is_some(), is_user || (named.is_some() && token_kind != "app"), is_service) {
         (true, ..) => Some(ActorType::System),
         (_, true, _) => Some(ActorType::User),

@@ -11,8 +11,8 @@ use super::facts::{Actor, Facts, Resource, Scope, email};
 use super::record::{ArmId, Record, text_at};
 use super::{changes, outcome};
 
-/// Members of a directory audit record that a column or the metadata has besides those of every record, in lower case: of the
-/// record as Azure Monitor delivers it, and of `properties`, which the Microsoft Graph answers as the record itself.
+/// Members of a directory audit record that a column or the metadata has besides those of every record, in lower case: of
+/// the record as Azure Monitor delivers it, and of `properties`, which the Microsoft Graph answers as the record itself.
 pub(super) const KNOWN: &[&str] = &[
     "activitydatetime",
     "activitydisplayname",
@@ -169,8 +169,8 @@ fn target<'r>(target: &'r Json<'r>) -> Resource<'r> {
 }
 
 /// What kind of action a change is: by the activity's category (`UserManagement`, `GroupManagement`, `RoleManagement`,
-/// `Authentication`); where that is lost, a role assignment by its name, else by what was changed (`User`, `Group`, `Role`); all
-/// else is configuration (applications, policies, devices, the directory).
+/// `Authentication`); where that is lost, a role assignment by its name, else by what was changed (`User`, `Group`,
+/// `Role`); all else is configuration (applications, policies, devices, the directory).
 fn category(record: &Record<'_>, targets: &[Json<'_>]) -> Category {
     let stated =
         record.properties.and_then(|properties| text_at(properties, "category")).or_else(|| record.text("category"));
@@ -275,7 +275,8 @@ fn who_signed_in<'r>(record: &Record<'r>) -> Actor<'r> {
     }
 }
 
-/// A finding about a user or a service principal. Whom it is about is what it was made on: whether they did it is the question.
+/// A finding about a user or a service principal. Whom it is about is what it was made on: whether they did it is the
+/// question.
 pub(super) fn read_risk<'r>(record: &Record<'r>) -> Facts<'r> {
     let body = record.body();
     let text = |name: &str| text_at(body, name);

@@ -1,16 +1,19 @@
-//! `azure.storage`: the resource logs of Azure Storage, and the other audit logs that Azure Monitor delivers in the same form.
+//! `azure.storage`: the resource logs of Azure Storage, and the other audit logs that Azure Monitor delivers in the same
+//! form.
 //!
 //! # What is read
 //!
-//! Lines of JSON (the append blobs `…/PT1H.json` of a diagnostic setting), arrays, `{"records":[…]}` (Event Hubs), the answers of
-//! the REST API and the Microsoft Graph (`{"value":[…]}`), single records, and any of these as text in `message`, `log` or `_raw` of a
-//! collector's line, or as an object in `data`. Names of members count in any case; `properties` may be JSON in a text.
+//! Lines of JSON (the append blobs `…/PT1H.json` of a diagnostic setting), arrays, `{"records":[…]}` (Event Hubs), the
+//! answers of the REST API and the Microsoft Graph (`{"value":[…]}`), single records, and any of these as text in
+//! `message`, `log` or `_raw` of a collector's line, or as an object in `data`. Names of members count in any case;
+//! `properties` may be JSON in a text.
 //!
 //! Events are: requests to storage (`StorageRead`, `StorageWrite`, `StorageDelete`); operations of the Activity log
 //! (`Administrative`, `Policy`, `Security`), on key vaults (`AuditEvent`) and on namespaces of Event Hubs and Service Bus
-//! (`OperationalLogs`); of Entra ID: audit logs, sign-ins, findings of Entra ID Protection. Other entries of Azure Monitor are set
-//! aside as no audit records: metrics, logs of programs, notices of the platform, and what it only carries for other systems,
-//! such as `kube-audit`, whose entries have a format of their own. `shape.rs` has the rules. Anything else is quarantined.
+//! (`OperationalLogs`); of Entra ID: audit logs, sign-ins, findings of Entra ID Protection. Other entries of Azure Monitor
+//! are set aside as no audit records: metrics, logs of programs, notices of the platform, and what it only carries for
+//! other systems, such as `kube-audit`, whose entries have a format of their own. `shape.rs` has the rules. Anything else
+//! is quarantined.
 //!
 //! # How a record becomes an event
 //!
@@ -33,13 +36,14 @@
 //! | `metadata` | see `metadata.rs` |
 //! | `raw` | the record, normalised, without secrets; `properties` that were JSON in a text as the object they are |
 //!
-//! The organization is the import's, or the one that its table has for the storage account, the subscription or the tenant, the
-//! first that it has.
+//! The organization is the import's, or the one that its table has for the storage account, the subscription or the tenant,
+//! the first that it has.
 //!
 //! # Secrets
 //!
-//! Secrets are taken out before anything is read, see `redaction.rs`: signatures in URLs (`sig=`), values of members named like a
-//! secret, also where JSON stands as text. Hashes of tokens and keys are no secrets: they say which credential it was.
+//! Secrets are taken out before anything is read, see `redaction.rs`: signatures in URLs (`sig=`), values of members named
+//! like a secret, also where JSON stands as text. Hashes of tokens and keys are no secrets: they say which credential it
+//! was.
 
 mod activity;
 mod address;
@@ -262,8 +266,8 @@ fn not_azure() -> Verdict {
     Verdict::Quarantine("no record of Azure: category and resourceId name none of its logs".into())
 }
 
-/// A record whose `properties`, JSON in a text, are the object they are, and whether characters in it had to be replaced. `None`:
-/// they were no text, or none that is JSON.
+/// A record whose `properties`, JSON in a text, are the object they are, and whether characters in it had to be replaced.
+/// `None`: they were no text, or none that is JSON.
 fn with_parsed_properties<'r>(value: &'r Json<'r>) -> (Option<Json<'r>>, bool) {
     let stated = value.get_any_case("properties");
     let Some(Json::Text(text)) = stated else { return (None, false) };
@@ -304,8 +308,8 @@ fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static [&'static str
     }
 }
 
-/// The account that the import's table of organizations has: the first of scope, subscription and tenant. Azure writes its ids in
-/// any case, the table has them as they are or in lower case.
+/// The account that the import's table of organizations has: the first of scope, subscription and tenant. Azure writes its
+/// ids in any case, the table has them as they are or in lower case.
 fn account_of(context: &ImportContext, record: &Record<'_>, scope_id: Option<&str>) -> Option<String> {
     let table = &context.account_organizations;
     if table.is_empty() {

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | storage | `statusText` ends with `Success`, or `statusCode` below 400 | `statusText` as in [`is_storage_denial`], `statusCode` 401 or 403, or an `authorization` with the result `Denied` and a `statusCode` of 400 or above | every other `statusCode` or `statusText` | neither is stated, nor `metricResponseType` |
 //! | Activity log | `Success`, `Succeeded` | a failure whose signature, status or code speaks of missing permission ([`says_denied`]) or is 401 or 403 | `Failure`, `Failed`, `Canceled`… | anything else: `Start`, `Accept`, `Active`… (the operation goes on) |
-//! | key vault | as the Activity log | as the Activity log; but `Authentication` with 401 is how a client asks for whom to sign in: a failure | | |
+//! | key vault | as the Activity log, if the status is below 400 | as the Activity log; but `Authentication` with 401 is how a client asks for whom to sign in: a failure | | |
 //! | directory audit | `success` | `failure` whose reason speaks of missing permission | `failure`, `timeout` | anything else |
 //! | sign-in | error code 0 | the error codes of [`SIGN_IN_DENIALS`] | every other error code: who could not show who they are was not denied anything yet | no code |
 
@@ -18,8 +18,8 @@ use super::facts::Ending;
 use super::record::{Record, text_at};
 
 /// Error codes of sign-ins of somebody known who was refused: no role in the application (50105), the device or application
-/// is not one that policy allows (53000 to 53002), Conditional Access (53003), proof refused for risk (53004).
-/// Source: Microsoft identity platform, "Microsoft Entra authentication and authorization error codes".
+/// is not one that policy allows (53000 to 53002), Conditional Access (53003), proof refused for risk (53004). Source:
+/// Microsoft identity platform, "Microsoft Entra authentication and authorization error codes".
 const SIGN_IN_DENIALS: [&str; 6] = ["50105", "53000", "53001", "53002", "53003", "53004"];
 
 /// A status, as a number or the text of one.
@@ -27,10 +27,11 @@ fn status_code(value: Option<&Json<'_>>) -> Option<i32> {
     value?.text()?.parse().ok().filter(|code| (100..600).contains(code))
 }
 
-/// Whether a storage service's word says that permission was missing: `AuthorizationFailure`, `AuthorizationPermissionMismatch`
-/// (and `…ProtocolMismatch`, `…SourceIPMismatch`…), `SASAuthorizationError`, `AnonymousAuthorizationError`; what a signature that is
-/// wrong, expired or revoked gets (`AuthenticationFailed`); and the refusals with other names. Sources: "Azure Blob Storage error
-/// codes", "Storage Analytics logged operations and status messages".
+/// Whether a storage service's word says that permission was missing: `AuthorizationFailure`,
+/// `AuthorizationPermissionMismatch` (and `…ProtocolMismatch`, `…SourceIPMismatch`…), `SASAuthorizationError`,
+/// `AnonymousAuthorizationError`; what a signature that is wrong, expired or revoked gets (`AuthenticationFailed`); and the
+/// refusals with other names. Sources: "Azure Blob Storage error codes", "Storage Analytics logged operations and status
+/// messages".
 fn is_storage_denial(word: &str) -> bool {
     const OTHERS: [&str; 6] = [
         "AuthenticationFailed",
@@ -75,8 +76,8 @@ pub(super) fn of_storage<'r>(record: &Record<'r>) -> Ending<'r> {
     }
 }
 
-/// Whether a word or sentence says that permission was missing: `AuthorizationFailed`, `LinkedAuthorizationFailed`, `Forbidden`,
-/// `Unauthorized`, `RequestDisallowedByPolicy`, `Authorization_RequestDenied`, `Insufficient privileges…`.
+/// Whether a word or sentence says that permission was missing: `AuthorizationFailed`, `LinkedAuthorizationFailed`,
+/// `Forbidden`, `Unauthorized`, `RequestDisallowedByPolicy`, `Authorization_RequestDenied`, `Insufficient privileges…`.
 fn says_denied(text: &str) -> bool {
     let compact: String = text.chars().filter(|character| character.is_ascii_alphabetic()).collect();
     let compact = compact.to_ascii_lowercase();
@@ -119,9 +120,12 @@ pub(super) fn of_operation<'r>(record: &Record<'r>) -> Ending<'r> {
         .or_else(|| localized_status(record).and_then(|code| code.parse().ok()));
     let word = result.unwrap_or_default().to_ascii_lowercase();
     let http_status = status;
+    // Key vaults call a refused request a success of theirs at times.
+    let is_refused = status.is_some_and(|status| status >= 400);
     match word.as_str() {
-        "success" | "succeeded" => Ending { outcome: Outcome::Success, http_status, ..Ending::default() },
-        "failure" | "failed" | "canceled" | "cancelled" | "error" | "timedout" | "unauthorized" | "forbidden" => {
+        "success" | "succeeded" if !is_refused => Ending { outcome: Outcome::Success, http_status, ..Ending::default() },
+        "success" | "succeeded" | "failure" | "failed" | "canceled" | "cancelled" | "error" | "timedout"
+        | "unauthorized" | "forbidden" => {
             let (code, message) = status_message(record);
             let code = code.or(signature.map(Cow::Borrowed)).or(result.map(Cow::Borrowed));
             let message = message.or(record.text("resultDescription").map(Cow::Borrowed));

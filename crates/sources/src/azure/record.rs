@@ -1,4 +1,5 @@
-//! A record, looked at whatever the case of its members' names: pipelines write `resourceId`, `resourceid` and `ResourceId`.
+//! A record, looked at whatever the case of its members' names: pipelines write `resourceId`, `resourceid` and
+//! `ResourceId`.
 
 use crate::json::Json;
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use crate::json::{self, Json, Parser, REDACTED};
 use crate::secret::{is_secret, without_secrets};
 
-/// How deep JSON that stands as text in JSON is looked into. A request body is one such text, and holds another at most; what
-/// lies deeper is searched for secrets of URLs only.
+/// How deep JSON that stands as text in JSON is looked into. A request body is one such text, and holds another at most;
+/// what lies deeper is searched for secrets of URLs only.
 const MAX_TEXTS: usize = 4;
 
-/// Names of members whose values are secret in requests to Azure Resource Manager and in application settings, in lower case,
-/// besides those of every source.
+/// Names of members whose values are secret in requests to Azure Resource Manager and in application settings, in lower
+/// case, besides those of every source.
 const AZURE_SECRETS: [&str; 14] = [
     "accesstoken",
     "accountkey",
@@ -36,8 +36,8 @@ fn is_secret_here(name: &str) -> bool {
     is_secret(name) || AZURE_SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-/// A record without its secrets: those of members by their names, of URLs, and of JSON that stands as text in it. `None`: there
-/// are none.
+/// A record without its secrets: those of members by their names, of URLs, and of JSON that stands as text in it. `None`:
+/// there are none.
 pub(super) fn redacted<'r>(record: &'r Json<'r>) -> Option<Json<'r>> {
     cleaned(record, 0)
 }
@@ -49,8 +49,9 @@ fn cleaned<'r>(value: &'r Json<'r>, texts: usize) -> Option<Json<'r>> {
         Json::Array(elements) => {
             let mut changed: Option<Vec<Json<'r>>> = None;
             for (index, element) in elements.iter().enumerate() {
-                if let Some(new) = cleaned(element, texts) {
-                    changed.get_or_insert_with(|| elements.clone()).splice(index..=index, [new]);
+                let Some(new) = cleaned(element, texts) else { continue };
+                if let Some(element) = changed.get_or_insert_with(|| elements.clone()).get_mut(index) {
+                    *element = new;
                 }
             }
             changed.map(Json::Array)

@@ -32,8 +32,8 @@ pub(super) enum Log {
     Risk,
 }
 
-/// Categories of the Activity log that say what somebody (or the platform) did or decided; `Action`, `Write` and `Delete` are
-/// the old names.
+/// Categories of the Activity log that say what somebody (or the platform) did or decided; `Action`, `Write` and `Delete`
+/// are the old names.
 const ACTIVITY_CATEGORIES: [&str; 6] = ["administrative", "policy", "security", "action", "write", "delete"];
 const RISK_CATEGORIES: [&str; 4] = ["userriskevents", "riskyusers", "serviceprincipalriskevents", "riskyserviceprincipals"];
 /// Sign-in logs of Entra ID end so: `SignInLogs`, `NonInteractiveUserSignInLogs`, `ServicePrincipalSignInLogs`….
@@ -46,8 +46,9 @@ const SIGN_IN_SUFFIX: &str = "signinlogs";
 /// 3. by `category`: `Storage…`; sign-in logs; `AuditLogs`; the findings of Entra ID Protection; `OperationalLogs` with an
 ///    `EventName` (Event Hubs, Service Bus); `AuditEvent` of a key vault; those of the Activity log that are acts;
 /// 4. any other category of a record with a `resourceId`: no audit record. These are the platform's own notices
-///    (`ServiceHealth`, `ResourceHealth`, `Alert`, `Autoscale`, `Recommendation`), the logs of programs, and the audit logs of other
-///    systems that Azure Monitor only carries (`kube-audit`, `SQLSecurityAuditEvents`), which have formats of their own;
+///    (`ServiceHealth`, `ResourceHealth`, `Alert`, `Autoscale`, `Recommendation`), the logs of programs, and the audit logs
+///    of other systems that Azure Monitor only carries (`kube-audit`, `SQLSecurityAuditEvents`), which have formats of
+///    their own;
 /// 5. without a category, as some pipelines lose it: by the fields that only one of the logs has.
 pub(super) fn of(record: &Record<'_>) -> Shape {
     if record.text("metricName").is_some() && record.arm_id().is_some() {

@@ -25,7 +25,8 @@ const ARM_PREFIXES: [&[u8]; 3] = [b"\"/subscriptions/", b"\"/tenants/", b"\"/pro
 /// What parts of an object's name a diagnostic setting chooses.
 const NAME_PARTS: [&str; 3] = ["insights-logs-", "insights-activity-logs", "resourceId=/"];
 
-/// Judges an object by its beginning and its name. Names of members count in any case, so a copy in lower case is looked at.
+/// Judges an object by its beginning and its name. Names of members count in any case, so a copy in lower case is looked
+/// at.
 pub(super) fn sniff(head: &[u8], object_name: &str) -> Confidence {
     let head = head.get(..SNIFFED_BYTES).unwrap_or(head).to_ascii_lowercase();
     if is_azure(&head) || is_azure(&unescaped(&head)) {

@@ -80,8 +80,8 @@ pub(super) fn read<'r>(record: &Record<'r>) -> Facts<'r> {
     facts
 }
 
-/// `<correlationId>:<operationName>:<operationCount>`: the parts of one request share the first. Of SMB the number of the message
-/// too, as one connection sends the same operation many times.
+/// `<correlationId>:<operationName>:<operationCount>`: the parts of one request share the first. Of SMB the number of the
+/// message too, as one connection sends the same operation many times.
 fn id<'r>(record: &Record<'r>, correlation: Option<&str>, action: &str) -> Option<Cow<'r, str>> {
     let mut id = format!("{}:{action}", correlation?);
     for number in ["operationCount", "smbMessageID"].into_iter().filter_map(|name| record.property_text(name)) {
@@ -103,8 +103,8 @@ fn copy_part(action: &str) -> Option<&'static str> {
 }
 
 /// What kind of action an operation is: one that sets who may do what, or how the service works, is configuration
-/// (`SetContainerACL`, `SetBlobServiceProperties`, `SetPathAccessControl`…); one that gives out a key is authentication; every other
-/// one reads or writes data.
+/// (`SetContainerACL`, `SetBlobServiceProperties`, `SetPathAccessControl`…); one that gives out a key is authentication;
+/// every other one reads or writes data.
 fn category(action: &str) -> Category {
     let name = action.to_ascii_lowercase();
     let is_setting = name.starts_with("set")
@@ -122,10 +122,11 @@ fn category(action: &str) -> Category {
 
 /// Who a request's credential stands for:
 ///
-/// - a token of Entra ID: `requester.objectId`, else `upn`, else `appId`; type `user` where it has a user principal name or the
-///   role assignment names it so, `service` for a service principal or an application alone. Through: the application, or the
-///   signature if that is what the requester delegated to;
-/// - a key or a shared access signature names nobody: the actor is its hash (`key1(…)`, `key1(…),SasSignature(…)`), type `api_key`;
+/// - a token of Entra ID: `requester.objectId`, else `upn`, else `appId`; type `user` where it has a user principal name or
+///   the role assignment names it so, `service` for a service principal or an application alone. Through: the application,
+///   or the signature if that is what the requester delegated to;
+/// - a key or a shared access signature names nobody: the actor is its hash (`key1(…)`, `key1(…),SasSignature(…)`), type
+///   `api_key`;
 /// - Kerberos: the SID in `properties`;
 /// - nothing shown: `anonymous`.
 fn actor<'r>(record: &Record<'r>) -> Actor<'r> {

@@ -1,8 +1,8 @@
 //! What a request to a storage account was made on.
 //!
-//! The id is the path of the thing, `/<account>/<container>/<blob>`, whoever names it and how: as `objectKey`, as the `uri` of the
-//! request, or (the source of a copy) as a whole URL in `objectKey`. So one question finds a blob read, copied and deleted. What
-//! lies outside Azure Storage keeps its URL, without the query.
+//! The id is the path of the thing, `/<account>/<container>/<blob>`, whoever names it and how: as `objectKey`, as the `uri`
+//! of the request, or (the source of a copy) as a whole URL in `objectKey`. So one question finds a blob read, copied and
+//! deleted. What lies outside Azure Storage keeps its URL, without the query.
 
 use std::borrow::Cow;
 
@@ -66,8 +66,8 @@ pub(super) fn account<'r>(record: &Record<'r>) -> Option<&'r str> {
 }
 
 /// The resource, see the module's page. `resource_type` is the type of Azure Resource Manager down to what the path names:
-/// `Microsoft.Storage/storageAccounts/blobServices/containers/blobs` (files of `shares`, `messages` of `queues`, `entities` of
-/// `tables`); a path of the account alone is the account, of a container the container. The name is the last of these.
+/// `Microsoft.Storage/storageAccounts/blobServices/containers/blobs` (files of `shares`, `messages` of `queues`, `entities`
+/// of `tables`); a path of the account alone is the account, of a container the container. The name is the last of these.
 pub(super) fn of<'r>(record: &Record<'r>, account: Option<&'r str>) -> Resource<'r> {
     let key = record.property_text("objectKey");
     let uri = record.text("uri").or_else(|| record.property_text("requestUrl"));

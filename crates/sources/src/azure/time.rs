@@ -9,9 +9,9 @@ use crate::source::stated_nanos;
 /// A time to the millisecond, and what is stated below it in ns.
 pub(super) type StatedTime = (Timestamp, Option<i32>);
 
-/// Reads a time, exactly: RFC 3339 with any offset and any number of fraction digits (ticks have seven), the same with a space
-/// or without an offset, and the US form `M/D/YYYY h:mm:ss` with or without fraction, `AM`/`PM` and offset. Without an offset it
-/// is UTC: Azure Monitor's logs state nothing else. `None`: none of these, or no such time.
+/// Reads a time, exactly: RFC 3339 with any offset and any number of fraction digits (ticks have seven), the same with a
+/// space or without an offset, and the US form `M/D/YYYY h:mm:ss` with or without fraction, `AM`/`PM` and offset. Without
+/// an offset it is UTC: Azure Monitor's logs state nothing else. `None`: none of these, or no such time.
 pub(super) fn parse(text: &str) -> Option<StatedTime> {
     let text = text.trim();
     let rfc3339 = if text.contains('/') { Cow::Owned(from_us_form(text)?) } else { with_offset(text)? };

@@ -52,9 +52,9 @@ impl<'a> Members<'a> {
     ) -> Option<Members<'a>> {
         let mut changed: Option<Vec<_>> = None;
         for (index, (name, value)) in self.0.iter().enumerate() {
-            if let Some(new) = change(name, value) {
-                let members = changed.get_or_insert_with(|| self.0.clone());
-                members.splice(index..=index, [(name.clone(), new)]);
+            let Some(new) = change(name, value) else { continue };
+            if let Some((_, value)) = changed.get_or_insert_with(|| self.0.clone()).get_mut(index) {
+                *value = new;
             }
         }
         changed.map(Members)

@@ -41,6 +41,7 @@
 //! ```
 
 pub mod airbyte;
+pub mod azure;
 pub mod cloudtrail;
 pub mod gcp;
 mod json;
@@ -70,6 +71,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &s3access::S3Access,
     &gcp::GcpAudit,
     &airbyte::Airbyte,
+    &azure::AzureStorage,
 ];
 
 /// The source of a name, as in the column `source`.

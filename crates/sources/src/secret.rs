@@ -66,15 +66,17 @@ pub(crate) fn is_secret(name: &str) -> bool {
 }
 
 /// Names of the parameters of a URL whose values are secret, in lower case: the signatures and tokens of presigned URLs
-/// (AWS, version 4 and 2; Google; Azure's SAS) and of OAuth.
-const SECRET_PARAMETERS: [&str; 13] = [
+/// (AWS, version 4 and 2; Google; Azure's SAS) and of OAuth, and the keys in Azure's connection strings.
+const SECRET_PARAMETERS: [&str; 15] = [
     "access_token",
+    "accountkey",
     "awsaccesskeyid",
     "client_secret",
     "code",
     "id_token",
     "password",
     "refresh_token",
+    "sharedaccesskey",
     "sig",
     "signature",
     "x-amz-security-token",
@@ -262,6 +264,7 @@ mod tests {
             ("?a=1%26SIG%3Dx", "?a=1%26SIG%3D[redacted]"),
             ("?sig=a&sig=b", "?sig=[redacted]&sig=[redacted]"),
             ("sig=at-the-start", "sig=[redacted]"),
+            ("AccountName=a;AccountKey=YWJj==;EndpointSuffix=x", "AccountName=a;AccountKey=[redacted]"),
             ("?sig=", "?sig="),
             ("?design=x&mysig=y", "?design=x&mysig=y"),
             ("a sig=text", "a sig=text"),

@@ -4,7 +4,7 @@
 
 mod common;
 
-use auditlake_sources::{Confidence, ReadError, Source, by_name};
+use auditlake_sources::{Confidence, Source, by_name};
 use common::{Collector, Columns, context, fixture_file, gzip, read_as, read_sniffed};
 use serde_json::Value;
 
@@ -257,7 +257,7 @@ fn objects_of_others_are_not_claimed() {
     ] {
         assert_eq!(source().sniff(other.as_bytes(), "object.log"), Confidence::None, "{other}");
     }
-    assert!(matches!(read_sniffed(b"plain text\n", "notes.txt"), Err(ReadError::Unrecognised)));
+    assert_eq!(read_sniffed(b"plain text\n", "notes.txt").unwrap().0.reasons(), ["no known log format"]);
 }
 
 #[test]

@@ -44,6 +44,21 @@ impl<'a> Members<'a> {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// These members with the values that `change` gives for some of them; `None` if it gives none.
+    pub(crate) fn changed<'s>(
+        &'s self,
+        change: &mut dyn FnMut(&str, &'s Json<'a>) -> Option<Json<'a>>,
+    ) -> Option<Members<'a>> {
+        let mut changed: Option<Vec<_>> = None;
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let Some(new) = change(name, value) else { continue };
+            if let Some((_, value)) = changed.get_or_insert_with(|| self.0.clone()).get_mut(index) {
+                *value = new;
+            }
+        }
+        changed.map(Members)
+    }
 }
 
 impl<'a> Json<'a> {

@@ -1,6 +1,7 @@
 //! A sink that keeps what it is handed, and short ways to read.
 #![allow(dead_code)]
 
+pub mod azure;
 pub mod samples;
 
 use std::collections::BTreeMap;

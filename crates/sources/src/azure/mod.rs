@@ -1,0 +1,323 @@
+//! `azure.storage`: the resource logs of Azure Storage, and the other audit logs that Azure Monitor delivers in the same
+//! form.
+//!
+//! # What is read
+//!
+//! Lines of JSON (the append blobs `…/PT1H.json` of a diagnostic setting), arrays, `{"records":[…]}` (Event Hubs), the
+//! answers of the REST API and the Microsoft Graph (`{"value":[…]}`), single records, and any of these as text in
+//! `message`, `log` or `_raw` of a collector's line, or as an object in `data`. Names of members count in any case;
+//! `properties` may be JSON in a text.
+//!
+//! Events are: requests to storage (`StorageRead`, `StorageWrite`, `StorageDelete`); operations of the Activity log
+//! (`Administrative`, `Policy`, `Security`), on key vaults (`AuditEvent`) and on namespaces of Event Hubs and Service Bus
+//! (`OperationalLogs`); of Entra ID: audit logs, sign-ins, findings of Entra ID Protection. Other entries of Azure Monitor
+//! are set aside as no audit records: metrics, logs of programs, notices of the platform, and what it only carries for
+//! other systems, such as `kube-audit`, whose entries have a format of their own. `shape.rs` has the rules. Anything else
+//! is quarantined.
+//!
+//! # How a record becomes an event
+//!
+//! | column | from |
+//! |---|---|
+//! | `event_id` | storage: `<correlationId>:<operationName>`, and `:<operationCount>` where it is stated (one request may write several records); of SMB `:<smbMessageID>` too. Activity log as the REST API answers: `eventDataId`. Entra ID: the record's own id in `properties.id`. Elsewhere, and where these are missing: UUIDv5 over the source's name, a zero byte and the normalised record. Over 128 characters: UUIDv5 over the same with the id in the record's place, the id itself in `metadata.source_event_id`. Never by position: a longer copy of a growing blob gives the same ids |
+//! | `event_time` | `time` (or `eventTimestamp`, `EventTimeString`, `activityDateTime`); of a sign-in `properties.createdDateTime`, when it began, where that is stated. The forms of `time.rs`, exactly |
+//! | `action` | `operationName` (its `value`); `EventName` of namespaces |
+//! | `category` | by the tables in `storage.rs`, `activity.rs` and `directory.rs` |
+//! | `outcome`, `error_code`, `error_message`, `http_status` | by the table in `outcome.rs` |
+//! | `actor_…` | storage: `storage.rs`; operations: claims, `claims.rs`; Entra ID: `initiatedBy` or who signed in, `directory.rs` |
+//! | `resource_…` | storage: the path `/<account>/<container>/<blob>`, `storage_resource.rs`; operations: `resourceId`; Entra ID: the first of `targetResources`, what a sign-in was for |
+//! | `scope_type`, `scope_id` | `storage_account`; `subscription`; `tenant` |
+//! | `changes` | `properties.requestbody` of a successful operation (after only); `modifiedProperties` of Entra ID (before and after) |
+//! | `source_ip` | `callerIpAddress` without its port, canonical; else the address that `properties`, the request or the token states |
+//! | `user_agent` | `userAgentHeader`, `userAgent`, `clientInfo` |
+//! | `service_name` | the resource provider; `loggedByService` of Entra ID |
+//! | `request_id` | `correlationId` |
+//! | `http_method`, `http_path` | `httpRequest`; the path of `uri` |
+//! | `metadata` | see `metadata.rs` |
+//! | `raw` | the record, normalised, without secrets; `properties` that were JSON in a text as the object they are |
+//!
+//! The organization is the import's, or the one that its table has for the storage account, the subscription or the tenant,
+//! the first that it has.
+//!
+//! # Secrets
+//!
+//! Secrets are taken out before anything is read, see `redaction.rs`: signatures in URLs (`sig=`), values of members named
+//! like a secret, also where JSON stands as text. Hashes of tokens and keys are no secrets: they say which credential it
+//! was.
+
+mod activity;
+mod address;
+mod changes;
+mod claims;
+mod directory;
+mod facts;
+mod metadata;
+mod outcome;
+mod record;
+mod redaction;
+mod shape;
+mod sniff;
+mod storage;
+mod storage_resource;
+mod time;
+
+use std::borrow::Cow;
+use std::io::BufRead;
+
+use auditlake_event::Event;
+
+use crate::json::{self, Json, Parser};
+use crate::reading::{Verdict, read_json};
+use crate::records::Format;
+use crate::secret::is_secret;
+use crate::source::{
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
+};
+
+use facts::Facts;
+use record::{ArmId, Record};
+use shape::{Log, Shape};
+
+/// The name in the column `source`.
+pub const NAME: &str = "azure.storage";
+
+/// How many envelopes may lie around a record.
+const MAX_ENVELOPES: usize = 3;
+/// Where a collector puts what it was sent, as text.
+const TEXT_ENVELOPES: [&str; 3] = ["message", "log", "_raw"];
+/// Names of the arrays that hold records.
+const LISTS: &[&str] = &["records", "Records", "value"];
+
+/// The source `azure.storage`; see the module's page for what it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct AzureStorage;
+
+impl Source for AzureStorage {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn sniff(&self, head: &[u8], object_name: &str) -> Confidence {
+        sniff::sniff(head, object_name)
+    }
+
+    fn read(
+        &self,
+        input: &mut dyn BufRead,
+        _: &str,
+        context: &ImportContext,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ReadError> {
+        let format = Format { lists: LISTS, marker: b"{\"time\"", max_record_bytes: context.max_record_bytes };
+        let mut reading = Reading { context, raw: String::new(), metadata: String::new() };
+        read_json(input, format, sink, &mut |value, is_replaced, sink| reading.value(value, is_replaced, 0, sink))
+    }
+}
+
+struct Reading<'c> {
+    context: &'c ImportContext,
+    /// Texts made for one event, kept to be used again for the next.
+    raw: String,
+    metadata: String,
+}
+
+impl Reading<'_> {
+    fn value(
+        &mut self,
+        value: &Json<'_>,
+        is_replaced: bool,
+        envelopes: usize,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        if value.members().is_none() {
+            return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
+        }
+        let (parsed, is_replaced_inside) = with_parsed_properties(value);
+        let is_replaced = is_replaced || is_replaced_inside;
+        let value = parsed.as_ref().unwrap_or(value);
+        match shape::of(&Record::new(value)) {
+            Shape::NotAudit => Ok(Verdict::SetAside(SetAsideKind::NotAudit)),
+            Shape::Record(log) => {
+                let properties = value.get_any_case("properties");
+                if properties.is_some_and(|properties| !properties.is_vacant() && properties.members().is_none()) {
+                    return Ok(Verdict::Quarantine("properties is no JSON object".into()));
+                }
+                let redacted = redaction::redacted(value);
+                self.record(&Record::new(redacted.as_ref().unwrap_or(value)), log, is_replaced, sink)
+            }
+            Shape::Unknown if envelopes < MAX_ENVELOPES => self.envelope(value, is_replaced, envelopes, sink),
+            Shape::Unknown => Ok(not_azure()),
+        }
+    }
+
+    /// Looks for records inside a value that is none.
+    fn envelope(
+        &mut self,
+        value: &Json<'_>,
+        is_replaced: bool,
+        envelopes: usize,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        if let Some(data) = value.get("data").filter(|data| data.members().is_some()) {
+            return self.value(data, is_replaced, envelopes + 1, sink);
+        }
+        let text = |name: &&str| value.text_at(name).filter(|text| text.trim_start().starts_with(['{', '[']));
+        let Some(text) = TEXT_ENVELOPES.iter().find_map(text) else { return Ok(not_azure()) };
+        let mut parser = Parser::new(text.as_bytes());
+        let Ok(inner) = parser.value(0) else {
+            return Ok(Verdict::Quarantine("the record inside the envelope is not JSON".into()));
+        };
+        let is_replaced = is_replaced || parser.has_replaced();
+        let listed = LISTS.iter().find_map(|name| inner.get(name)).map(Json::elements).unwrap_or_default();
+        let listed = if listed.is_empty() { inner.elements() } else { listed };
+        if listed.is_empty() {
+            return self.value(&inner, is_replaced, envelopes + 1, sink);
+        }
+        // Each record that is an event is one; for all others the envelope stands, once, as the first of them was judged.
+        let mut verdict = Verdict::Event;
+        for record in listed {
+            let judged = self.value(record, is_replaced, envelopes + 1, sink)?;
+            if matches!(verdict, Verdict::Event) || matches!(judged, Verdict::Quarantine(_)) {
+                verdict = judged;
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn record(
+        &mut self,
+        record: &Record<'_>,
+        log: Log,
+        is_replaced: bool,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        let Some((member, time_text)) = stated_time(record, log) else {
+            return Ok(Verdict::Quarantine("time is missing".into()));
+        };
+        let Some((event_time, event_time_nanos)) = time::parse(time_text) else {
+            return Ok(Verdict::Quarantine(format!("{member} is no time in a known form").into()));
+        };
+        if let Some(reason) = self.context.refuse_time(event_time) {
+            return Ok(Verdict::Quarantine(reason.into()));
+        }
+        let (facts, known) = read(record, log);
+        if facts.action.is_empty() {
+            return Ok(Verdict::Quarantine("operationName is missing".into()));
+        }
+        let context = self.context;
+        self.raw.clear();
+        json::write_without_secrets(record.whole, &is_secret, &mut self.raw);
+        let (event_id, replaced_id) = match facts.id {
+            Some(id) => own_id(NAME, id),
+            None => (Cow::Owned(derived_id(NAME, &self.raw)), None),
+        };
+        let Facts { mut metadata, actor, resource, ending, scope, .. } = facts;
+        let caller = facts.caller_address;
+        metadata.text("forwarded_for", caller.filter(|caller| address::is_list(caller)));
+        let notes = metadata::Notes {
+            known,
+            resource_id: resource.id.as_deref(),
+            replaced_id,
+            is_replaced,
+            keeps_raw: context.keep_raw,
+        };
+        self.metadata.clear();
+        let has_metadata = metadata::write(record, metadata, notes, &mut self.metadata);
+        let (scope_type, scope_id) = scope.unzip();
+        let account = account_of(context, record, scope_id.as_deref());
+
+        let event = Event {
+            event_id,
+            event_time,
+            event_time_nanos,
+            action: Cow::Borrowed(facts.action),
+            category: facts.category,
+            outcome: ending.outcome,
+            error_code: ending.error_code,
+            error_message: ending.error_message,
+            actor_id: actor.id.map(Cow::Borrowed),
+            actor_type: actor.kind,
+            actor_name: actor.name.map(Cow::Borrowed),
+            actor_email: actor.email.map(Cow::Borrowed),
+            actor_via: actor.via.map(Cow::Borrowed),
+            resource_type: resource.kind,
+            resource_id: resource.id,
+            resource_name: resource.name,
+            scope_type: scope_type.map(Cow::Borrowed),
+            scope_id,
+            changes: facts.changes.as_deref().map(Cow::Borrowed),
+            source_ip: caller.map(address::caller_address),
+            user_agent: facts.user_agent.map(Cow::Borrowed),
+            service_name: facts.service_name.map(Cow::Borrowed),
+            request_id: facts.request_id.map(Cow::Borrowed),
+            http_method: facts.http_method.map(Cow::Borrowed),
+            http_path: facts.http_path.map(Cow::Borrowed),
+            http_status: ending.http_status,
+            metadata: has_metadata.then_some(Cow::Borrowed(self.metadata.as_str())),
+            raw: context.keep_raw.then_some(Cow::Borrowed(self.raw.as_str())),
+            ..context.event(NAME, account.as_deref())
+        };
+        sink.event(&event)?;
+        Ok(Verdict::Event)
+    }
+}
+
+fn not_azure() -> Verdict {
+    Verdict::Quarantine("no record of Azure: category and resourceId name none of its logs".into())
+}
+
+/// A record whose `properties`, JSON in a text, are the object they are, and whether characters in it had to be replaced.
+/// `None`: they were no text, or none that is JSON.
+fn with_parsed_properties<'r>(value: &'r Json<'r>) -> (Option<Json<'r>>, bool) {
+    let stated = value.get_any_case("properties");
+    let Some(Json::Text(text)) = stated else { return (None, false) };
+    let text = text.trim();
+    let mut parser = Parser::new(text.as_bytes());
+    let Some(properties @ Json::Object(_)) = parser.value(0).ok().filter(|_| parser.position() == text.len()) else {
+        return (None, false);
+    };
+    let mut properties = Some(properties);
+    let is_stated = |value: &Json<'_>| stated.is_some_and(|stated| std::ptr::eq(stated, value));
+    let changed = value
+        .members()
+        .and_then(|members| members.changed(&mut |_, value| if is_stated(value) { properties.take() } else { None }));
+    (changed.map(Json::Object), parser.has_replaced())
+}
+
+/// Where a record says when it happened, and what it says.
+fn stated_time<'r>(record: &Record<'r>, log: Log) -> Option<(&'static str, &'r str)> {
+    let of_body = |name: &'static str| Some((name, record::text_at(record.body(), name)?));
+    match log {
+        Log::SignIn => of_body("createdDateTime").or_else(|| record.first_of(&["time"])),
+        Log::Directory => record.first_of(&["time"]).or_else(|| of_body("activityDateTime")),
+        Log::Risk => record.first_of(&["time"]).or_else(|| of_body("detectedDateTime")),
+        _ => record.first_of(&["time", "eventTimestamp", "EventTimeString"]),
+    }
+}
+
+/// Reads a record, and says which of its members its log knows.
+fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static [&'static str]) {
+    match log {
+        Log::Storage => (storage::read(record), storage::KNOWN),
+        Log::KeyVault => (activity::read_key_vault(record), activity::KNOWN),
+        Log::Namespace => (activity::read_namespace(record), activity::KNOWN_OF_NAMESPACE),
+        Log::Directory => (directory::read(record), directory::KNOWN),
+        Log::SignIn => (directory::read_sign_in(record), directory::KNOWN_OF_SIGN_IN),
+        Log::Risk => (directory::read_risk(record), directory::KNOWN_OF_RISK),
+        Log::Activity => (activity::read(record), activity::KNOWN),
+    }
+}
+
+/// The account that the import's table of organizations has: the first of scope, subscription and tenant. Azure writes its
+/// ids in any case, the table has them as they are or in lower case.
+fn account_of(context: &ImportContext, record: &Record<'_>, scope_id: Option<&str>) -> Option<String> {
+    let table = &context.account_organizations;
+    if table.is_empty() {
+        return None;
+    }
+    let arm = ArmId::parse(record.arm_id().unwrap_or_default());
+    let subscription = arm.subscription.or_else(|| record.text("subscriptionId"));
+    let tenants = [arm.tenant, record.text("tenantId")];
+    let candidates = [scope_id, subscription].into_iter().chain(tenants).flatten();
+    candidates.flat_map(|id| [id.to_owned(), id.to_ascii_lowercase()]).find(|id| table.contains_key(id))
+}

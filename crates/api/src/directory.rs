@@ -136,8 +136,11 @@ impl Actors {
 #[derive(Clone)]
 pub struct Directory {
     store: SharedStore,
-    kept: Arc<Mutex<HashMap<Organization, (String, Arc<Actors>)>>>,
+    kept: Arc<Mutex<HashMap<Organization, Kept>>>,
 }
+
+/// A directory in memory, and the entity tag of the object it was read from.
+type Kept = (String, Arc<Actors>);
 
 impl Directory {
     /// The directories in a store.

@@ -9,7 +9,6 @@
 pub mod api;
 pub mod body;
 pub mod caller;
-pub mod cloudevents;
 pub mod door;
 pub mod event_json;
 pub mod ingest;

@@ -49,6 +49,7 @@ mod reader;
 mod reading;
 mod records;
 mod secret;
+pub mod shapes;
 mod source;
 
 use std::io::{BufRead, Read};
@@ -61,6 +62,10 @@ pub use source::{
 /// Every source this build knows, in the order in which ties of [`detect`] are decided.
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
+    &shapes::AUDITLAKE,
+    &shapes::WORKOS,
+    &shapes::RETRACED,
+    &shapes::CLOUDEVENTS,
     &cloudtrail::CloudTrail,
 ];
 

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
 
-use auditlake_event::input::{BodyError, BodyErrorKind, DoorContext, ParsedBody, Shape, parse_body};
-use auditlake_event::{ActorType, Event, Organization, Outcome, Region, Timestamp};
+use auditlake_event::input::{BodyError, DoorContext, ParsedBody, Shape, parse_body};
+use auditlake_event::{Event, Organization, Region, Timestamp};
 use serde_json::{Value, json};
 
 mod batches;

@@ -157,6 +157,23 @@ fn an_event_may_have_an_array_called_events() {
 }
 
 #[test]
+fn time_is_linear_in_the_members_of_a_record() {
+    for (source, name) in FILES {
+        let mut record = records(name).remove(0);
+        let many: serde_json::Map<String, Value> = (0..50_000).map(|number| (format!("member{number}"), json!(1))).collect();
+        // Once beside the columns, once in the metadata, with every name taken twice.
+        record.as_object_mut().unwrap().extend(many.clone());
+        if source != "auditlake" {
+            record["metadata"] = Value::Object(many);
+        }
+        let collector = read(source, record.to_string());
+        assert_eq!(collector.reasons(), Vec::<&str>::new());
+        assert_eq!(collector.events.len(), 1);
+        assert!(collector.events[0]["metadata"].contains("\"member49999\":1"), "{source}");
+    }
+}
+
+#[test]
 fn each_shape_is_recognised_and_no_other_claims_it() {
     for (source, name) in FILES {
         assert_eq!(detect(&file(name), "object").map(|found| found.name()), Some(source));

@@ -1,6 +1,7 @@
 //! What a conversion gives, and how it is put together.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
@@ -55,8 +56,8 @@ impl OwnId {
 pub struct Converted {
     /// Members of the event, by name, as JSON.
     members: Vec<(String, String)>,
-    /// Members of its `metadata` that the conversion named.
-    metadata: Vec<(String, String)>,
+    /// Members of its `metadata` that the conversion named. A map: nobody bounds how many there are.
+    metadata: BTreeMap<String, String>,
     /// Members of its `metadata` that the sender named.
     their_metadata: Vec<(String, String)>,
     /// A path of ours, and the sender's name for it.
@@ -92,13 +93,13 @@ impl Converted {
     pub fn mark_unicode_replaced(&mut self) {
         let name = "unicode_replaced";
         if !self.is_taken(name) {
-            self.metadata.push((name.to_owned(), "true".to_owned()));
+            self.metadata.insert(name.to_owned(), "true".to_owned());
         }
     }
 
     fn is_taken(&self, name: &str) -> bool {
         let is_name = |(taken, _): &(String, String)| taken == name;
-        self.metadata.iter().any(is_name) || self.their_metadata.iter().any(is_name) || self.members.iter().any(is_name)
+        self.metadata.contains_key(name) || self.their_metadata.iter().any(is_name) || self.members.iter().any(is_name)
     }
 
     /// Adds a member to `metadata`, under a longer name if the event has one of this name.
@@ -107,7 +108,7 @@ impl Converted {
         while self.is_taken(&name) {
             name.insert_str(0, OTHER);
         }
-        self.metadata.push((name, json));
+        self.metadata.insert(name, json);
     }
 
     /// The event as JSON.
@@ -116,15 +117,13 @@ impl Converted {
         for (name, json) in &self.members {
             put(&mut out, name, json);
         }
-        let is_named = |name: &str| self.metadata.iter().any(|(taken, _)| taken == name);
-        let has_conflict = self.their_metadata.iter().any(|(name, _)| is_named(name));
-        let is_apart = |name: &str| is_named(name) || (has_conflict && name == Column::Metadata.name());
+        let has_conflict = self.their_metadata.iter().any(|(name, _)| self.metadata.contains_key(name));
+        let is_apart = |name: &str| self.metadata.contains_key(name) || (has_conflict && name == Column::Metadata.name());
         if !self.metadata.is_empty() || !self.their_metadata.is_empty() {
             let mut metadata = vec![b'{'];
             let free = self.their_metadata.iter().filter(|(name, _)| !is_apart(name));
-            for (name, json) in self.metadata.iter().chain(free) {
-                put(&mut metadata, name, json);
-            }
+            let named = self.metadata.iter().chain(free.map(|(name, json)| (name, json)));
+            named.for_each(|(name, json)| put(&mut metadata, name, json));
             if has_conflict {
                 let mut apart = vec![b'{'];
                 for (name, json) in self.their_metadata.iter().filter(|(name, _)| is_apart(name)) {
@@ -236,14 +235,14 @@ impl Draft {
     pub fn keep(&mut self, name: &str, json: Option<String>, path: impl Into<String>) {
         let Some(json) = json else { return };
         let mut name = name.to_owned();
-        while let Some((_, kept)) = self.converted.metadata.iter().find(|(taken, _)| *taken == name) {
+        while let Some(kept) = self.converted.metadata.get(&name) {
             if *kept == json {
                 return;
             }
             name.insert_str(0, OTHER);
         }
         self.converted.names.push((format!("{}.{name}", Column::Metadata.name()), path.into()));
-        self.converted.metadata.push((name, json));
+        self.converted.metadata.insert(name, json);
     }
 
     /// Keeps the members of an object that are not named here, each under its own name.

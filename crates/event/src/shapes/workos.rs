@@ -64,7 +64,7 @@ pub(super) fn convert(record: Record<'_>, prefix: &str, draft: &mut Draft) {
 }
 
 /// The tenant and the id.
-fn identity<'n>(record: Record<'_>, prefix: &str, draft: &mut Draft, used: &mut Vec<&'n str>) {
+fn identity(record: Record<'_>, prefix: &str, draft: &mut Draft, used: &mut Vec<&str>) {
     let organization = record.first_of(&ORGANIZATION_NAMES);
     if let Some((name, node)) = organization {
         let path = format!("{prefix}{name}");

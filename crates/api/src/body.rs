@@ -8,10 +8,14 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
-use crate::cloudevents;
 use crate::problem::Problem;
 
 const MIB: usize = 1024 * 1024;
+
+/// The media type of one CloudEvent.
+const CLOUDEVENT: &str = "application/cloudevents+json";
+/// The media type of a batch of them.
+const CLOUDEVENT_BATCH: &str = "application/cloudevents-batch+json";
 
 /// The largest window a zstd frame may ask for, as a power of two (32 MiB): a frame that claims more would cost its size in
 /// memory before its first byte is out.
@@ -56,8 +60,8 @@ pub fn format_of(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
         | "application/x-jsonl"
         | "application/jsonlines"
         | "application/x-json-stream" => BodyFormat::NdJson,
-        cloudevents::SINGLE => BodyFormat::CloudEvents { is_batch: false },
-        cloudevents::BATCH => BodyFormat::CloudEvents { is_batch: true },
+        CLOUDEVENT => BodyFormat::CloudEvents { is_batch: false },
+        CLOUDEVENT_BATCH => BodyFormat::CloudEvents { is_batch: true },
         "application/x-www-form-urlencoded" => {
             return Err(Problem::unsupported_media_type(
                 "application/x-www-form-urlencoded is not read; with curl add -H 'content-type: application/json'",

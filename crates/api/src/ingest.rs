@@ -12,7 +12,6 @@ use serde::{Serialize, Serializer};
 
 use crate::api::{Api, Context, Counted, compute, counted, json};
 use crate::body::{self, BodyFormat};
-use crate::cloudevents::{self, Converted};
 use crate::door::{Door, DoorError};
 use crate::event_json::event_link;
 use crate::problem::{FieldProblem, Problem};
@@ -111,16 +110,6 @@ fn field_problems(errors: &[FieldError]) -> Vec<FieldProblem> {
     errors.iter().map(problem).collect()
 }
 
-/// Says of events made of CloudEvents where these stood, and adds what was wrong with the others.
-fn with_cloudevents(parsed: &mut ParsedBody<'_>, converted: Converted) {
-    let place = |index: usize| converted.indexes.get(index).copied().unwrap_or(index);
-    parsed.receipts.iter_mut().for_each(|receipt| receipt.index = place(receipt.index));
-    parsed.errors.iter_mut().for_each(|error| error.index = place(error.index));
-    parsed.count += converted.errors.len();
-    parsed.errors.extend(converted.errors);
-    parsed.errors.sort_by_key(|error| error.index);
-}
-
 async fn keep(ingest: &Ingest, events: &[Event<'_>]) -> Result<(), Problem> {
     match ingest.door.accept(events).await {
         Ok(()) => Ok(()),
@@ -143,22 +132,13 @@ pub(crate) async fn post_events(
     context.caller.check_write()?;
     let format = body::format_of(context.headers)?;
     let idempotency_key = idempotency_key(context.headers)?;
-    let mut inflated = compute(|| body::inflate(context.headers, body))?;
-    let mut cloudevents = None;
+    let inflated = compute(|| body::inflate(context.headers, body))?;
     let shape = match format {
         // A JSON type on lines of JSON is a common slip; the bytes tell the two apart.
         BodyFormat::Json | BodyFormat::Sniff => Shape::Sniff,
         BodyFormat::NdJson => Shape::Ndjson,
-        BodyFormat::CloudEvents { is_batch } => {
-            let mut converted = compute(|| cloudevents::convert(&inflated, is_batch))?;
-            if converted.indexes.is_empty() && !converted.errors.is_empty() {
-                let refused = converted.errors.len();
-                return Err(Problem::all_events_refused(field_problems(&converted.errors), refused));
-            }
-            inflated = Bytes::from(std::mem::take(&mut converted.body));
-            cloudevents = Some(converted);
-            Shape::Json
-        }
+        BodyFormat::CloudEvents { is_batch: false } => Shape::CloudEvent,
+        BodyFormat::CloudEvents { is_batch: true } => Shape::CloudEventBatch,
     };
     let door_context = DoorContext {
         lead_ms: ingest.lead_ms,
@@ -168,10 +148,7 @@ pub(crate) async fn post_events(
         ..DoorContext::api(api.clock.now(), &ingest.region, context.caller.bound_to())
     };
     let parsed = compute(|| parse_body(&inflated, shape, &door_context, &mut || api.entropy.bytes()));
-    let mut parsed = parsed.map_err(|error| body_problem(&error))?;
-    if let Some(converted) = cloudevents {
-        with_cloudevents(&mut parsed, converted);
-    }
+    let parsed = parsed.map_err(|error| body_problem(&error))?;
     let refused = parsed.refused();
     if parsed.events.is_empty() {
         return Err(Problem::all_events_refused(field_problems(&parsed.errors), refused));

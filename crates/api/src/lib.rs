@@ -9,7 +9,6 @@
 pub mod api;
 pub mod body;
 pub mod caller;
-pub mod cloudevents;
 mod delivery;
 pub mod directory;
 pub mod door;

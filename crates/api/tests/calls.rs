@@ -332,3 +332,87 @@ async fn cloudevents_are_taken_in_alone_and_in_batches_and_a_bad_one_costs_no_ot
     assert_eq!(fixture.post("{", &single).await.0, 400);
     assert_eq!(fixture.kept(), 3);
 }
+
+fn workos_event() -> Value {
+    json!({"action": "document.shared", "occurred_at": "2026-03-01T11:00:00Z", "actor": {"id": "user_7", "type": "user"},
+        "targets": [{"id": "doc_1", "type": "document"}], "context": {"location": "192.0.2.17"}})
+}
+
+fn retraced_event() -> Value {
+    json!({"action": "sheet.delete", "crud": "d", "created": "2026-03-01T11:00:01Z", "external_id": "ext-1", "actor": {"id": "u1"},
+        "target": {"id": "s1", "type": "sheet"}, "group": {"id": "g1"}, "is_failure": true})
+}
+
+#[tokio::test]
+async fn a_batch_may_mix_shapes_and_errors_name_the_member_that_was_sent() {
+    let fixture = Fixture::with_caller(Caller::tenant(organization("acme"), true, true));
+    let mut bad_workos = workos_event();
+    bad_workos["actor"]["id"] = json!(7);
+    let mut bad_retraced = retraced_event();
+    bad_retraced["created"] = Value::Null;
+    let mut ours = event("o-1", "login");
+    let mut no_time = event("o-2", "login");
+    no_time.as_object_mut().unwrap().remove("event_time");
+    ours["crud"] = json!("c");
+    let wrapped = json!({"organization_id": "org_1", "idempotency_key": "k", "event": workos_event()});
+    let events = json!([ours, bad_workos, wrapped, no_time, retraced_event(), bad_retraced, workos_event()]);
+    let lines: Vec<String> = events.as_array().unwrap().iter().map(Value::to_string).collect();
+    for (body, headers) in [
+        (events.to_string(), [("content-type", "application/json")]),
+        (json!({"events": events}).to_string(), [("content-type", "application/json")]),
+        (lines.join("\n"), [("content-type", "application/x-ndjson")]),
+    ] {
+        let (status, answer) = fixture.post(body, &headers).await;
+        assert_eq!((status, &answer["accepted"], &answer["refused"]), (207, &json!(4), &json!(3)), "{answer}");
+        let receipts: Vec<_> =
+            answer["receipts"].as_array().unwrap().iter().map(|receipt| receipt["index"].as_u64().unwrap()).collect();
+        assert_eq!(receipts, [0, 2, 4, 6]);
+        let expected = json!([
+            {"index": 1, "field": "actor.id", "detail": "must be a string"},
+            {"index": 3, "field": "event_time", "detail": "is required"},
+            {"index": 5, "field": "created", "detail": "is required"},
+        ]);
+        assert_eq!(answer["errors"], expected);
+        assert_eq!(answer["receipts"][2]["event_id"], "ext-1");
+    }
+    let (status, answer) = fixture.post_json(retraced_event().to_string()).await;
+    assert_eq!(status, 202, "{answer}");
+    let (status, kept) = fixture.get(answer["receipts"][0]["link"].as_str().unwrap()).await;
+    assert_eq!(status, 200, "{kept}");
+    let columns =
+        ["source", "outcome", "actor_id", "resource_id", "scope_type", "scope_id"].map(|column| kept[column].clone());
+    assert_eq!(columns, ["api", "failure", "u1", "s1", "group", "g1"].map(Value::from));
+    assert_eq!(kept["metadata"], json!({"crud": "d"}));
+}
+
+#[tokio::test]
+async fn a_repeated_foreign_event_is_the_same_event() {
+    let fixture = Fixture::with_caller(Caller::tenant(organization("acme"), true, true));
+    let wrapped = json!({"organization_id": "org_1", "idempotency_key": "k", "event": workos_event()}).to_string();
+    let (_, first) = fixture.post_json(wrapped.clone()).await;
+    let (_, second) = fixture.post_json(wrapped).await;
+    assert_eq!(first["receipts"], second["receipts"]);
+    // The SDKs of WorkOS send the key as a header: then it counts as it does for events of ours.
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k")];
+    let bare = json!({"organization_id": "org_1", "event": workos_event()}).to_string();
+    let (_, first) = fixture.post(bare.clone(), &headers).await;
+    let (_, second) = fixture.post(bare, &headers).await;
+    assert_eq!(first["receipts"], second["receipts"]);
+    assert_eq!(first["receipts"][0]["event_id"].as_str().map(str::len), Some(36));
+}
+
+#[tokio::test]
+async fn a_cloudevent_may_hold_a_foreign_event() {
+    let fixture = Fixture::with_caller(Caller::tenant(organization("acme"), true, true));
+    let envelope =
+        |id: &str, data: Value| json!({"specversion": "1.0", "id": id, "source": "/relay", "type": "audit", "data": data});
+    let mut bad = workos_event();
+    bad["targets"] = json!("doc_1");
+    let body = json!([envelope("c-1", workos_event()), envelope("c-2", bad), envelope("c-3", retraced_event())]).to_string();
+    let (status, answer) = fixture.post(body, &[("content-type", "application/cloudevents-batch+json")]).await;
+    assert_eq!(status, 207, "{answer}");
+    let ids: Vec<_> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["event_id"]).collect();
+    assert_eq!(ids, [&json!("c-1"), &json!("ext-1")]);
+    let expected = json!([{"index": 1, "field": "data.targets", "detail": "must be an array of JSON objects"}]);
+    assert_eq!(answer["errors"], expected);
+}

@@ -13,8 +13,13 @@
 //! - `metadata` and `changes` are kept as JSON text with sorted names and no white space, numbers exactly as they were
 //!   written; `changes` is always an array of `{"after":…,"before":…,"field":…}`.
 //!
+//! An event in a shape of others ([`crate::shapes`]) is made one of ours first. CloudEvents are announced by the body's type; WorkOS
+//! and Retraced events are found by their members, and only where an event states neither `event_time` nor `event_id`, so that
+//! events of ours are not looked at twice. Errors name the member that was sent.
+//!
 //! How an id comes about, if `event_id` is left out:
 //!
+//! - a foreign event's own id, as its shape says;
 //! - with an idempotency key: UUIDv5 in [`IDEMPOTENCY_NAMESPACE`] over the key, a zero byte, the event's position in the batch
 //!   (decimal), a zero byte, and the event's canonical form without `event_id`. The same request gives the same ids;
 //! - else UUIDv7 of the time the lake took the event in and ten random bytes.
@@ -24,10 +29,13 @@ mod changes;
 mod context;
 mod door;
 mod errors;
+mod foreign;
 
 pub use body::{Shape, parse_body};
 pub use context::{DoorContext, IDEMPOTENCY_NAMESPACE};
+pub(crate) use door::is_event_id;
 pub use errors::{BodyError, BodyErrorKind, FieldError};
+pub use foreign::read_converted;
 
 use crate::model::Event;
 

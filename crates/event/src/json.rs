@@ -148,6 +148,11 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.position..).unwrap_or_default()
     }
 
+    /// What was read from `start` on.
+    pub fn text_from(&self, start: usize) -> &'a str {
+        self.text.get(start..self.position).unwrap_or_default()
+    }
+
     pub fn error(&self, expected: &'static str) -> SyntaxError {
         SyntaxError { position: self.position, expected, at_end: self.position >= self.text.len() }
     }

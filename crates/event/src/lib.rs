@@ -5,6 +5,7 @@
 //! - an **event** is one audit record after normalisation: who did what, when, from where, with what outcome, what changed;
 //! - an **organization** is the tenant it belongs to, a **region** the installation it was recorded for;
 //! - its **source** is the door it came through: `api` for posted events, else the log format it was read from;
+//! - a **shape** is a JSON model of others in which events come too ([`shapes`]);
 //! - its **canonical form** is the RFC 8785 JSON of its non-null columns other than `received_time` and `seal_time`;
 //!   the **event hash** is the SHA-256 of that form.
 //!
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod model;
 pub mod name;
 mod normal_json;
+pub mod shapes;
 pub mod time;
 pub mod transport;
 

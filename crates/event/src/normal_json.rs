@@ -221,6 +221,14 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// A number, `true`, `false` or `null` as it was written; `None` if it is none of these.
+    pub fn as_literal(&self, id: NodeId) -> Option<&str> {
+        match self.node(id) {
+            Some(Node::Literal(literal)) => Some(literal),
+            _ => None,
+        }
+    }
+
     /// Whether it is `null`.
     pub fn is_null(&self, id: NodeId) -> bool {
         matches!(self.node(id), Some(Node::Literal("null")))

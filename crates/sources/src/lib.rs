@@ -54,6 +54,7 @@ mod reading;
 mod records;
 pub mod s3access;
 mod secret;
+pub mod shapes;
 mod source;
 
 use std::io::{BufRead, Read};
@@ -66,6 +67,10 @@ pub use source::{
 /// Every source this build knows, in the order in which ties of [`detect`] are decided.
 #[rustfmt::skip]
 pub const SOURCES: &[&dyn Source] = &[
+    &shapes::AUDITLAKE,
+    &shapes::WORKOS,
+    &shapes::RETRACED,
+    &shapes::CLOUDEVENTS,
     &cloudtrail::CloudTrail,
     &lakefs::LakeFs,
     &s3access::S3Access,

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::str::Utf8Error;
 
 use super::context::DoorContext;
-use super::door::Door;
+use super::door::{Door, Foreign};
 use super::errors::BodyError;
 use super::{ParsedBody, Receipt};
 use crate::columns::Column;
 use crate::json::{Reader, SyntaxError};
 use crate::model::Event;
+use crate::shapes::ForeignShape;
 
 /// How a body is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub enum Shape {
     Ndjson,
     /// Whichever it looks like.
     Sniff,
+    /// One CloudEvent.
+    CloudEvent,
+    /// An array of CloudEvents.
+    CloudEventBatch,
 }
 
 impl Shape {
@@ -73,13 +79,17 @@ pub fn parse_body<'a>(
     }
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let mark_bytes = body.len() - text.len();
-    let batch = Batch::new(*context);
-    let parsed = match shape_of(text, shape) {
+    let shape = shape_of(text, shape);
+    let announced = matches!(shape, Shape::CloudEvent | Shape::CloudEventBatch).then_some(ForeignShape::CloudEvents);
+    let batch = Batch::new(*context, announced);
+    let invalid_utf8 = |error: Utf8Error| BodyError::InvalidUtf8 { position: mark_bytes + error.valid_up_to() };
+    let parsed = match shape {
         Shape::Ndjson => batch.read_lines(text, random)?,
-        Shape::Json | Shape::Sniff => match std::str::from_utf8(text) {
-            Ok(text) => batch.read_json(text, random)?,
-            Err(error) => return Err(BodyError::InvalidUtf8 { position: mark_bytes + error.valid_up_to() }),
-        },
+        Shape::Json | Shape::Sniff => batch.read_json(std::str::from_utf8(text).map_err(invalid_utf8)?, random)?,
+        Shape::CloudEvent | Shape::CloudEventBatch => {
+            let text = std::str::from_utf8(text).map_err(invalid_utf8)?;
+            batch.read_cloudevents(text, shape == Shape::CloudEventBatch, random)?
+        }
     };
     if parsed.count == 0 { Err(BodyError::Empty) } else { Ok(parsed) }
 }
@@ -148,10 +158,11 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(context: DoorContext<'a>) -> Self {
+    /// `announced` is the shape that all events of the body have; `None` if each may have its own.
+    fn new(context: DoorContext<'a>, announced: Option<ForeignShape>) -> Self {
         Self {
             context,
-            door: Door::new(context),
+            door: Door::new(context, announced.map_or(Foreign::Found, Foreign::Announced)),
             parsed: ParsedBody::default(),
             by_key: HashMap::default(),
             hasher: RandomState::new(),
@@ -286,6 +297,31 @@ impl<'a> Batch<'a> {
                 return Err(BodyError::WrongType);
             }
         }
+        self.end(&mut reader)
+    }
+
+    fn read_cloudevents(
+        mut self,
+        text: &'a str,
+        is_batch: bool,
+        random: &mut dyn FnMut() -> [u8; 10],
+    ) -> Result<ParsedBody<'a>, BodyError> {
+        let mut reader = Reader::new(text);
+        reader.skip_whitespace();
+        match reader.peek() {
+            None => return Err(BodyError::Empty),
+            Some(b'[') if is_batch => self.read_array(&mut reader, random)?,
+            Some(_) if is_batch => {
+                reader.skip_value()?;
+                return Err(BodyError::NoBatch);
+            }
+            Some(_) => self.read_event(&mut reader, random)?,
+        }
+        self.end(&mut reader)
+    }
+
+    /// What was read, if nothing follows it.
+    fn end(self, reader: &mut Reader<'a>) -> Result<ParsedBody<'a>, BodyError> {
         reader.skip_whitespace();
         if !reader.rest().is_empty() {
             return Err(reader.error("the end of the body").into());

@@ -27,6 +27,8 @@ pub struct DoorContext<'c> {
     pub source: &'c str,
     /// The request's idempotency key, if it has one: ids are derived from it.
     pub idempotency_key: Option<&'c str>,
+    /// The id of events that state none, where whoever reads them knows one: an import.
+    pub event_id: Option<&'c str>,
     /// Largest event, in bytes of its JSON as sent.
     pub max_event_bytes: usize,
     /// Most events in one body.
@@ -46,6 +48,7 @@ impl<'c> DoorContext<'c> {
             default_organization: None,
             source: "api",
             idempotency_key: None,
+            event_id: None,
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
             max_events: MAX_EVENTS_PER_REQUEST,
             max_body_bytes: MAX_INFLATED_BYTES,

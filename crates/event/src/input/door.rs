@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::changes;
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
+use super::foreign::read_converted;
 use crate::address::canonical_address;
 use crate::canonical::{hash_canonical, write_canonical_as_read, write_canonical_without_id};
 use crate::columns::{Column, ColumnKind};
@@ -15,6 +16,7 @@ use crate::limits::{EARLIEST_EVENT_TIME_MS, MAX_EVENT_ID_CHARS, max_text_bytes};
 use crate::model::{ActorType, Category, Event, Outcome};
 use crate::name::{Organization, Region};
 use crate::normal_json::{DUPLICATE_KEY, Fault, LONE_SURROGATE, Member, NodeId, Tree};
+use crate::shapes::ForeignShape;
 use crate::time::Timestamp;
 
 const ALREADY_IN_METADATA: &str = "is no column, and `metadata` has a member of this name already";
@@ -46,9 +48,21 @@ enum Value<'a> {
     Refused,
 }
 
+/// What a door does about events in shapes of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// Every event has this shape.
+    Announced(ForeignShape),
+    /// An event that lacks what every event of ours states may be one.
+    Found,
+    /// There are none: they were converted already.
+    Converted,
+}
+
 /// Reads events one after another with memory that is used again.
 pub(super) struct Door<'a> {
     context: DoorContext<'a>,
+    foreign: Foreign,
     /// Which columns the event states, one bit each.
     stated: u64,
     values: [Value<'a>; Column::ALL.len()],
@@ -78,10 +92,16 @@ const fn bit(column: Column) -> u64 {
     1 << column.index()
 }
 
+/// Whether a text may be the id of an event.
+pub(crate) fn is_event_id(text: &str) -> bool {
+    (1..=MAX_EVENT_ID_CHARS).contains(&text.len()) && text.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)])
+}
+
 impl<'a> Door<'a> {
-    pub fn new(context: DoorContext<'a>) -> Self {
+    pub fn new(context: DoorContext<'a>, foreign: Foreign) -> Self {
         Self {
             context,
+            foreign,
             stated: 0,
             values: [Value::Null; Column::ALL.len()],
             others: Vec::new(),
@@ -112,6 +132,14 @@ impl<'a> Door<'a> {
             self.refuse_event("must be a JSON object");
             return Ok(None);
         }
+        if let Foreign::Announced(shape) = self.foreign {
+            let text = reader.skip_value()?;
+            if text.len() > self.context.max_event_bytes {
+                self.refuse_large_event();
+                return Ok(None);
+            }
+            return Ok(self.read_foreign(shape, text, random, events));
+        }
         let errors_before = self.errors.len();
         self.read_members(reader)?;
         if reader.position - start > self.context.max_event_bytes {
@@ -119,12 +147,49 @@ impl<'a> Door<'a> {
             self.refuse_large_event();
             return Ok(None);
         }
+        if let Some(shape) = self.foreign_shape(reader, start) {
+            self.forget(index);
+            return Ok(self.read_foreign(shape, reader.text_from(start), random, events));
+        }
         events.push(self.event());
         if self.errors.len() > errors_before {
             events.pop();
             return Ok(None);
         }
         Ok(events.last_mut().map(|event| self.identify(event, random)))
+    }
+
+    /// The shape of the event that was read from `start` on, if it is none of ours. An event of ours states its time, so that it
+    /// costs a look at two columns.
+    #[inline]
+    fn foreign_shape(&self, reader: &Reader<'a>, start: usize) -> Option<ForeignShape> {
+        let is_ours = [Column::EventTime, Column::EventId].iter().any(|column| !matches!(self.value(*column), Value::Null));
+        if is_ours || self.foreign != Foreign::Found {
+            return None;
+        }
+        ForeignShape::of_posted(reader.text_from(start))
+    }
+
+    /// Takes an event in another shape in, or notes what is wrong with it.
+    fn read_foreign(
+        &mut self,
+        shape: ForeignShape,
+        text: &str,
+        random: &mut dyn FnMut() -> [u8; 10],
+        events: &mut Vec<Event<'a>>,
+    ) -> Option<[u8; 32]> {
+        let index = self.index;
+        let read = shape.convert(text).and_then(|converted| read_converted(&converted, index, &self.context, random));
+        match read {
+            Ok((event, event_hash)) => {
+                events.push(event);
+                Some(event_hash)
+            }
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|error| FieldError { index, ..error }));
+                None
+            }
+        }
     }
 
     /// What was wrong with the events read since the last call.
@@ -477,7 +542,7 @@ impl<'a> Door<'a> {
 
     fn event_id(&mut self) -> Option<Cow<'a, str>> {
         let event_id = self.text(Column::EventId)?;
-        if event_id.len() > MAX_EVENT_ID_CHARS || !event_id.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)]) {
+        if !is_event_id(&event_id) {
             self.note(Column::EventId.name(), "must match [A-Za-z0-9._~:@+=-]{1,128}");
         }
         Some(event_id)
@@ -526,7 +591,10 @@ impl<'a> Door<'a> {
     /// Gives the event an id if it has none; its hash.
     fn identify(&mut self, event: &mut Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> [u8; 32] {
         if event.event_id.is_empty() {
-            event.event_id = Cow::Owned(self.derived_id(event, random).hyphenated().to_string());
+            event.event_id = match self.context.event_id {
+                Some(event_id) => Cow::Borrowed(event_id),
+                None => Cow::Owned(self.derived_id(event, random).hyphenated().to_string()),
+            };
         }
         write_canonical_as_read(event, &mut self.canonical);
         hash_canonical(&self.canonical)

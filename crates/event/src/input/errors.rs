@@ -61,6 +61,9 @@ pub enum BodyError {
     /// It is JSON but neither an object nor an array.
     #[error("the body must be an event, an array of events, an object with `events`, or NDJSON")]
     WrongType,
+    /// A batch of CloudEvents is none.
+    #[error("a batch of CloudEvents must be a JSON array")]
+    NoBatch,
     /// An object with `events` has other members.
     #[error("beside `events` there must be no other member, but there is `{member}`")]
     UnknownMember {
@@ -74,7 +77,7 @@ impl BodyError {
     pub const fn kind(&self) -> BodyErrorKind {
         match self {
             BodyError::TooLarge { .. } | BodyError::TooManyEvents { .. } => BodyErrorKind::TooLarge,
-            BodyError::InvalidUtf8 { .. } | BodyError::NotJson(_) => BodyErrorKind::Malformed,
+            BodyError::InvalidUtf8 { .. } | BodyError::NotJson(_) | BodyError::NoBatch => BodyErrorKind::Malformed,
             BodyError::Empty | BodyError::WrongType | BodyError::UnknownMember { .. } => BodyErrorKind::Unprocessable,
         }
     }

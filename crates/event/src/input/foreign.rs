@@ -1,0 +1,42 @@
+//! Events in shapes of others, on their way through the door.
+
+use super::context::DoorContext;
+use super::door::{Door, Foreign};
+use super::errors::{FieldError, WHOLE_EVENT};
+use crate::json::Reader;
+use crate::model::Event;
+use crate::shapes::{Converted, OwnId};
+
+/// Reads an event that was converted from another shape: the rules of the door hold, but that for its size, and errors are under
+/// the sender's names. Gives the event and its hash. An id that the context knows goes before the event's own.
+pub fn read_converted(
+    converted: &Converted,
+    index: usize,
+    context: &DoorContext<'_>,
+    random: &mut dyn FnMut() -> [u8; 10],
+) -> Result<(Event<'static>, [u8; 32]), Vec<FieldError>> {
+    let json = converted.to_json();
+    let own_id = converted.own_id().map(OwnId::event_id);
+    let event_id = context.event_id.or(own_id.as_deref());
+    let mut door = Door::new(DoorContext { event_id, max_event_bytes: usize::MAX, ..*context }, Foreign::Converted);
+    let mut events = Vec::with_capacity(1);
+    let event_hash = match door.read(index, &mut Reader::new(&json), random, &mut events) {
+        Ok(event_hash) => event_hash,
+        Err(error) => {
+            door.refuse(index, format!("is not JSON: {error}"));
+            None
+        }
+    };
+    match (events.pop(), event_hash) {
+        (Some(event), Some(event_hash)) => Ok((event.into_owned(), event_hash)),
+        _ => Err(their_errors(door.take_errors(), converted)),
+    }
+}
+
+fn their_errors(errors: Vec<FieldError>, converted: &Converted) -> Vec<FieldError> {
+    let theirs = |error: FieldError| match error.field.as_str() {
+        WHOLE_EVENT => error,
+        field => FieldError { field: converted.their_name(field), ..error },
+    };
+    errors.into_iter().map(theirs).collect()
+}

@@ -7,19 +7,20 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
-    Condition, Count, CountRequest, Cursor, CursorError, Engine, Field, GroupBy, Interval, InvalidQuery, Position, Query,
-    QueryError, QueryErrorKind, SearchRequest,
+    Answer, Condition, Cost, Count, CountRequest, Counts, Cursor, CursorError, Engine, Field, GroupBy, Interval,
+    InvalidQuery, Position, Query, QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::{SharedStore, StoreError};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::api::{Api, Context, Counted, answered, json};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::queries::{self, Question, take_wait};
 use crate::recording::Asked;
 
 /// Events on a page when the caller does not say.
@@ -55,9 +56,12 @@ pub struct Reader {
 struct Page<'a> {
     events: &'a [Box<RawValue>],
     next_cursor: Option<String>,
+    cut: Option<Cut>,
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
+    #[serde(flatten)]
+    cost: Cost,
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
@@ -84,9 +88,49 @@ struct Statistics {
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
+    #[serde(flatten)]
+    cost: Cost,
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
+}
+
+/// Why a page ends before everything that matches was given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Cut {
+    /// It has as many events as were asked for.
+    Limit,
+    /// One event more would have made it too large.
+    PageSize,
+}
+
+/// A page of events, as it was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ListQuestion {
+    /// The query as it was asked.
+    pub query: Query,
+    after: Option<Position>,
+    /// The latest event time of all pages, exclusive.
+    until: Timestamp,
+    limit: usize,
+}
+
+/// One event, as it was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EventQuestion {
+    pub query: Query,
+    /// Where it is looked for, in words.
+    looked: String,
+}
+
+/// Counts, as they were asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StatsQuestion {
+    pub query: Query,
+    interval: Option<Interval>,
+    group_by: Option<GroupBy>,
+    limit: usize,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -97,7 +141,7 @@ fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 
-fn query_problem(error: QueryError) -> Problem {
+pub(crate) fn query_problem(error: QueryError) -> Problem {
     match error.kind {
         QueryErrorKind::Invalid => {
             Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query cannot be answered", error.message)
@@ -108,6 +152,10 @@ fn query_problem(error: QueryError) -> Problem {
         QueryErrorKind::Unavailable | QueryErrorKind::Cancelled => {
             tracing::warn!(error = %error.message, "query failed for now");
             Problem::unavailable("the query could not be finished; try again", 2)
+        }
+        QueryErrorKind::Throttled => {
+            tracing::warn!(error = %error.message, "query throttled");
+            Problem::throttled("too many questions are being answered; ask again a little later", 5)
         }
         QueryErrorKind::Denied | QueryErrorKind::Internal => {
             tracing::error!(error = %error.message, "query failed");
@@ -136,7 +184,7 @@ fn position_of(event: &Event<'_>) -> Position {
 }
 
 /// What the record of a read keeps of its question.
-fn asked(what: &'static str, query: &Query) -> Asked {
+pub(crate) fn asked(what: &'static str, query: &Query) -> Asked {
     Asked { organization: query.organization.clone(), what, filters: Some(query.canonical_json()) }
 }
 
@@ -150,10 +198,10 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let cursor = parameters.take("cursor")?.filter(|text| !text.is_empty());
+    let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
 
-    let cursor_problem = |error: CursorError| Problem::invalid_parameter("cursor", error.to_string());
     let (after, until) = match cursor {
         Some(text) => {
             let cursor = Cursor::decode(&text, &query, &reader.cursor_key).map_err(cursor_problem)?;
@@ -164,14 +212,33 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
             (None, query.to.map_or(newest, |to| to.min(newest)))
         }
     };
-    let bounded = Query { to: Some(until), ..query.clone() };
-    let is_empty_range = bounded.from.is_some_and(|from| from >= until);
-    let request =
-        SearchRequest { query: if is_empty_range { query.clone() } else { bounded }, after, limit, with_raw: false };
-    let answer = reader.engine.search(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Events(ListQuestion { query, after, until, limit }), wait).await
+}
 
+fn cursor_problem(error: CursorError) -> Problem {
+    Problem::invalid_parameter("cursor", error.to_string())
+}
+
+impl ListQuestion {
+    pub(crate) fn request(&self) -> SearchRequest {
+        let Self { query, after, until, limit } = self;
+        let is_empty_range = query.from.is_some_and(|from| from >= *until);
+        let to = if is_empty_range { query.to } else { Some(*until) };
+        SearchRequest { query: Query { to, ..query.clone() }, after: after.clone(), limit: *limit, with_raw: false }
+    }
+}
+
+/// The page of an answer.
+pub(crate) fn page_of_events(
+    reader: &Reader,
+    context: &Context<'_>,
+    question: &ListQuestion,
+    answer: Answer,
+) -> Result<Response<Bytes>, Problem> {
+    let ListQuestion { query, until, .. } = question;
     let names_organization = links_name(context, &query.organization);
     let mut events = Vec::with_capacity(answer.events.len());
+    let mut cut = answer.next.as_ref().map(|_| Cut::Limit);
     let mut next = answer.next;
     let mut page_bytes = 0;
     for (index, event) in answer.events.iter().enumerate() {
@@ -182,25 +249,28 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         page_bytes += value.get().len();
         if page_bytes > MAX_PAGE_BYTES && index > 0 {
             next = answer.events.get(index - 1).map(position_of);
+            cut = Some(Cut::PageSize);
             break;
         }
         events.push(value);
     }
     let next_cursor = match next {
-        Some(after) => Some(Cursor { after, until }.encode(&query, &reader.cursor_key).map_err(cursor_problem)?),
+        Some(after) => Some(Cursor { after, until: *until }.encode(query, &reader.cursor_key).map_err(cursor_problem)?),
         None => None,
     };
     let page = Page {
         events: &events,
         next_cursor,
+        cut,
         sealed_until: answer.sealed_until,
-        complete: is_complete(&query, answer.sealed_until, answer.unreadable_objects),
+        complete: is_complete(query, answer.sealed_until, answer.unreadable_objects),
         scanned_bytes: answer.scanned_bytes,
+        cost: answer.cost,
         unreadable_objects: answer.unreadable_objects,
         engine: answer.engine,
     };
     let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &page)?, asked("events", &query), numbers))
+    Ok(answered(json(StatusCode::OK, &page)?, asked("events", query), numbers))
 }
 
 pub(crate) async fn one_event(
@@ -213,6 +283,7 @@ pub(crate) async fn one_event(
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let at = parameters.take("at")?;
     let source = parameters.take("source")?;
+    let wait = take_wait(&mut parameters)?;
     parameters.expect_none_left()?;
     let (from, to, looked) = match at {
         Some(text) => {
@@ -234,16 +305,30 @@ pub(crate) async fn one_event(
     if let Some(source) = source {
         query.conditions.push(Condition { field: Field::Source, negated: false, values: vec![source] });
     }
-    let request = SearchRequest { query, after: None, limit: MAX_SAME_ID, with_raw: true };
-    let answer = reader.engine.search(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Event(EventQuestion { query, looked }), wait).await
+}
+
+impl EventQuestion {
+    pub(crate) fn request(&self) -> SearchRequest {
+        SearchRequest { query: self.query.clone(), after: None, limit: MAX_SAME_ID, with_raw: true }
+    }
+}
+
+/// The event of an answer.
+pub(crate) fn event_in_full(
+    context: &Context<'_>,
+    question: &EventQuestion,
+    answer: &Answer,
+) -> Result<Response<Bytes>, Problem> {
+    let EventQuestion { query, looked } = question;
     let Some((event, others)) = answer.events.split_first() else {
         return Err(Problem::not_found(format!("there is no event of this id {looked}")));
     };
-    let names_organization = links_name(context, &request.query.organization);
+    let names_organization = links_name(context, &query.organization);
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
     let one = OneEvent { event: &EventJson::with_link(event, names_organization), same_id: links };
     let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &one)?, asked("event", &request.query), numbers))
+    Ok(answered(json(StatusCode::OK, &one)?, asked("event", query), numbers))
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -273,22 +358,35 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let interval = parameters.take("interval")?.as_deref().map(interval_of).transpose()?;
     let group_by = parameters.take("group_by")?.as_deref().map(group_by_of).transpose()?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_GROUPS);
+    let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
-    let request = CountRequest { query, interval, group_by, limit };
-    let counts = reader.engine.count(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Stats(StatsQuestion { query, interval, group_by, limit }), wait).await
+}
+
+impl StatsQuestion {
+    pub(crate) fn request(&self) -> CountRequest {
+        let Self { query, interval, group_by, limit } = self;
+        CountRequest { query: query.clone(), interval: *interval, group_by: *group_by, limit: *limit }
+    }
+}
+
+/// The counts of an answer.
+pub(crate) fn statistics(question: &StatsQuestion, counts: Counts) -> Result<Response<Bytes>, Problem> {
+    let StatsQuestion { query, interval, group_by, .. } = question;
     let statistics = Statistics {
-        interval,
-        group_by,
+        interval: *interval,
+        group_by: *group_by,
         counts: counts.counts,
         truncated: counts.truncated,
         sealed_until: counts.sealed_until,
-        complete: is_complete(&request.query, counts.sealed_until, counts.unreadable_objects),
+        complete: is_complete(query, counts.sealed_until, counts.unreadable_objects),
         scanned_bytes: counts.scanned_bytes,
+        cost: counts.cost,
         unreadable_objects: counts.unreadable_objects,
         engine: counts.engine,
     };
     let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.scanned_bytes);
     let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
-    Ok(answered(json(StatusCode::OK, &statistics)?, asked("stats", &request.query), numbers))
+    Ok(answered(json(StatusCode::OK, &statistics)?, asked("stats", query), numbers))
 }

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auditlake_query::{
-    Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket,
-};
+use auditlake_query::{Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 

@@ -149,7 +149,8 @@ async fn cancelled_dropped_and_left_behind_tasks_stop() {
     // One who hangs up later may come back.
     let ticket = pending(engine.begin_search(&search(7), NOW).await.unwrap());
     gated.until_inside(1).await;
-    let waiting = engine.resume_search(&search(7), &ticket, LONG);
+    let request = search(7);
+    let waiting = engine.resume_search(&request, &ticket, LONG);
     assert!(tokio::time::timeout(Duration::from_millis(20), waiting).await.is_err());
     assert_eq!(gated.inside(), 1);
     drop(engine);

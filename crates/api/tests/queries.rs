@@ -348,7 +348,7 @@ async fn what_an_id_cannot_hold_is_stopped_with_advice() {
     // Text that does not compress: each digest depends on the one before.
     let mut values = String::new();
     let mut digest = String::from("seed");
-    for _ in 0..3 {
+    for _ in 0..5 {
         let mut value = String::new();
         while value.len() < 2_000 {
             digest = Sha256::digest(&digest).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -356,9 +356,7 @@ async fn what_an_id_cannot_hold_is_stopped_with_advice() {
         }
         values.push_str(&format!("&resource_id={}", &value[..2_000]));
     }
-    // The plain engine does not know this filter: it is not asked.
-    let (status, problem) =
-        world.get(&format!("/v1/events?limit=1{values}{}", values.replace("resource_id", "action"))).await;
+    let (status, problem) = world.get(&format!("/v1/events?limit=1{values}")).await;
     assert_eq!((status, &problem["type"]), (422, &json!("urn:auditlake:problem:query-too-large")), "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("shorter time range"), "{problem}");
     assert_eq!(world.slow.cancelled(), [0]);

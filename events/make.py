@@ -258,6 +258,9 @@ def query():
     operator = claims(permissions="[iam:operator:iam:audit:read]")
     del operator["tenant"]
     yield "claims-operator", get("/v1/events", "organization=globex&" + day, who=operator)
+    of_query = {"route": "/v1/queries/{id}", "parameters": {"id": "AAAA"}}
+    yield "query-of-no-id", get("/v1/queries/AAAA", "wait=5", **of_query)
+    yield "query-of-no-id-cancelled", http("DELETE", "/v1/queries/AAAA", **of_query)
 
 
 SAMPLES = {"ingest": ingest, "land": land, "import": imported, "compact": compact, "query": query}

@@ -9,6 +9,7 @@ results, results as CSV and in pages, views as Glue keeps them. Tables are those
 """
 
 import argparse
+import contextlib
 import csv
 import io
 import json
@@ -217,6 +218,9 @@ class AthenaServer:
         self.faults = []
         # A limit lower than a workgroup's least one, 10 MB, for tests with little data.
         self.lower_limit = 0
+        # Executions run no further than RUNNING while it is not set.
+        self.released = threading.Event()
+        self.released.set()
         self.lock = threading.Lock()
         server = self
 
@@ -254,6 +258,15 @@ class AthenaServer:
     def fail_next(self, operation, code):
         """The next call of `operation` fails with `code`, such as TooManyRequestsException."""
         self.faults.append((operation, code))
+
+    @contextlib.contextmanager
+    def hold(self):
+        """Executions that start meanwhile stay RUNNING, as a question does that takes Athena minutes, until they are stopped or it ends."""
+        self.released.clear()
+        try:
+            yield
+        finally:
+            self.released.set()
 
     def serve(self, target, body):
         """One call: status and answer."""
@@ -402,6 +415,9 @@ class AthenaServer:
             if execution.has_ended:
                 return
             execution.state = "RUNNING"
+            while not self.released.wait(0.05):
+                if execution.has_ended:
+                    return
             statement = execution.statement = self.trino.start(bound, schema=execution.database)
             while statement.advance() and not execution.has_ended:
                 self.measure(execution, statement)

@@ -26,6 +26,7 @@ QUERY = {
     "events": 200, "events-filtered": 200, "events-two-values": 200, "events-wrong-parameter": 400, "event": 200,
     # Its look-back does not reach that far.
     "event-without-time": 404, "stats": 200, "status": 200, "foreign-organization": 403, "claims-without-read": 403, "claims-operator": 200,
+    "query-of-no-id": 404, "query-of-no-id-cancelled": 404,
 }
 # Messages that must come again.
 LAND = {"batch": [], "batch-with-poison": [], "message-of-a-newer-version": ["059f36b4-87a3-44ab-83d2-661975860001"]}

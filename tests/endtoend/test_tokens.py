@@ -19,7 +19,7 @@ GATEWAYS_OWN = {
 
 
 @pytest.mark.parametrize("wrong", GATEWAYS_OWN)
-@pytest.mark.parametrize("call", [("POST", "/v1/events"), ("GET", "/v1/events"), ("GET", "/v1/events/x"), ("GET", "/v1/stats"), ("GET", "/v1/status")])
+@pytest.mark.parametrize("call", [("POST", "/v1/events"), ("GET", "/v1/events"), ("GET", "/v1/events/x"), ("GET", "/v1/stats"), ("GET", "/v1/status"), ("GET", "/v1/queries/x"), ("DELETE", "/v1/queries/x")])
 def test_the_gateway_refuses_what_is_no_valid_token(lake, issuer, wrong, call):
     answer = lake.call(*call, token=GATEWAYS_OWN[wrong](issuer))
     assert answer.status_code == 401
@@ -39,7 +39,7 @@ def test_writing_needs_its_permission(lake, organization):
 
 
 def test_reading_needs_its_permission(lake, organization):
-    for path in ("/v1/events", "/v1/events/x", "/v1/stats"):
+    for path in ("/v1/events", "/v1/events/x", "/v1/stats", "/v1/queries/x"):
         assert is_refused(lake.call("GET", path, organization, permissions=[WRITE]))
 
 

@@ -18,12 +18,14 @@ VARIABLES = {
     "import": EVERY | {"AUDITLAKE_IMPORT_RULES", "AUDITLAKE_KEEP_RAW"},
     "compact": EVERY | {"AUDITLAKE_SHARD_QUEUE_URL", "AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP"},
     "query": EVERY | CLAIMS | {"AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP", "AUDITLAKE_CURSOR_SECRET_ARN", "AUDITLAKE_QUEUE_URL",
-                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_SCAN_MAX_MB"},
+                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES",
+                               "AUDITLAKE_ATHENA_USD_PER_TB"},
 }
 SOURCES = {"LandSource": ("land", "IngestQueue"), "ImportSource": ("import", "ImportQueue"), "CompactSource": ("compact", "ShardQueue")}
 ROUTES = {
     "POST /v1/events": "Ingest", "GET /v1/events": "Query", "GET /v1/events/{id}": "Query", "GET /v1/stats": "Query",
     "GET /v1/status": "Query", "GET /v1/directory/actors": "Query", "PUT /v1/directory/actors": "Query",
+    "GET /v1/queries/{id}": "Query", "DELETE /v1/queries/{id}": "Query",
 }
 
 
@@ -60,7 +62,9 @@ def test_variables_point_at_what_they_name(lake):
     assert variables["ingest"]["AUDITLAKE_QUEUE_URL"] == variables["query"]["AUDITLAKE_QUEUE_URL"] == "IngestQueue"
     assert variables["compact"]["AUDITLAKE_SHARD_QUEUE_URL"] == "ShardQueue"
     assert variables["query"]["AUDITLAKE_CURSOR_SECRET_ARN"] == "CursorKey"
-    assert variables["query"]["AUDITLAKE_SCAN_MAX_MB"] == 0  # off
+    for off in ("AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES"):
+        assert variables["query"][off] == 0
+    assert variables["query"]["AUDITLAKE_ATHENA_USD_PER_TB"] == 5
 
 
 def test_code_is_where_the_build_puts_it():

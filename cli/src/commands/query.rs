@@ -29,7 +29,7 @@ fn query_failure(error: QueryError) -> Failure {
     let failure = Failure::new(format!("the query failed: {}", error.message));
     match error.kind {
         QueryErrorKind::TooLarge => failure.advise("narrow --from and --to, or add a filter"),
-        QueryErrorKind::Unavailable => failure.advise("try again"),
+        QueryErrorKind::Unavailable | QueryErrorKind::Throttled => failure.advise("try again"),
         QueryErrorKind::Denied => {
             failure.advise("the credentials may not read this lake: check AWS_ACCESS_KEY_ID and its rights")
         }

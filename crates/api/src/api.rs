@@ -16,12 +16,21 @@ use crate::directory;
 use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
+use crate::queries;
 use crate::reader::{self, Reader};
 use crate::recording::{Asked, Record, Recorder};
 use crate::status;
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Below this lie the questions that are still being answered.
+const QUERIES: &str = "/v1/queries/";
+
+/// A path as logs may show it: an id of a question holds its filters, and those name people.
+pub fn shown_path(path: &str) -> &str {
+    if path.starts_with(QUERIES) { "/v1/queries/{id}" } else { path }
+}
 
 /// Longest request id of a caller that is taken over.
 const MAX_REQUEST_ID_CHARS: usize = 128;
@@ -70,6 +79,7 @@ pub(crate) fn counted(mut response: Response<Bytes>, counted: Counted) -> Respon
 pub(crate) struct Context<'r> {
     pub caller: &'r Caller,
     pub headers: &'r HeaderMap,
+    pub path: &'r str,
     pub query: Option<&'r str>,
 }
 
@@ -77,6 +87,7 @@ pub(crate) struct Context<'r> {
 enum Route<'p> {
     Events,
     Event(&'p str),
+    Query(&'p str),
     Stats,
     Status,
     Actors,
@@ -90,8 +101,9 @@ impl Route<'_> {
             "/v1/status" => Some(Route::Status),
             "/v1/directory/actors" => Some(Route::Actors),
             _ => {
-                let id = path.strip_prefix("/v1/events/")?;
-                (!id.is_empty() && !id.contains('/')).then_some(Route::Event(id))
+                let part = |id: &&str| !id.is_empty() && !id.contains('/');
+                let event = path.strip_prefix("/v1/events/").filter(part).map(Route::Event);
+                event.or_else(|| path.strip_prefix(QUERIES).filter(part).map(Route::Query))
             }
         }
     }
@@ -125,7 +137,7 @@ impl Api {
         let began = Instant::now();
         let request_id = self.request_id(request.headers());
         let (parts, body) = request.into_parts();
-        let context = Context { caller, headers: &parts.headers, query: parts.uri.query() };
+        let context = Context { caller, headers: &parts.headers, path: parts.uri.path(), query: parts.uri.query() };
         let routed = self.route(&parts.method, parts.uri.path(), &context, &body).await;
         let routed = self.recorded(caller, &parts, &request_id, routed).await;
         let mut response = match routed {
@@ -143,7 +155,7 @@ impl Api {
         self.finish(&mut response, &request_id, parts.method == Method::HEAD);
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        tracing::debug!(request_id, method = %parts.method, path = parts.uri.path(), status, milliseconds, "request");
+        tracing::debug!(request_id, method = %parts.method, path = shown_path(parts.uri.path()), status, milliseconds, "request");
         response
     }
 
@@ -161,7 +173,11 @@ impl Api {
             Ok(response) => {
                 if let Some(asked) = response.extensions().get::<Asked>() {
                     let counted = response.extensions().get::<Counted>().copied().unwrap_or_default();
-                    recorder.write(record.of_read(asked, counted, response.status())).await?;
+                    let written = recorder.write(record.of_read(asked, counted, response.status())).await;
+                    if written.is_err() {
+                        queries::forget(self.reader.as_ref(), &response).await;
+                    }
+                    written?;
                 }
                 Ok(response)
             }
@@ -221,12 +237,14 @@ impl Api {
         let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
         let route = Route::of(path).ok_or_else(not_found)?;
         let allow = match (route, &self.ingest, &self.reader) {
-            (_, None, None) | (Route::Event(_) | Route::Stats | Route::Status | Route::Actors, _, None) => {
+            (_, None, None)
+            | (Route::Event(_) | Route::Query(_) | Route::Stats | Route::Status | Route::Actors, _, None) => {
                 return Err(not_found());
             }
             (Route::Events, Some(_), Some(_)) => "GET, HEAD, POST, OPTIONS",
             (Route::Events, Some(_), None) => "POST, OPTIONS",
             (Route::Actors, _, Some(_)) => "GET, HEAD, PUT, OPTIONS",
+            (Route::Query(_), _, Some(_)) => "GET, HEAD, DELETE, OPTIONS",
             (_, _, Some(_)) => "GET, HEAD, OPTIONS",
         };
         let is_read = matches!(*method, Method::GET | Method::HEAD);
@@ -245,6 +263,8 @@ impl Api {
                 let id = decode_path_part(id).ok_or_else(not_found)?;
                 reader::one_event(self, reader, context, &id).await
             }
+            (Route::Query(id), _, Some(reader)) if is_read => queries::poll(reader, context, id).await,
+            (Route::Query(id), _, Some(reader)) if *method == Method::DELETE => queries::cancel(reader, context, id).await,
             (Route::Stats, _, Some(reader)) if is_read => reader::stats(reader, context).await,
             (Route::Actors, _, Some(reader)) if is_read => directory::list_actors(&reader.directory, context).await,
             (Route::Actors, _, Some(reader)) if *method == Method::PUT => {
@@ -264,7 +284,18 @@ mod tests {
     fn paths_are_told_apart() {
         assert_eq!(Route::of("/v1/events"), Some(Route::Events));
         assert_eq!(Route::of("/v1/events/a%2Fb"), Some(Route::Event("a%2Fb")));
-        for nothing in ["/", "/v1", "/v1/events/", "/v1/events/a/b", "/v2/events", "/v1/eventsx"] {
+        assert_eq!(Route::of("/v1/queries/abc"), Some(Route::Query("abc")));
+        for nothing in [
+            "/",
+            "/v1",
+            "/v1/events/",
+            "/v1/events/a/b",
+            "/v2/events",
+            "/v1/eventsx",
+            "/v1/queries/",
+            "/v1/queries",
+            "/v1/queries/a/b",
+        ] {
             assert_eq!(Route::of(nothing), None, "{nothing}");
         }
     }

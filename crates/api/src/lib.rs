@@ -4,6 +4,7 @@
 //!
 //! - the **door** takes accepted events in for good; it answers only after they are durable;
 //! - the **reader** answers questions through an engine of the typed query;
+//! - a **question** that takes longer than its caller waits goes on under a signed id;
 //! - errors are RFC 9457 **problems**.
 
 pub mod api;
@@ -16,6 +17,7 @@ pub mod event_json;
 pub mod ingest;
 pub mod parameters;
 pub mod problem;
+pub mod queries;
 pub mod reader;
 pub mod recording;
 pub mod status;

@@ -150,6 +150,12 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
     }
 
+    /// 429: too much is asked at once; trying again in `retry_after_seconds` may help.
+    pub fn throttled(detail: impl Into<Cow<'static, str>>, retry_after_seconds: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too much at once", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+    }
+
     /// 500: a defect of ours. What happened goes to the log, not to the caller.
     pub fn internal() -> Self {
         Self::new(

@@ -7,13 +7,13 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
-    Condition, Count, CountRequest, Cursor, CursorError, Engine, Field, GroupBy, Interval, InvalidQuery, Position, Query,
-    QueryError, QueryErrorKind, SearchRequest,
+    Answer, Condition, Cost, Count, CountRequest, Counts, Cursor, CursorError, Engine, Field, GroupBy, Interval,
+    InvalidQuery, Position, Query, QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::{SharedStore, StoreError};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::api::{Api, Context, Counted, answered, json};
@@ -22,6 +22,7 @@ use crate::directory::{Actor, Actors, Directory};
 use crate::event_json::{EventJson, event_link};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::queries::{self, Question, take_wait};
 use crate::recording::{Asked, Verb};
 
 /// Events on a page when the caller does not say.
@@ -59,9 +60,12 @@ pub struct Reader {
 struct Page<'a> {
     events: &'a [Box<RawValue>],
     next_cursor: Option<String>,
+    cut: Option<Cut>,
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
+    #[serde(flatten)]
+    cost: Cost,
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
@@ -88,6 +92,8 @@ struct Statistics {
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
+    #[serde(flatten)]
+    cost: Cost,
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
@@ -110,6 +116,44 @@ impl CountJson {
     }
 }
 
+/// Why a page ends before everything that matches was given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Cut {
+    /// It has as many events as were asked for.
+    Limit,
+    /// One event more would have made it too large.
+    PageSize,
+}
+
+/// A page of events, as it was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ListQuestion {
+    /// The query as it was asked.
+    pub query: Query,
+    after: Option<Position>,
+    /// The latest event time of all pages, exclusive.
+    until: Timestamp,
+    limit: usize,
+}
+
+/// One event, as it was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EventQuestion {
+    pub query: Query,
+    /// Where it is looked for, in words.
+    looked: String,
+}
+
+/// Counts, as they were asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StatsQuestion {
+    pub query: Query,
+    interval: Option<Interval>,
+    group_by: Option<GroupBy>,
+    limit: usize,
+}
+
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -118,7 +162,7 @@ fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 
-fn query_problem(error: QueryError) -> Problem {
+pub(crate) fn query_problem(error: QueryError) -> Problem {
     match error.kind {
         QueryErrorKind::Invalid => {
             Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query cannot be answered", error.message)
@@ -127,6 +171,10 @@ fn query_problem(error: QueryError) -> Problem {
         QueryErrorKind::Unavailable | QueryErrorKind::Cancelled => {
             tracing::warn!(error = %error.message, "query failed for now");
             Problem::unavailable("the query could not be finished; try again", 2)
+        }
+        QueryErrorKind::Throttled => {
+            tracing::warn!(error = %error.message, "query throttled");
+            Problem::throttled("too many questions are being answered; ask again a little later", 5)
         }
         QueryErrorKind::Denied | QueryErrorKind::Internal => {
             tracing::error!(error = %error.message, "query failed");
@@ -155,12 +203,12 @@ fn position_of(event: &Event<'_>) -> Position {
 }
 
 /// Who the actors of an organization are.
-async fn actors_of(reader: &Reader, organization: &Organization) -> Result<Arc<Actors>, Problem> {
+pub(crate) async fn actors_of(reader: &Reader, organization: &Organization) -> Result<Arc<Actors>, Problem> {
     reader.directory.actors(organization).await.map_err(|error| storage_problem(&error))
 }
 
 /// What the record of a read keeps of its question.
-fn asked(what: &'static str, query: &Query) -> Asked {
+pub(crate) fn asked(what: &'static str, query: &Query) -> Asked {
     let filters = Some(query.canonical_json());
     Asked { organization: query.organization.clone(), what, filters, verb: Verb::Read }
 }
@@ -175,10 +223,10 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let cursor = parameters.take("cursor")?.filter(|text| !text.is_empty());
+    let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
 
-    let cursor_problem = |error: CursorError| Problem::invalid_parameter("cursor", error.to_string());
     let (after, until) = match cursor {
         Some(text) => {
             let cursor = Cursor::decode(&text, &query, &reader.cursor_key).map_err(cursor_problem)?;
@@ -189,16 +237,35 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
             (None, query.to.map_or(newest, |to| to.min(newest)))
         }
     };
-    let actors = actors_of(reader, &query.organization).await?;
-    let mut widened = actors.widen(&query)?;
-    if widened.from.is_none_or(|from| from < until) {
-        widened.to = Some(until);
-    }
-    let request = SearchRequest { query: widened, after, limit, with_raw: false };
-    let answer = reader.engine.search(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Events(ListQuestion { query, after, until, limit }), wait).await
+}
 
+fn cursor_problem(error: CursorError) -> Problem {
+    Problem::invalid_parameter("cursor", error.to_string())
+}
+
+impl ListQuestion {
+    /// What the engine is asked; `widened` is the query with what the directory of actors adds.
+    pub(crate) fn request(&self, mut widened: Query) -> SearchRequest {
+        if widened.from.is_none_or(|from| from < self.until) {
+            widened.to = Some(self.until);
+        }
+        SearchRequest { query: widened, after: self.after.clone(), limit: self.limit, with_raw: false }
+    }
+}
+
+/// The page of an answer.
+pub(crate) fn page_of_events(
+    reader: &Reader,
+    context: &Context<'_>,
+    question: &ListQuestion,
+    actors: &Actors,
+    answer: Answer,
+) -> Result<Response<Bytes>, Problem> {
+    let ListQuestion { query, until, .. } = question;
     let names_organization = links_name(context, &query.organization);
     let mut events = Vec::with_capacity(answer.events.len());
+    let mut cut = answer.next.as_ref().map(|_| Cut::Limit);
     let mut next = answer.next;
     let mut page_bytes = 0;
     for (index, event) in answer.events.iter().enumerate() {
@@ -210,20 +277,23 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         page_bytes += value.get().len();
         if page_bytes > MAX_PAGE_BYTES && index > 0 {
             next = answer.events.get(index - 1).map(position_of);
+            cut = Some(Cut::PageSize);
             break;
         }
         events.push(value);
     }
     let next_cursor = match next {
-        Some(after) => Some(Cursor { after, until }.encode(&query, &reader.cursor_key).map_err(cursor_problem)?),
+        Some(after) => Some(Cursor { after, until: *until }.encode(query, &reader.cursor_key).map_err(cursor_problem)?),
         None => None,
     };
     let page = Page {
         events: &events,
         next_cursor,
+        cut,
         sealed_until: answer.sealed_until,
-        complete: is_complete(&query, answer.sealed_until, answer.unreadable_objects),
+        complete: is_complete(query, answer.sealed_until, answer.unreadable_objects),
         scanned_bytes: answer.scanned_bytes,
+        cost: answer.cost,
         unreadable_objects: answer.unreadable_objects,
         engine: answer.engine,
     };
@@ -233,10 +303,10 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     events.iter().for_each(|event| validator.add(event.get().as_bytes()));
     validator.add(page.next_cursor.as_deref().unwrap_or_default().as_bytes());
     validator.set(page.complete, &mut response);
-    if let Some(cursor) = &page.next_cursor {
+    if let Some(cursor) = page.next_cursor.as_ref().filter(|_| context.path == "/v1/events") {
         link_next(context.query, cursor, &mut response);
     }
-    Ok(answered(response, asked("events", &query), numbers))
+    Ok(answered(response, asked("events", query), numbers))
 }
 
 pub(crate) async fn one_event(
@@ -249,6 +319,7 @@ pub(crate) async fn one_event(
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let at = parameters.take("at")?;
     let source = parameters.take("source")?;
+    let wait = take_wait(&mut parameters)?;
     parameters.expect_none_left()?;
     let (from, to, looked) = match at {
         Some(text) => {
@@ -270,14 +341,28 @@ pub(crate) async fn one_event(
     if let Some(source) = source {
         query.conditions.push(Condition::any_of(Field::Source, vec![source]));
     }
-    let request = SearchRequest { query, after: None, limit: MAX_SAME_ID, with_raw: true };
-    let answer = reader.engine.search(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Event(EventQuestion { query, looked }), wait).await
+}
+
+impl EventQuestion {
+    pub(crate) fn request(&self) -> SearchRequest {
+        SearchRequest { query: self.query.clone(), after: None, limit: MAX_SAME_ID, with_raw: true }
+    }
+}
+
+/// The event of an answer.
+pub(crate) fn event_in_full(
+    context: &Context<'_>,
+    question: &EventQuestion,
+    actors: &Actors,
+    answer: &Answer,
+) -> Result<Response<Bytes>, Problem> {
+    let EventQuestion { query, looked } = question;
     let Some((event, others)) = answer.events.split_first() else {
         return Err(Problem::not_found(format!("there is no event of this id {looked}")));
     };
-    let names_organization = links_name(context, &request.query.organization);
+    let names_organization = links_name(context, &query.organization);
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
-    let actors = actors_of(reader, &request.query.organization).await?;
     let known = event.actor_id.as_deref().and_then(|id| actors.get(id));
     let one = OneEvent { event: &EventJson::with_link(event, names_organization).known_as(known), same_id: links };
     let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
@@ -285,7 +370,7 @@ pub(crate) async fn one_event(
     let mut validator = Validator::new();
     validator.add(response.body());
     validator.set(event.event_time < answer.sealed_until.start(), &mut response);
-    Ok(answered(response, asked("event", &request.query), numbers))
+    Ok(answered(response, asked("event", query), numbers))
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -315,19 +400,31 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let interval = parameters.take("interval")?.as_deref().map(interval_of).transpose()?;
     let group_by = parameters.take("group_by")?.as_deref().map(group_by_of).transpose()?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_GROUPS);
+    let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
-    let actors = actors_of(reader, &query.organization).await?;
-    let request = CountRequest { query: actors.widen(&query)?, interval, group_by, limit };
-    let counts = reader.engine.count(&request).await.map_err(query_problem)?;
+    queries::ask(reader, context, Question::Stats(StatsQuestion { query, interval, group_by, limit }), wait).await
+}
+
+impl StatsQuestion {
+    /// What the engine is asked; `widened` is the query with what the directory of actors adds.
+    pub(crate) fn request(&self, widened: Query) -> CountRequest {
+        CountRequest { query: widened, interval: self.interval, group_by: self.group_by, limit: self.limit }
+    }
+}
+
+/// The counts of an answer.
+pub(crate) fn statistics(question: &StatsQuestion, actors: &Actors, counts: Counts) -> Result<Response<Bytes>, Problem> {
+    let StatsQuestion { query, interval, group_by, .. } = question;
     let statistics = Statistics {
-        interval,
-        group_by,
-        counts: counts.counts.into_iter().map(|count| CountJson::of(count, group_by, &actors)).collect(),
+        interval: *interval,
+        group_by: *group_by,
+        counts: counts.counts.into_iter().map(|count| CountJson::of(count, *group_by, actors)).collect(),
         truncated: counts.truncated,
         sealed_until: counts.sealed_until,
-        complete: is_complete(&request.query, counts.sealed_until, counts.unreadable_objects),
+        complete: is_complete(query, counts.sealed_until, counts.unreadable_objects),
         scanned_bytes: counts.scanned_bytes,
+        cost: counts.cost,
         unreadable_objects: counts.unreadable_objects,
         engine: counts.engine,
     };
@@ -341,5 +438,5 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
         validator.add(&count.count.to_be_bytes());
     }
     validator.set(statistics.complete, &mut response);
-    Ok(answered(response, asked("stats", &query), numbers))
+    Ok(answered(response, asked("stats", query), numbers))
 }

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::api::Counted;
+use crate::api::{Counted, shown_path};
 use crate::caller::Caller;
 use crate::door::Door;
 use crate::problem::Problem;
@@ -94,7 +94,7 @@ impl Record<'_> {
             service_name: Some(SERVICE.into()),
             request_id: Some(self.request_id.to_owned().into()),
             http_method: Some(self.parts.method.as_str().to_owned().into()),
-            http_path: Some(self.parts.uri.path().to_owned().into()),
+            http_path: Some(shown_path(self.parts.uri.path()).to_owned().into()),
             ..Event::default()
         }
     }
@@ -134,7 +134,7 @@ impl Record<'_> {
             outcome: Outcome::Denied,
             error_code: Some(problem.kind.into()),
             error_message: Some(problem.detail.clone()),
-            resource_id: Some(self.parts.uri.path().trim_start_matches("/v1/").to_owned().into()),
+            resource_id: Some(shown_path(self.parts.uri.path()).trim_start_matches("/v1/").to_owned().into()),
             http_status: Some(i32::from(problem.status.as_u16())),
             metadata: Some(json!({"permission": needed}).to_string().into()),
             ..self.event(CHECKED, organization)

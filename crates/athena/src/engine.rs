@@ -1,5 +1,7 @@
 //! Typed queries answered by Athena.
 
+mod course;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +11,16 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::landing::Clock;
 use auditlake_lake::period::SealRule;
-use auditlake_query::{Answer, CountRequest, Counts, Engine, Position, QueryError, QueryErrorKind, SearchRequest};
-use tokio::time::Instant;
+use auditlake_query::{
+    Answer, CountRequest, Counts, Engine, Position, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket,
+};
 
 use crate::failure::{Failure, FailureKind};
 use crate::identifier::Tables;
-use crate::rows::{self, Rows};
-use crate::run::{RunOptions, Runner, Statistics, poll_delay, request_token};
+use crate::rows;
+use crate::run::{RunOptions, Runner};
+use course::{Found, Question};
+
 use crate::sql::{
     Reading, Sides, Snapshot, Statement, Window, count_statement, count_window, search_statement, search_windows,
 };
@@ -49,16 +54,19 @@ pub struct EngineOptions {
     pub rule: SealRule,
     /// Length of the first of a page's two windows in ms.
     pub first_step_ms: i64,
-    /// How long an answer may take; its execution is then stopped.
+    /// How long an answer may take that nobody can come back for; its execution is then stopped.
     pub deadline: Duration,
     /// How often an answer is tried again after an object went away or Athena said that a retry helps.
     pub retries: u32,
     /// Most groups of counts.
     pub max_count_rows: usize,
+    /// What a TB (2^40 bytes) scanned costs, in US dollars; prices are left out if `None`.
+    pub usd_per_tb: Option<f64>,
 }
 
 impl EngineOptions {
-    /// The usual values: a first window of a day, 28 s (an HTTP API waits 30), two retries, 100,000 groups.
+    /// The usual values: a first window of a day, 28 s (an HTTP API waits 30), two retries, 100,000 groups,
+    /// no prices.
     pub fn new(tables: Tables, rule: SealRule) -> Self {
         Self {
             tables,
@@ -67,6 +75,7 @@ impl EngineOptions {
             deadline: Duration::from_secs(28),
             retries: 2,
             max_count_rows: 100_000,
+            usd_per_tb: None,
         }
     }
 }
@@ -98,22 +107,11 @@ pub struct AthenaEngine {
     clock: Arc<dyn Clock>,
 }
 
-/// Why one try failed.
-enum TryError {
-    Failure(Failure),
-    Query(QueryError),
-}
-
-impl From<Failure> for TryError {
-    fn from(failure: Failure) -> Self {
-        TryError::Failure(failure)
-    }
-}
-
-impl From<QueryError> for TryError {
-    fn from(error: QueryError) -> Self {
-        TryError::Query(error)
-    }
+/// One statement of an answer.
+struct Step {
+    statement: Statement,
+    /// Whether all of its range is sealed: a stored result then lacks nothing but late events.
+    is_sealed: bool,
 }
 
 impl AthenaEngine {
@@ -144,29 +142,36 @@ impl AthenaEngine {
 
     /// The statements of a page.
     pub fn plan_search(&self, request: &SearchRequest, snapshot: Snapshot, sides: Sides) -> Result<SearchPlan, QueryError> {
+        let steps = self.search_steps(request, &snapshot, sides)?;
+        Ok(SearchPlan { statements: steps.into_iter().map(|step| step.statement).collect(), snapshot })
+    }
+
+    fn search_steps(&self, request: &SearchRequest, snapshot: &Snapshot, sides: Sides) -> Result<Vec<Step>, QueryError> {
         if request.limit == 0 || request.limit > MAX_LIMIT {
             return Err(QueryError::new(QueryErrorKind::Invalid, format!("limit must be between 1 and {MAX_LIMIT}")));
         }
         let after = request.after.as_ref();
-        let mut statements = Vec::new();
-        for window in search_windows(&request.query, after, &snapshot, self.options.first_step_ms) {
-            let reading = self.reading(&request.query, &snapshot, sides, window);
+        let mut steps = Vec::new();
+        for window in search_windows(&request.query, after, snapshot, self.options.first_step_ms) {
+            let reading = self.reading(&request.query, snapshot, sides, window);
             // One row more than asked for shows whether there are more.
-            statements.extend(search_statement(&reading, after, request.limit + 1, request.with_raw)?);
+            let statement = search_statement(&reading, after, request.limit + 1, request.with_raw)?;
+            steps.extend(statement.map(|statement| Step { statement, is_sealed: is_sealed(window, snapshot) }));
         }
-        Ok(SearchPlan { statements, snapshot })
+        Ok(steps)
     }
 
     /// The statement of counts.
     pub fn plan_count(&self, request: &CountRequest, snapshot: Snapshot, sides: Sides) -> Result<CountPlan, QueryError> {
-        let statement = match count_window(&request.query, &snapshot) {
-            Some(window) => {
-                let reading = self.reading(&request.query, &snapshot, sides, window);
-                count_statement(&reading, request.interval, request.group_by, request.limit)?
-            }
-            None => None,
-        };
-        Ok(CountPlan { statement, snapshot })
+        let step = self.count_step(request, &snapshot, sides)?;
+        Ok(CountPlan { statement: step.map(|step| step.statement), snapshot })
+    }
+
+    fn count_step(&self, request: &CountRequest, snapshot: &Snapshot, sides: Sides) -> Result<Option<Step>, QueryError> {
+        let Some(window) = count_window(&request.query, snapshot) else { return Ok(None) };
+        let reading = self.reading(&request.query, snapshot, sides, window);
+        let statement = count_statement(&reading, request.interval, request.group_by, request.limit)?;
+        Ok(statement.map(|statement| Step { statement, is_sealed: is_sealed(window, snapshot) }))
     }
 
     fn reading<'a>(
@@ -178,93 +183,15 @@ impl AthenaEngine {
     ) -> Reading<'a> {
         Reading { tables: &self.options.tables, snapshot, sides, query, window }
     }
+}
 
-    /// Runs one statement to its end.
-    async fn run(
-        &self,
-        statement: &Statement,
-        snapshot: &Snapshot,
-        max_rows: usize,
-        deadline: Instant,
-    ) -> Result<(Rows, Statistics), Failure> {
-        let nonce = format!("{:016x}{:016x}", self.runner.random(), self.runner.random());
-        let token = request_token(&nonce, snapshot.sealed_until, statement);
-        let database = self.options.tables.database.as_str();
-        let id = self.runner.start(database, statement, &token, false).await?;
-        let statistics = self.runner.wait(&id, deadline).await?;
-        let rows = self.runner.fetch(&id, max_rows).await?;
-        tracing::info!(
-            execution = %id,
-            scanned_bytes = statistics.scanned_bytes,
-            engine_ms = statistics.engine_ms,
-            queue_ms = statistics.queue_ms,
-            rows = rows.rows.len(),
-            "execution answered"
-        );
-        Ok((rows, statistics))
-    }
+/// Whether nothing but late events can still be sealed into a window.
+fn is_sealed(window: Window, snapshot: &Snapshot) -> bool {
+    window.to <= snapshot.sealed_until.start()
+}
 
-    async fn try_search(&self, request: &SearchRequest, deadline: Instant) -> Result<Answer, TryError> {
-        let organization = &request.query.organization;
-        let snapshot = self.snapshot(organization).await?;
-        let plan = self.plan_search(request, snapshot, Sides::Both)?;
-        let mut events: Vec<Event<'static>> = Vec::new();
-        let mut scanned_bytes = 0;
-        for statement in &plan.statements {
-            let (rows, statistics) = self.run(statement, &snapshot, request.limit + 1, deadline).await?;
-            scanned_bytes += statistics.scanned_bytes;
-            events.extend(rows::events(rows, organization)?);
-            if events.len() >= request.limit {
-                break;
-            }
-        }
-        let (events, next) = page(events, request.limit);
-        // An object that Athena cannot read fails the execution: it never leaves rows out.
-        Ok(Answer {
-            events,
-            next,
-            sealed_until: snapshot.sealed_until,
-            scanned_bytes,
-            unreadable_objects: 0,
-            engine: ENGINE,
-        })
-    }
-
-    async fn try_count(&self, request: &CountRequest, deadline: Instant) -> Result<Counts, TryError> {
-        let snapshot = self.snapshot(&request.query.organization).await?;
-        let plan = self.plan_count(request, snapshot, Sides::Both)?;
-        let (rows, statistics) = match &plan.statement {
-            Some(statement) => self.run(statement, &snapshot, self.options.max_count_rows, deadline).await?,
-            None => (rows::no_counts(), Statistics::default()),
-        };
-        let (mut counts, truncated) = rows::counts(rows, request.limit)?;
-        if counts.is_empty() && request.interval.is_none() && request.group_by.is_none() {
-            counts.push(auditlake_query::Count { time: None, value: None, count: 0 });
-        }
-        Ok(Counts {
-            counts,
-            truncated,
-            sealed_until: snapshot.sealed_until,
-            scanned_bytes: statistics.scanned_bytes,
-            unreadable_objects: 0,
-            engine: ENGINE,
-        })
-    }
-
-    /// Whether a try is made again, after a wait. An object that went away needs a new `S`; throttling needs time.
-    async fn may_try_again(&self, failure: &Failure, tries: u32, deadline: Instant) -> bool {
-        let delay = match failure.kind {
-            FailureKind::Vanished => Duration::ZERO,
-            FailureKind::Unavailable => poll_delay(tries + 2, &self.run_options, self.runner.random()),
-            _ => return false,
-        };
-        if tries >= self.options.retries || Instant::now() + delay >= deadline {
-            return false;
-        }
-        tracing::warn!(error = %failure, tries, "a query is tried again");
-        tokio::time::sleep(delay).await;
-        true
-    }
+fn too_slow() -> QueryError {
+    Failure::new(FailureKind::Deadline, "athena did not answer in time, the query was stopped").into()
 }
 
 /// The page of the rows found, and the place of its last row if more may follow: a page that is just full may have a next one.
@@ -284,36 +211,91 @@ fn page(mut events: Vec<Event<'static>>, limit: usize) -> (Vec<Event<'static>>, 
 #[async_trait]
 impl Engine for AthenaEngine {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        let deadline = Instant::now() + self.options.deadline;
-        let mut tries = 0;
-        loop {
-            match self.try_search(request, deadline).await {
-                Ok(answer) => return Ok(answer),
-                Err(TryError::Query(error)) => return Err(error),
-                Err(TryError::Failure(failure)) => {
-                    if !self.may_try_again(&failure, tries, deadline).await {
-                        return Err(failure.into());
-                    }
-                }
+        match self.begin_search(request, self.options.deadline).await? {
+            Progress::Done(answer) => Ok(answer),
+            Progress::Pending(ticket) => {
+                self.cancel(&ticket).await?;
+                Err(too_slow())
             }
-            tries += 1;
         }
     }
 
     async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
-        let deadline = Instant::now() + self.options.deadline;
-        let mut tries = 0;
-        loop {
-            match self.try_count(request, deadline).await {
-                Ok(counts) => return Ok(counts),
-                Err(TryError::Query(error)) => return Err(error),
-                Err(TryError::Failure(failure)) => {
-                    if !self.may_try_again(&failure, tries, deadline).await {
-                        return Err(failure.into());
-                    }
-                }
+        match self.begin_count(request, self.options.deadline).await? {
+            Progress::Done(counts) => Ok(counts),
+            Progress::Pending(ticket) => {
+                self.cancel(&ticket).await?;
+                Err(too_slow())
             }
-            tries += 1;
         }
+    }
+
+    async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+        self.begin(Question::Search(request), patience).await?.and_then(|found| self.search_answer(request, found))
+    }
+
+    async fn resume_search(
+        &self,
+        request: &SearchRequest,
+        ticket: &Ticket,
+        patience: Duration,
+    ) -> Result<Progress<Answer>, QueryError> {
+        let found = self.resume(Question::Search(request), ticket, patience).await?;
+        found.and_then(|found| self.search_answer(request, found))
+    }
+
+    async fn begin_count(&self, request: &CountRequest, patience: Duration) -> Result<Progress<Counts>, QueryError> {
+        self.begin(Question::Count(request), patience).await?.and_then(|found| self.count_answer(request, found))
+    }
+
+    async fn resume_count(
+        &self,
+        request: &CountRequest,
+        ticket: &Ticket,
+        patience: Duration,
+    ) -> Result<Progress<Counts>, QueryError> {
+        let found = self.resume(Question::Count(request), ticket, patience).await?;
+        found.and_then(|found| self.count_answer(request, found))
+    }
+
+    async fn cancel(&self, ticket: &Ticket) -> Result<(), QueryError> {
+        self.stop_course(ticket).await
+    }
+}
+
+impl AthenaEngine {
+    fn search_answer(&self, request: &SearchRequest, found: Found) -> Result<Answer, QueryError> {
+        let mut events: Vec<Event<'static>> = Vec::new();
+        for rows in found.rows {
+            events.extend(rows::events(rows, &request.query.organization)?);
+        }
+        let (events, next) = page(events, request.limit);
+        // An object that Athena cannot read fails the execution: it never leaves rows out.
+        Ok(Answer {
+            events,
+            next,
+            sealed_until: found.sealed_until,
+            scanned_bytes: found.scanned_bytes,
+            cost: found.cost,
+            unreadable_objects: 0,
+            engine: ENGINE,
+        })
+    }
+
+    fn count_answer(&self, request: &CountRequest, found: Found) -> Result<Counts, QueryError> {
+        let rows = found.rows.into_iter().next().unwrap_or_else(rows::no_counts);
+        let (mut counts, truncated) = rows::counts(rows, request.limit)?;
+        if counts.is_empty() && request.interval.is_none() && request.group_by.is_none() {
+            counts.push(auditlake_query::Count { time: None, value: None, count: 0 });
+        }
+        Ok(Counts {
+            counts,
+            truncated,
+            sealed_until: found.sealed_until,
+            scanned_bytes: found.scanned_bytes,
+            cost: found.cost,
+            unreadable_objects: 0,
+            engine: ENGINE,
+        })
     }
 }

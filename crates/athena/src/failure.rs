@@ -11,8 +11,10 @@ pub enum FailureKind {
     Invalid,
     /// It would read more than the workgroup allows, or more than the engine can hold.
     TooLarge,
-    /// Throttled, or not reached: try again.
+    /// Not reached, or out of order: try again.
     Unavailable,
+    /// Too many calls or executions at once, or storage asks for fewer requests: try again, later.
+    Throttled,
     /// It was stopped, by us or by somebody else.
     Cancelled,
     /// Our deadline passed; the execution was stopped.
@@ -33,12 +35,14 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, in words.
     pub message: String,
+    /// Whether the execution itself has ended with it. After any other failure the execution may still run.
+    pub has_ended: bool,
 }
 
 impl Failure {
-    /// A failure of `kind`.
+    /// A failure of `kind` of a call; what it means for the execution is not known.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), has_ended: false }
     }
 }
 
@@ -47,6 +51,7 @@ impl From<Failure> for QueryError {
         let kind = match failure.kind {
             FailureKind::TooLarge => QueryErrorKind::TooLarge,
             FailureKind::Unavailable | FailureKind::Deadline | FailureKind::Vanished => QueryErrorKind::Unavailable,
+            FailureKind::Throttled => QueryErrorKind::Throttled,
             FailureKind::Cancelled => QueryErrorKind::Cancelled,
             FailureKind::Denied => QueryErrorKind::Denied,
             // What a caller may get wrong is refused before a statement is made.
@@ -73,7 +78,7 @@ where
     let message = service.err().message().unwrap_or_default();
     let kind = match code {
         "TooManyRequestsException" | "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "SlowDown" => {
-            FailureKind::Unavailable
+            FailureKind::Throttled
         }
         "InternalServerException"
         | "InternalServerError"
@@ -105,13 +110,13 @@ const REASONS: &[(&str, FailureKind)] = &[
     ("key does not exist", FailureKind::Vanished),
     ("file not found", FailureKind::Vanished),
     ("status code: 404", FailureKind::Vanished),
-    ("slowdown", FailureKind::Unavailable),
-    ("slow down", FailureKind::Unavailable),
-    ("reduce your request rate", FailureKind::Unavailable),
-    ("rate exceeded", FailureKind::Unavailable),
-    ("throttl", FailureKind::Unavailable),
-    ("toomanyrequests", FailureKind::Unavailable),
-    ("too_many_requests", FailureKind::Unavailable),
+    ("slowdown", FailureKind::Throttled),
+    ("slow down", FailureKind::Throttled),
+    ("reduce your request rate", FailureKind::Throttled),
+    ("rate exceeded", FailureKind::Throttled),
+    ("throttl", FailureKind::Throttled),
+    ("toomanyrequests", FailureKind::Throttled),
+    ("too_many_requests", FailureKind::Throttled),
     ("status code: 503", FailureKind::Unavailable),
     ("access denied", FailureKind::Denied),
     ("accessdenied", FailureKind::Denied),
@@ -144,7 +149,7 @@ pub fn execution_failure(cancelled: bool, status: &QueryExecutionStatus) -> Fail
         FailureKind::Cancelled => format!("the query was cancelled ({reason})"),
         _ => format!("athena could not answer: {reason}"),
     };
-    Failure::new(kind, message)
+    Failure { has_ended: true, ..Failure::new(kind, message) }
 }
 
 #[cfg(test)]
@@ -169,7 +174,7 @@ mod tests {
             (
                 false,
                 "com.amazonaws.services.s3.model.AmazonS3Exception: Please reduce your request rate.",
-                FailureKind::Unavailable,
+                FailureKind::Throttled,
             ),
             (
                 false,

@@ -66,7 +66,7 @@ impl std::fmt::Display for ExecutionId {
 }
 
 /// What an execution took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Bytes read from storage; billed by 10 MB at least.
     pub scanned_bytes: u64,
@@ -247,47 +247,80 @@ impl Runner {
 
     /// Polls until the execution succeeds. It is stopped if `deadline` passes, and also if this future is dropped.
     pub async fn wait(&self, id: &ExecutionId, deadline: Instant) -> Result<Statistics, Failure> {
-        let mut guard = StopGuard { runner: self, id, armed: true };
-        let mut attempt = 0;
-        loop {
-            let delay = poll_delay(attempt, &self.options, self.random());
-            attempt = attempt.saturating_add(1);
-            if Instant::now() + delay > deadline {
-                guard.armed = false;
-                self.stop(id).await?;
-                return Err(Failure::new(FailureKind::Deadline, "athena did not answer in time, the query was stopped"));
+        let mut guard = StopGuard::new(self, Some(id.clone()));
+        match self.wait_or_leave(id, deadline, false).await {
+            Ok(Some(statistics)) => {
+                guard.disarm();
+                Ok(statistics)
             }
-            tokio::time::sleep(delay).await;
-            match self.poll(id).await {
-                Ok(Progress::Running(_)) => {}
-                Ok(Progress::Succeeded(statistics)) => {
-                    guard.armed = false;
-                    return Ok(statistics);
+            Ok(None) => {
+                guard.disarm();
+                self.stop(id).await?;
+                Err(Failure::new(FailureKind::Deadline, "athena did not answer in time, the query was stopped"))
+            }
+            Err(failure) => {
+                // A poll that got no answer says nothing of the execution: it may still run, and cost.
+                if failure.has_ended {
+                    guard.disarm();
                 }
-                Err(failure) => {
-                    // A poll that got no answer says nothing of the execution: it may still run, and cost.
-                    guard.armed = matches!(failure.kind, FailureKind::Unavailable | FailureKind::Internal);
-                    return Err(failure);
-                }
+                Err(failure)
             }
         }
     }
+
+    /// Polls until the execution succeeds, or until `until`: `None` says that it is left running. `polls_at_once` is for an
+    /// execution that was started a while ago; else the first poll comes after the first wait.
+    pub async fn wait_or_leave(
+        &self,
+        id: &ExecutionId,
+        until: Instant,
+        polls_at_once: bool,
+    ) -> Result<Option<Statistics>, Failure> {
+        if polls_at_once && let Progress::Succeeded(statistics) = self.poll(id).await? {
+            return Ok(Some(statistics));
+        }
+        for attempt in 0.. {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            tokio::time::sleep(left.min(poll_delay(attempt, &self.options, self.random()))).await;
+            if let Progress::Succeeded(statistics) = self.poll(id).await? {
+                return Ok(Some(statistics));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// Stops an execution that nobody waits for any longer.
-struct StopGuard<'a> {
+/// Stops an execution that nobody waits for any longer, unless it is disarmed before it is dropped.
+pub(crate) struct StopGuard<'a> {
     runner: &'a Runner,
-    id: &'a ExecutionId,
-    armed: bool,
+    /// The execution that runs.
+    pub(crate) id: Option<ExecutionId>,
+    stops: bool,
+}
+
+impl<'a> StopGuard<'a> {
+    pub(crate) const fn new(runner: &'a Runner, id: Option<ExecutionId>) -> Self {
+        Self { runner, id, stops: true }
+    }
+
+    /// A guard of an execution that somebody else can stop.
+    pub(crate) const fn that_only_notes(runner: &'a Runner) -> Self {
+        Self { runner, id: None, stops: false }
+    }
+
+    pub(crate) fn disarm(&mut self) {
+        self.id = None;
+    }
 }
 
 impl Drop for StopGuard<'_> {
     fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
+        let Some(id) = self.id.take().filter(|_| self.stops) else { return };
         let Ok(handle) = tokio::runtime::Handle::try_current() else { return };
-        let (runner, id) = (self.runner.clone(), self.id.clone());
+        let runner = self.runner.clone();
         handle.spawn(async move {
             if let Err(failure) = runner.stop(&id).await {
                 tracing::warn!(execution = %id, error = %failure, "an abandoned execution could not be stopped");

@@ -1,5 +1,6 @@
 //! The lake on one machine: storage over a local directory, the group commit of posts, the seal schedule, the server.
 
+pub mod background_engine;
 pub mod committer;
 pub mod front_page;
 pub mod http_server;

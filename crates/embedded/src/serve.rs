@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::background_engine::{BackgroundEngine, Limits};
 use crate::committer::GroupCommit;
 use crate::front_page;
 use crate::http_server::{HttpServer, is_loopback};
@@ -153,7 +154,8 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let recorder = settings
         .record_reads
         .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
-    let engine = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
+    let scan = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+    let engine = BackgroundEngine::new(scan, Limits::default());
     let api = Api {
         ingest: Some(Ingest {
             door,

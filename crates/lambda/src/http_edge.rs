@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use auditlake_api::api::shown_path;
 use auditlake_api::{Api, Counted, Problem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -171,7 +172,7 @@ pub async fn answer<E: std::fmt::Display>(
     let answered = match (caller(event.claims(), names), event.request()) {
         (Ok(caller), Ok(request)) => {
             let caller = caller.with_address(event.request_context.http.source_ip.clone());
-            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let (method, path) = (request.method().clone(), shown_path(request.uri().path()).to_owned());
             let response = api.handle(&caller, request).await;
             tracing::info!(%method, path, status = response.status().as_u16(), bytes_in, bytes_out = response.body().len(), "answered");
             response

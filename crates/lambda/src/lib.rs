@@ -1,7 +1,7 @@
 //! The lake's functions: what AWS hands over in, the library's calls out. The binaries under `functions/` only wire.
 //!
 //! - an **edge** turns a trigger's payload into the library's own values ([`http_edge`], [`sqs`], [`queue`], [`notification`]);
-//! - a **handler** does one function's work: [`ingest`], [`land`], [`import`], [`compact`], [`query`];
+//! - a **handler** does one function's work: [`ingest`], [`land`], [`import`], [`compact`], [`query`] (with [`asking`], its own settings);
 //! - [`quarantine`] keeps what cannot be understood;
 //! - [`environment`] reads the settings, [`clients`] makes the AWS clients, [`telemetry`] writes logs and metrics.
 //!
@@ -12,6 +12,7 @@
 //!   failed, so that the queue brings it again;
 //! - no function deletes an object; logs and metrics never hold an event's content.
 
+pub mod asking;
 pub mod claims;
 pub mod clients;
 pub mod compact;

@@ -9,10 +9,12 @@ use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunO
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
-use auditlake_query::{Engine, QueryError, QueryErrorKind};
+use auditlake_query::scan::Settings as ScanSettings;
+use auditlake_query::{ChoosingEngine, Engine, QueryError, QueryErrorKind, ScanEngine};
 use lambda_runtime::Error;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::asking::Asking;
 use crate::claims::ClaimNames;
 use crate::clients::LakeAccess;
 use crate::environment::{Environment, InvalidEnvironment};
@@ -21,7 +23,7 @@ use crate::ingest::{BatchQueue, QueueDoor};
 use crate::runtime::Invocation;
 use crate::telemetry::{Metrics, Unit};
 
-/// How long an answer may take: the gateway gives up after 30 s.
+/// How long an answer may take that nobody can come back for: the gateway gives up after 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// Later than any event: the archive's side of a statement is left out.
@@ -98,6 +100,7 @@ pub struct QueryFunction {
     directory: Directory,
     database: Identifier,
     workgroup: String,
+    asking: Asking,
     names: ClaimNames,
     random: auditlake_athena::run::Random,
     api: OnceCell<Api>,
@@ -122,6 +125,7 @@ impl QueryFunction {
             queue,
             database: database(environment)?,
             workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
+            asking: Asking::read(environment)?,
             names: ClaimNames::read(environment)?,
             random,
             api: OnceCell::new(),
@@ -135,16 +139,25 @@ impl QueryFunction {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let mut options = EngineOptions::new(Tables::in_database(self.database.clone()), lake.rule());
             options.deadline = DEADLINE;
+            options.usd_per_tb = self.asking.usd_per_tb;
+            let run_options =
+                RunOptions { reuse_minutes: self.asking.reuse_minutes, ..RunOptions::in_workgroup(&self.workgroup) };
             let status = StoredStatus { access: Arc::clone(&self.access), sealed_until: Mutex::new(None) };
-            let engine: Arc<dyn Engine> = Arc::new(AthenaEngine::new(
+            let athena: Arc<dyn Engine> = Arc::new(AthenaEngine::new(
                 self.client.clone(),
-                RunOptions::in_workgroup(&self.workgroup),
+                run_options,
                 options,
                 Arc::new(status),
                 Arc::clone(&clock),
                 Arc::clone(&self.random),
             ));
             let store = Arc::clone(&self.access.store);
+            let engine: Arc<dyn Engine> = if self.asking.choice.is_needed() {
+                let scan = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
+                Arc::new(ChoosingEngine::new(athena, Arc::new(scan), self.asking.choice))
+            } else {
+                athena
+            };
             let directory = self.directory.clone();
             let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), directory };
             // Who asked goes the way of every event: this function may not write the lake.

@@ -1,10 +1,13 @@
 //! The narrow trait that both engines implement.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use auditlake_event::{Event, Timestamp};
 use auditlake_lake::SealTime;
 use serde::{Deserialize, Serialize};
 
+use crate::progress::{Progress, Ticket};
 use crate::typed::Query;
 
 /// A place in the order of answers: newest first, by (`event_time`, `event_id`, `source`, `region`), all descending.
@@ -44,10 +47,28 @@ pub struct Answer {
     pub sealed_until: SealTime,
     /// Bytes read from storage for it (Athena: bytes scanned).
     pub scanned_bytes: u64,
+    /// What else it took.
+    pub cost: Cost,
     /// Landing objects that could not be understood and are missing from the answer; the seal sets them aside with an alarm.
     pub unreadable_objects: usize,
     /// `scan` or `athena`.
     pub engine: &'static str,
+}
+
+/// What an answer took, besides the bytes read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Time in the engine in ms: of Athena without its queue, of all executions together.
+    pub engine_ms: u64,
+    /// Bytes that Athena bills; `None` where nothing is billed by bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_bytes: Option<u64>,
+    /// Their price in US dollars, if one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Whether a stored result was used again: late events since then may be missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reused_result: bool,
 }
 
 /// The length of a time bucket.
@@ -131,6 +152,8 @@ pub struct Counts {
     pub sealed_until: SealTime,
     /// Bytes read from storage for it.
     pub scanned_bytes: u64,
+    /// What else it took.
+    pub cost: Cost,
     /// Landing objects that could not be understood and are missing from the counts; the seal sets them aside with an alarm.
     pub unreadable_objects: usize,
     /// `scan` or `athena`.
@@ -144,8 +167,10 @@ pub enum QueryErrorKind {
     Invalid,
     /// It would read too much (422).
     TooLarge,
-    /// Storage or engine is throttled or away: try again (429, 503).
+    /// Storage or engine is away: try again (503).
     Unavailable,
+    /// Too much is asked of the engine at once, or a quota of it is used up: try again, later (429).
+    Throttled,
     /// It was cancelled.
     Cancelled,
     /// The caller's rights do not suffice for storage or engine.
@@ -155,7 +180,7 @@ pub enum QueryErrorKind {
 }
 
 /// Why a query failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct QueryError {
     /// What it means for the caller.
@@ -180,4 +205,47 @@ pub trait Engine: Send + Sync {
 
     /// Numbers of events.
     async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError>;
+
+    /// A page of events, or, if it takes longer than `patience`, a ticket to come back with; the engine then goes on by itself.
+    /// An engine that never takes long need not do anything for it: it answers, however long that takes.
+    async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+        tracing::trace!(?patience, "this engine does not leave a search for later");
+        self.search(request).await.map(Progress::Done)
+    }
+
+    /// Goes on with a search by the ticket it gave for the same request. An error that says "try again" leaves the ticket as good
+    /// as it was.
+    async fn resume_search(
+        &self,
+        request: &SearchRequest,
+        ticket: &Ticket,
+        patience: Duration,
+    ) -> Result<Progress<Answer>, QueryError> {
+        tracing::debug!(?ticket, "no ticket of this engine, the search begins anew");
+        self.begin_search(request, patience).await
+    }
+
+    /// Numbers of events, or a ticket, as [`Engine::begin_search`].
+    async fn begin_count(&self, request: &CountRequest, patience: Duration) -> Result<Progress<Counts>, QueryError> {
+        tracing::trace!(?patience, "this engine does not leave a count for later");
+        self.count(request).await.map(Progress::Done)
+    }
+
+    /// Goes on with a count, as [`Engine::resume_search`].
+    async fn resume_count(
+        &self,
+        request: &CountRequest,
+        ticket: &Ticket,
+        patience: Duration,
+    ) -> Result<Progress<Counts>, QueryError> {
+        tracing::debug!(?ticket, "no ticket of this engine, the count begins anew");
+        self.begin_count(request, patience).await
+    }
+
+    /// Stops what is being done for a ticket; whoever asks by it later learns that it was cancelled. What has ended stays as it
+    /// ended.
+    async fn cancel(&self, ticket: &Ticket) -> Result<(), QueryError> {
+        tracing::debug!(?ticket, "nothing runs for this ticket");
+        Ok(())
+    }
 }

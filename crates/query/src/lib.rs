@@ -3,18 +3,25 @@
 //! - a **query** says which events of one organization are asked for: a time range and conditions on columns;
 //! - an **engine** answers it by the two-sided exact read at `sealed until`: archive rows with an earlier seal time, landing rows
 //!   with that or a later one, each event exactly once;
+//! - **progress** is where an answer stands that takes longer than its caller waits; a **ticket** goes on with it;
+//! - an **estimate** is how much a query could read at most, known without reading;
 //! - a **cursor** is the signed place in the order of an answer at which the next page begins.
 
+pub mod choosing;
 pub mod cursor;
 pub mod engine;
 pub mod parameters;
+pub mod progress;
 pub mod scan;
+pub mod signed;
 pub mod typed;
 
+pub use choosing::{Choice, ChoosingEngine};
 pub use cursor::{Cursor, CursorError};
 pub use engine::{
-    Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
+    Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
     SearchRequest,
 };
-pub use scan::{ScanEngine, Settings};
+pub use progress::{Progress, Ticket};
+pub use scan::{Estimate, ScanEngine, Settings};
 pub use typed::{Condition, Field, InvalidQuery, Query};

@@ -1,11 +1,11 @@
 //! What may be asked: one typed query, whatever engine answers it.
 
 use auditlake_event::{Organization, Region, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What a condition compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     /// Equal to the column `event_id`.
@@ -38,7 +38,7 @@ pub enum Field {
 }
 
 /// One condition: the field has one of the values, or (negated) none of them. A null column has no value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// What is compared.
     pub field: Field,
@@ -59,7 +59,7 @@ impl Condition {
 }
 
 /// Which events of one organization are asked for. All conditions must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Query {
     /// The organization; every answer holds rows of this one only.
     pub organization: Organization,

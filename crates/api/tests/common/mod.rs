@@ -11,7 +11,7 @@ use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, Entropy, SystemEntropy};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
-    Answer, Count, CountRequest, Counts, Engine, Field, Position, Query, QueryError, QueryErrorKind, SearchRequest,
+    Answer, Cost, Count, CountRequest, Counts, Engine, Field, Position, Query, QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -112,6 +112,7 @@ impl Engine for Memory {
             events,
             sealed_until: sealed_until(),
             scanned_bytes: 1_234,
+            cost: Cost::default(),
             unreadable_objects: 0,
             engine: "memory",
         })
@@ -124,6 +125,7 @@ impl Engine for Memory {
             truncated: false,
             sealed_until: sealed_until(),
             scanned_bytes: 1_234,
+            cost: Cost::default(),
             unreadable_objects: 0,
             engine: "memory",
         })

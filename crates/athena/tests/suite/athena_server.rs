@@ -80,6 +80,20 @@ impl AthenaServer {
         self.shared.lock().unwrap().polls_until_done = polls;
     }
 
+    /// Every execution that runs has come to its end by the next poll.
+    pub fn finish_all(&self) {
+        self.shared.lock().unwrap().executions.values_mut().for_each(|execution| execution.polls_left = 0);
+    }
+
+    /// The ids of executions that were stopped.
+    pub fn stopped(&self) -> Vec<String> {
+        let shared = self.shared.lock().unwrap();
+        let mut stopped: Vec<_> =
+            shared.executions.iter().filter(|(_, execution)| execution.stopped).map(|(id, _)| id.clone()).collect();
+        stopped.sort();
+        stopped
+    }
+
     /// The bodies of all calls of an operation.
     pub fn calls(&self, operation: &str) -> Vec<Value> {
         let shared = self.shared.lock().unwrap();

@@ -8,5 +8,6 @@ mod lake;
 mod protocol;
 mod referee;
 mod s3_server;
+mod slow;
 mod statements;
 mod trino;

@@ -18,12 +18,12 @@ use auditlake_query::{CountRequest, Engine, Interval, Query, QueryError, QueryEr
 
 use crate::athena_server::{Answers, AthenaServer, End};
 
-fn time(text: &str) -> Timestamp {
+pub fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
 /// A lake that is sealed one hour further each time it is asked.
-struct AdvancingLake(AtomicU64);
+pub struct AdvancingLake(pub AtomicU64);
 
 #[async_trait]
 impl LakeStatus for AdvancingLake {
@@ -33,7 +33,7 @@ impl LakeStatus for AdvancingLake {
     }
 }
 
-struct FixedClock;
+pub struct FixedClock;
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
@@ -41,12 +41,12 @@ impl Clock for FixedClock {
     }
 }
 
-fn random() -> Arc<dyn Fn() -> u64 + Send + Sync> {
+pub fn random() -> Arc<dyn Fn() -> u64 + Send + Sync> {
     let counter = AtomicU64::new(1);
     Arc::new(move || counter.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
 }
 
-fn run_options() -> RunOptions {
+pub fn run_options() -> RunOptions {
     RunOptions {
         first_poll: Duration::from_millis(1),
         longest_poll: Duration::from_millis(5),
@@ -66,18 +66,18 @@ fn engine(server: &AthenaServer, deadline: Duration) -> AthenaEngine {
     AthenaEngine::new(server.client(), run_options(), options, lake, Arc::new(FixedClock), random())
 }
 
-fn acme() -> Query {
+pub fn acme() -> Query {
     Query::all(Organization::parse("acme").unwrap())
 }
 
-fn search(limit: usize) -> SearchRequest {
+pub fn search(limit: usize) -> SearchRequest {
     SearchRequest { query: acme(), after: None, limit, with_raw: false }
 }
 
 const COLUMNS: [&str; 8] =
     ["event_id", "event_time", "received_time", "region", "organization", "source", "action", "outcome"];
 
-fn rows(organization: &str, ids: impl Iterator<Item = usize>) -> End {
+pub fn rows(organization: &str, ids: impl Iterator<Item = usize>) -> End {
     let text = |text: &str| Some(text.to_owned());
     let at = "2026-03-01 11:00:00.000";
     let row = |id: usize| {
@@ -87,12 +87,12 @@ fn rows(organization: &str, ids: impl Iterator<Item = usize>) -> End {
     End::Rows { columns: COLUMNS.map(str::to_owned).to_vec(), rows: ids.map(row).collect(), scanned_bytes: 1_000 }
 }
 
-fn counted(number: u64) -> End {
+pub fn counted(number: u64) -> End {
     let row = vec![Some("2026-03-01 11:00:00.000".to_owned()), Some(number.to_string())];
     End::Rows { columns: vec!["bucket".into(), "events".into()], rows: vec![row], scanned_bytes: 7 }
 }
 
-const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(60);
 
 async fn failure_of(answers: impl Answers) -> (QueryError, AthenaServer) {
     let server = AthenaServer::start(answers).await;
@@ -168,13 +168,13 @@ async fn a_throttled_call_is_made_again_with_the_same_token() {
 }
 
 #[tokio::test]
-async fn throttling_that_does_not_end_is_said_to_be_temporary() {
+async fn throttling_that_does_not_end_is_said_to_be_throttling() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..1)).await;
     for _ in 0..100 {
         server.fail_next("StartQueryExecution", "TooManyRequestsException");
     }
     let error = engine(&server, LONG).search(&search(10)).await.unwrap_err();
-    assert_eq!(error.kind, QueryErrorKind::Unavailable);
+    assert_eq!(error.kind, QueryErrorKind::Throttled);
 }
 
 #[tokio::test]

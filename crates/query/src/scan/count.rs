@@ -53,6 +53,7 @@ pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Coun
         truncated,
         sealed_until: context.sealed_until,
         scanned_bytes: context.meter.bytes(),
+        cost: context.cost(),
         unreadable_objects,
         engine: NAME,
     })

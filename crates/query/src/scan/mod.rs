@@ -16,6 +16,7 @@ mod blob;
 mod cache;
 mod contains;
 mod count;
+mod estimate;
 mod filter;
 mod landing;
 mod listing;
@@ -34,6 +35,7 @@ mod window;
 use std::collections::BTreeSet;
 use std::hash::RandomState;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use auditlake_lake::status::sealed_until;
@@ -41,8 +43,9 @@ use auditlake_lake::{Lake, SealTime};
 use auditlake_store::{ErrorKind, ObjectMeta, SharedStore, Store, StoreError};
 use bytes::Bytes;
 
-use crate::engine::{Answer, CountRequest, Counts, Engine, QueryError, QueryErrorKind, SearchRequest};
+use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, QueryError, QueryErrorKind, SearchRequest};
 use cache::ByteLru;
+pub use estimate::Estimate;
 use landing::ObjectGroups;
 use listing::Listed;
 use meter::Meter;
@@ -144,6 +147,7 @@ impl ScanEngine {
 /// Attempts at one query, until nothing changes under one.
 struct Attempts<'a> {
     engine: &'a ScanEngine,
+    began: Instant,
     meter: Arc<Meter>,
     unreadable: BTreeSet<String>,
     in_arrival_order: bool,
@@ -153,7 +157,7 @@ struct Attempts<'a> {
 impl<'a> Attempts<'a> {
     fn new(engine: &'a ScanEngine) -> Self {
         let meter = Arc::new(Meter::default());
-        Self { engine, meter, unreadable: BTreeSet::new(), in_arrival_order: false, made: 0 }
+        Self { engine, began: Instant::now(), meter, unreadable: BTreeSet::new(), in_arrival_order: false, made: 0 }
     }
 
     /// The next attempt: what is in landing, then what is sealed by now.
@@ -174,6 +178,7 @@ impl<'a> Attempts<'a> {
         let landed = landing::list(engine, sealed_before, window).await.map_err(|error| query_error(&error))?;
         Ok(Context {
             engine,
+            began: self.began,
             meter: Arc::clone(&self.meter),
             landed,
             sealed_until: engine.sealed_until().await?,
@@ -253,6 +258,8 @@ impl Engine for ScanEngine {
 /// One attempt at one query.
 struct Context<'a> {
     engine: &'a ScanEngine,
+    /// When the first attempt began.
+    began: Instant,
     meter: Arc<Meter>,
     /// The landing objects that may hold rows of the query.
     landed: Vec<ObjectMeta>,
@@ -268,6 +275,11 @@ struct Context<'a> {
 impl Context<'_> {
     fn store(&self) -> &dyn Store {
         self.engine.store.as_ref()
+    }
+
+    fn cost(&self) -> Cost {
+        let engine_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Cost { engine_ms, ..Cost::default() }
     }
 
     fn concurrency(&self) -> usize {

@@ -63,6 +63,7 @@ pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<An
         next,
         sealed_until: context.sealed_until,
         scanned_bytes: context.meter.bytes(),
+        cost: context.cost(),
         unreadable_objects,
         engine: NAME,
     })

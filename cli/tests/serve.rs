@@ -246,3 +246,26 @@ fn settings_come_from_the_environment_too() {
     child.wait().unwrap();
     assert!(ready.contains("\"seal_period_seconds\":60"), "{ready}");
 }
+
+#[test]
+fn a_question_without_patience_is_answered_under_its_id() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(server.post(&event("first")).0, 202);
+    // A scan of one event may be quicker than no wait at all.
+    let left_running = |path: &str| {
+        wait_for("a question that is left running", 20, || {
+            let (status, answer) = server.get(path);
+            (status == 202).then(|| answer["link"].as_str().unwrap().to_owned())
+        })
+    };
+    let link = left_running("/v1/events?organization=acme&wait=0");
+    let (status, page) = server.get(&link);
+    assert_eq!((status, page["events"][0]["event_id"].as_str()), (200, Some("first")), "{page}");
+    assert!(page["engine_ms"].is_u64() && page.get("billed_bytes").is_none(), "{page}");
+    let link = left_running("/v1/stats?organization=acme&wait=0");
+    assert_eq!(server.get(&format!("{link}?organization=other")).0, 404);
+    assert_eq!(server.get(&link).1["counts"][0]["count"], 1);
+    let url = format!("{}{link}", server.ready["api"].as_str().unwrap());
+    assert_eq!(agent().delete(&url).call().unwrap().status(), 204);
+}

@@ -69,7 +69,11 @@ async fn function(settings: &[(&str, &str)]) -> QueryFunction {
         ..Event::default()
     };
     access.writer().await.unwrap().land(&[event]).await.unwrap();
-    let mut pairs = vec![("AUDITLAKE_DATABASE", "auditlake"), ("AUDITLAKE_WORKGROUP", "auditlake")];
+    let mut pairs = vec![
+        ("AUDITLAKE_DATABASE", "auditlake"),
+        ("AUDITLAKE_WORKGROUP", "auditlake"),
+        ("AUDITLAKE_RESULTS_BUCKET", "results"),
+    ];
     pairs.extend_from_slice(settings);
     let environment = Environment::of_pairs(&pairs);
     QueryFunction::new(&environment, access, nobody(), Arc::new(Key), Arc::new(Queue), Arc::new(|| 4)).unwrap()

@@ -47,7 +47,7 @@ pub struct Condition {
     /// The values; never empty.
     pub values: Vec<String>,
     /// Also fits if the column `actor_id` is one of these: whom the directory of actors knows by one of the values. Sorted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actor_ids: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use crate::caller::Caller;
+use crate::exports;
 use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
@@ -77,6 +78,8 @@ enum Route<'p> {
     Event(&'p str),
     Stats,
     Status,
+    Exports,
+    Export(&'p str),
 }
 
 impl Route<'_> {
@@ -85,9 +88,10 @@ impl Route<'_> {
             "/v1/events" => Some(Route::Events),
             "/v1/stats" => Some(Route::Stats),
             "/v1/status" => Some(Route::Status),
+            "/v1/exports" => Some(Route::Exports),
             _ => {
-                let id = path.strip_prefix("/v1/events/")?;
-                (!id.is_empty() && !id.contains('/')).then_some(Route::Event(id))
+                let one_of = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty() && !id.contains('/'));
+                one_of("/v1/events/").map(Route::Event).or_else(|| one_of("/v1/exports/").map(Route::Export))
             }
         }
     }
@@ -216,9 +220,14 @@ impl Api {
         let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
         let route = Route::of(path).ok_or_else(not_found)?;
         let allow = match (route, &self.ingest, &self.reader) {
-            (_, None, None) | (Route::Event(_) | Route::Stats | Route::Status, _, None) => return Err(not_found()),
+            (Route::Events, None, None) => return Err(not_found()),
+            (Route::Event(_) | Route::Stats | Route::Status | Route::Exports | Route::Export(_), _, None) => {
+                return Err(not_found());
+            }
             (Route::Events, Some(_), Some(_)) => "GET, HEAD, POST, OPTIONS",
             (Route::Events, Some(_), None) => "POST, OPTIONS",
+            (Route::Exports, _, Some(_)) => "POST, OPTIONS",
+            (Route::Export(_), _, Some(_)) => "GET, HEAD, DELETE, OPTIONS",
             (_, _, Some(_)) => "GET, HEAD, OPTIONS",
         };
         let is_read = matches!(*method, Method::GET | Method::HEAD);
@@ -239,6 +248,13 @@ impl Api {
             }
             (Route::Stats, _, Some(reader)) if is_read => reader::stats(reader, context).await,
             (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
+            (Route::Exports, _, Some(reader)) if *method == Method::POST => {
+                exports::start_export(reader, context, body).await
+            }
+            (Route::Export(id), _, Some(reader)) if is_read => exports::get_export(reader, context, id).await,
+            (Route::Export(id), _, Some(reader)) if *method == Method::DELETE => {
+                exports::cancel_export(reader, context, id).await
+            }
             _ => Err(Problem::method_not_allowed(allow)),
         }
     }
@@ -252,6 +268,11 @@ mod tests {
     fn paths_are_told_apart() {
         assert_eq!(Route::of("/v1/events"), Some(Route::Events));
         assert_eq!(Route::of("/v1/events/a%2Fb"), Some(Route::Event("a%2Fb")));
+        assert_eq!(Route::of("/v1/exports"), Some(Route::Exports));
+        assert_eq!(Route::of("/v1/exports/id"), Some(Route::Export("id")));
+        for nothing in ["/v1/exports/", "/v1/exports/a/b"] {
+            assert_eq!(Route::of(nothing), None, "{nothing}");
+        }
         for nothing in ["/", "/v1", "/v1/events/", "/v1/events/a/b", "/v2/events", "/v1/eventsx"] {
             assert_eq!(Route::of(nothing), None, "{nothing}");
         }

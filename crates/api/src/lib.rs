@@ -12,6 +12,7 @@ pub mod caller;
 pub mod cloudevents;
 pub mod door;
 pub mod event_json;
+pub mod exports;
 pub mod ingest;
 pub mod parameters;
 pub mod problem;

@@ -7,7 +7,7 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
-    Condition, Count, CountRequest, Cursor, CursorError, Engine, Field, GroupBy, Interval, InvalidQuery, Position, Query,
+    Condition, Count, CountRequest, Cursor, CursorError, Engine, Exporter, Field, GroupBy, Interval, InvalidQuery, Position, Query,
     QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::{SharedStore, StoreError};
@@ -48,6 +48,8 @@ pub struct Reader {
     pub cursor_key: Arc<[u8]>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Makes exports, where there are any.
+    pub exporter: Option<Arc<dyn Exporter>>,
 }
 
 /// A page of events as JSON.
@@ -93,11 +95,11 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn invalid(error: InvalidQuery) -> Problem {
+pub(crate) fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 
-fn query_problem(error: QueryError) -> Problem {
+pub(crate) fn query_problem(error: QueryError) -> Problem {
     match error.kind {
         QueryErrorKind::Invalid => {
             Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query cannot be answered", error.message)

@@ -1,6 +1,7 @@
 //! The lake on one machine: storage over a local directory, the group commit of posts, the seal schedule, the server.
 
 pub mod committer;
+pub mod exports;
 pub mod front_page;
 pub mod http_server;
 pub mod s3;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::{Api, Counted, Reader, Recorder};
-use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
+use auditlake_athena::{
+    AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, identifier::Tables,
+};
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
-use auditlake_query::{Engine, QueryError, QueryErrorKind};
+use auditlake_query::{Engine, Exporter, QueryError, QueryErrorKind};
 use lambda_runtime::Error;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -97,6 +99,8 @@ pub struct QueryFunction {
     queue: Arc<dyn BatchQueue>,
     database: Identifier,
     workgroup: String,
+    /// The bucket of results; without it nothing is exported.
+    results_bucket: Option<String>,
     names: ClaimNames,
     random: auditlake_athena::run::Random,
     api: OnceCell<Api>,
@@ -119,10 +123,18 @@ impl QueryFunction {
             queue,
             database: database(environment)?,
             workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
+            results_bucket: environment.optional("AUDITLAKE_RESULTS_BUCKET"),
             names: ClaimNames::read(environment)?,
             random,
             api: OnceCell::new(),
         })
+    }
+
+    fn exporter(&self, engine: &Arc<AthenaEngine>) -> Option<Arc<dyn Exporter>> {
+        let bucket = self.results_bucket.clone()?;
+        let store = Arc::new(self.access.landing.as_ref()?.sibling(&bucket));
+        let results = Results { bucket, links: Arc::clone(&store) as _, store };
+        Some(Arc::new(AthenaExporter::new(Arc::clone(engine), results)))
     }
 
     async fn api(&self) -> Result<&Api, Error> {
@@ -133,7 +145,7 @@ impl QueryFunction {
             let mut options = EngineOptions::new(Tables::in_database(self.database.clone()), lake.rule());
             options.deadline = DEADLINE;
             let status = StoredStatus { access: Arc::clone(&self.access), sealed_until: Mutex::new(None) };
-            let engine: Arc<dyn Engine> = Arc::new(AthenaEngine::new(
+            let athena = Arc::new(AthenaEngine::new(
                 self.client.clone(),
                 RunOptions::in_workgroup(&self.workgroup),
                 options,
@@ -141,8 +153,10 @@ impl QueryFunction {
                 Arc::clone(&clock),
                 Arc::clone(&self.random),
             ));
+            let exporter = self.exporter(&athena);
+            let engine: Arc<dyn Engine> = athena;
             let store = Arc::clone(&self.access.store);
-            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock) };
+            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), exporter };
             // Who asked goes the way of every event: this function may not write the lake.
             let door = Arc::new(QueueDoor::new(Arc::clone(&self.queue), Arc::clone(&self.access)));
             let recorder = Some(Recorder { door, region: self.access.settings.region.clone() });

@@ -7,6 +7,8 @@
 
 pub mod cursor;
 pub mod engine;
+pub mod export;
+pub mod export_id;
 pub mod parameters;
 pub mod scan;
 pub mod typed;
@@ -16,5 +18,9 @@ pub use engine::{
     Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
     SearchRequest,
 };
+pub use export::{
+    ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport,
+};
+pub use export_id::{ExportId, NotAnExportId};
 pub use scan::{ScanEngine, Settings};
 pub use typed::{Condition, Field, InvalidQuery, Query};

@@ -159,6 +159,7 @@ impl Fixture {
                 lake,
                 cursor_key: Arc::from(b"a key of the test".as_slice()),
                 clock: Arc::new(FixedClock),
+                exporter: None,
             }),
             clock: Arc::new(FixedClock),
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,

@@ -18,12 +18,12 @@ VARIABLES = {
     "import": EVERY | {"AUDITLAKE_IMPORT_RULES", "AUDITLAKE_KEEP_RAW"},
     "compact": EVERY | {"AUDITLAKE_SHARD_QUEUE_URL", "AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP"},
     "query": EVERY | CLAIMS | {"AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP", "AUDITLAKE_CURSOR_SECRET_ARN", "AUDITLAKE_QUEUE_URL",
-                               "AUDITLAKE_SCAN_MAX_MB"},
+                               "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_RESULTS_BUCKET"},
 }
 SOURCES = {"LandSource": ("land", "IngestQueue"), "ImportSource": ("import", "ImportQueue"), "CompactSource": ("compact", "ShardQueue")}
 ROUTES = {
     "POST /v1/events": "Ingest", "GET /v1/events": "Query", "GET /v1/events/{id}": "Query", "GET /v1/stats": "Query",
-    "GET /v1/status": "Query",
+    "GET /v1/status": "Query", "POST /v1/exports": "Query", "GET /v1/exports/{id}": "Query", "DELETE /v1/exports/{id}": "Query",
 }
 
 

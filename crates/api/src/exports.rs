@@ -181,19 +181,14 @@ fn asked_for_links(id: &ExportId) -> Asked {
     Asked { organization: organization.clone(), what: "exports", filters: Some(filters.to_string()) }
 }
 
-pub(crate) async fn start_export(
-    reader: &Reader,
-    context: &Context<'_>,
-    body: &Bytes,
-) -> Result<Response<Bytes>, Problem> {
+pub(crate) async fn start_export(reader: &Reader, context: &Context<'_>, body: &Bytes) -> Result<Response<Bytes>, Problem> {
     let exporter = exporter(reader)?;
     let mut parameters = Parameters::parse(context.query)?;
     parameters.extend(parameters_of_body(context.headers, body)?);
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let format = parameters.take("format")?.as_deref().and_then(ExportFormat::parse);
-    let format = format.ok_or_else(|| {
-        Problem::invalid_parameter("format", format!("must be one of {}", ExportFormat::TEXTS.join(", ")))
-    })?;
+    let format = format
+        .ok_or_else(|| Problem::invalid_parameter("format", format!("must be one of {}", ExportFormat::TEXTS.join(", "))))?;
     let with_raw = match parameters.take("with_raw")?.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
@@ -260,7 +255,12 @@ fn download_name(job: &ExportJob, file: &ExportFile) -> String {
     format!("{}-{created}Z-{}", job.organization, file.name)
 }
 
-async fn link_all(exporter: &dyn Exporter, id: &ExportId, files: &[ExportFile], now: Timestamp) -> Result<Vec<FileAnswer>, Problem> {
+async fn link_all(
+    exporter: &dyn Exporter,
+    id: &ExportId,
+    files: &[ExportFile],
+    now: Timestamp,
+) -> Result<Vec<FileAnswer>, Problem> {
     let expires = now.plus_millis(i64::try_from(LINK_VALID_FOR.as_millis()).unwrap_or(0));
     let mut answers = Vec::with_capacity(files.len());
     for file in files {

@@ -7,8 +7,8 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
-    Condition, Count, CountRequest, Cursor, CursorError, Engine, Exporter, Field, GroupBy, Interval, InvalidQuery, Position, Query,
-    QueryError, QueryErrorKind, SearchRequest,
+    Condition, Count, CountRequest, Cursor, CursorError, Engine, Exporter, Field, GroupBy, Interval, InvalidQuery, Position,
+    Query, QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::{SharedStore, StoreError};
 use bytes::Bytes;

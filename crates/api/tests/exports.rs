@@ -70,7 +70,11 @@ impl Exporter for FakeExporter {
 
     async fn link(&self, file: &ExportFile, download: &Download) -> Result<String, QueryError> {
         let Download { valid_for, file_name, content_type } = download;
-        Ok(format!("https://files.example/{}?name={file_name}&type={content_type}&seconds={}", file.key, valid_for.as_secs()))
+        Ok(format!(
+            "https://files.example/{}?name={file_name}&type={content_type}&seconds={}",
+            file.key,
+            valid_for.as_secs()
+        ))
     }
 }
 
@@ -207,7 +211,10 @@ async fn links_are_signed_anew_for_each_file_of_each_format() {
         *setting.exporter.told.lock().unwrap() = Told::Done(vec![file(1, suffix), file(2, suffix)]);
         let (status, answer) = setting.get(&link).await;
         assert_eq!((status, answer["status"].as_str(), answer["format"].as_str()), (200, Some("done"), Some(format)));
-        assert_eq!((&answer["rows"], &answer["scanned_bytes"], &answer["complete"]), (&json!(42), &json!(7_000), &json!(true)));
+        assert_eq!(
+            (&answer["rows"], &answer["scanned_bytes"], &answer["complete"]),
+            (&json!(42), &json!(7_000), &json!(true))
+        );
         let second = &answer["files"][1];
         assert_eq!((&second["name"], &second["bytes"]), (&json!(format!("part-0002{suffix}")), &json!(2_000)));
         assert_eq!(second["expires"], "2026-03-01T13:00:00.000Z");
@@ -282,7 +289,9 @@ async fn another_tenant_a_forged_id_and_another_key_find_nothing() {
     for method in [Method::GET, Method::HEAD, Method::DELETE] {
         assert_eq!(stranger.call(method.clone(), &link, "").await.0.status(), 404, "{method}");
     }
-    assert!(stranger.exporter.cancelled.lock().unwrap().is_empty() && stranger.exporter.asked_about.lock().unwrap().is_empty());
+    assert!(
+        stranger.exporter.cancelled.lock().unwrap().is_empty() && stranger.exporter.asked_about.lock().unwrap().is_empty()
+    );
     stranger.fixture.caller = tenant("acme");
     assert_eq!(stranger.get(&link).await.0, 200, "the same key, the right tenant");
     stranger.fixture.api.reader.as_mut().unwrap().cursor_key = Arc::from(b"a key that was renewed".as_slice());
@@ -384,10 +393,9 @@ async fn what_breaks_a_rule_is_named_with_its_rule() {
 async fn other_methods_are_405_and_where_nothing_is_exported_there_is_nothing() {
     let mut setting = Setting::new(tenant("acme"));
     let link = setting.started(json!({"format": "csv"})).await;
-    for (method, uri, allow) in [
-        (Method::GET, "/v1/exports", "POST, OPTIONS"),
-        (Method::PUT, link.as_str(), "GET, HEAD, DELETE, OPTIONS"),
-    ] {
+    for (method, uri, allow) in
+        [(Method::GET, "/v1/exports", "POST, OPTIONS"), (Method::PUT, link.as_str(), "GET, HEAD, DELETE, OPTIONS")]
+    {
         let (response, _) = setting.call(method, uri, "").await;
         assert_eq!((response.status().as_u16(), response.headers()["allow"].to_str().unwrap()), (405, allow));
     }

@@ -76,7 +76,11 @@ impl AthenaExporter {
     }
 
     /// The statement of an export that is unloaded to the folder `attempt`, and the `sealed until` it is bound to.
-    async fn plan(&self, request: &ExportRequest, attempt: &str) -> Result<(Statement, auditlake_lake::SealTime), QueryError> {
+    async fn plan(
+        &self,
+        request: &ExportRequest,
+        attempt: &str,
+    ) -> Result<(Statement, auditlake_lake::SealTime), QueryError> {
         let organization = &request.query.organization;
         let snapshot = self.engine.snapshot(organization).await?;
         let window = export_window(&request.query, &snapshot);
@@ -148,7 +152,8 @@ impl AthenaExporter {
             Some((folder, _)) if job.format != ExportFormat::Csv => format!("{folder}/"),
             _ => first.clone(),
         };
-        let listed = list_all(self.results.store.as_ref(), &prefix, None, None).await.map_err(|error| store_error(&error))?;
+        let listed =
+            list_all(self.results.store.as_ref(), &prefix, None, None).await.map_err(|error| store_error(&error))?;
         let sizes: HashMap<String, u64> = listed.into_iter().map(|object| (object.key, object.size)).collect();
         let mut files = Vec::with_capacity(keys.len());
         for (index, key) in keys.into_iter().enumerate() {

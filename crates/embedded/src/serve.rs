@@ -162,8 +162,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
         .record_reads
         .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
     let engine: Arc<dyn Engine> = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
-    let exporter =
-        LocalExporter::new(Arc::clone(&engine), Arc::clone(&store), s3_store, lake.clone(), stopped.clone());
+    let exporter = LocalExporter::new(Arc::clone(&engine), Arc::clone(&store), s3_store, lake.clone(), stopped.clone());
     let api = Api {
         ingest: Some(Ingest {
             door,

@@ -18,9 +18,7 @@ pub use engine::{
     Answer, Bucket, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
     SearchRequest,
 };
-pub use export::{
-    ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport,
-};
+pub use export::{ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport};
 pub use export_id::{ExportId, NotAnExportId};
 pub use scan::{ScanEngine, Settings};
 pub use typed::{Condition, Field, InvalidQuery, Query};

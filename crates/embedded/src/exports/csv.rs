@@ -115,8 +115,14 @@ mod tests {
             actor_name: Some("O'Hara, \"Jo\"".into()),
             ..Event::default()
         };
-        let columns =
-            [Column::EventId, Column::EventTime, Column::EventTimeNanos, Column::ActorName, Column::Outcome, Column::HttpStatus];
+        let columns = [
+            Column::EventId,
+            Column::EventTime,
+            Column::EventTimeNanos,
+            Column::ActorName,
+            Column::Outcome,
+            Column::HttpStatus,
+        ];
         let mut out = Vec::new();
         write_header(&columns, &mut out);
         write_record(&event, &columns, &mut out);

@@ -83,7 +83,12 @@ impl OpenFile {
 
 impl Job {
     /// Runs it when its turn comes, and leaves a manifest, unless the server stops.
-    pub(super) async fn run(self, at_once: &Semaphore, mut cancelled: watch::Receiver<bool>, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(
+        self,
+        at_once: &Semaphore,
+        mut cancelled: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let work = async {
             // The semaphore is never closed.
             let _turn = at_once.acquire().await;

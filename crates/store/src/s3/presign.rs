@@ -37,7 +37,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_is_signed_for_its_time_names_the_file_and_holds_no_secret() {
-        let settings = S3Settings { prefix: "folder".into(), ..S3Settings::at_endpoint("http://127.0.0.1:9", "b", "id", "s3cret") };
+        let settings =
+            S3Settings { prefix: "folder".into(), ..S3Settings::at_endpoint("http://127.0.0.1:9", "b", "id", "s3cret") };
         let store = connect(settings).await.unwrap();
         let link = store.presigned_get("exports/a b.csv", &download("acme-part-0001.csv")).await.unwrap();
         assert!(link.starts_with("http://127.0.0.1:9/b/folder/exports/a%20b.csv?"), "{link}");

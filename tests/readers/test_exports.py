@@ -78,7 +78,7 @@ def parquet_by_pyarrow(lake):
 
 def parquet_by_duckdb(lake):
     paths = [str(path) for path in lake.exports["parquet"]]
-    yield from duckdb_connection().execute("SELECT * FROM read_parquet($paths)", {"paths": paths}).to_arrow_table().to_pylist()
+    yield from duckdb_connection().sql("SELECT * FROM read_parquet($paths)", params={"paths": paths}).to_arrow_table().to_pylist()
 
 
 READERS = {

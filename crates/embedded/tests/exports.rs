@@ -99,7 +99,7 @@ impl Served {
                     // Ids may begin with what a spreadsheet takes for a formula; many events share a millisecond.
                     "event_id": format!("{}{number:05}", ["=", "id-", "-"][number % 3]),
                     "event_time": now.plus_millis(-(number as i64 / 7)).to_string(),
-                    "action": if number % 2 == 0 { "role_assign" } else { "login" },
+                    "action": if number.is_multiple_of(2) { "role_assign" } else { "login" },
                     "outcome": "success", "actor_id": text, "resource_id": format!("{text}{number}"), "http_status": 200 + number % 5,
                     "changes": [{"field": "role", "before": null, "after": text}], "metadata": {"number": number, "text": text},
                 })
@@ -218,8 +218,11 @@ fn cell(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// The rows of a Parquet file as name and text, by the low-level reader, which knows nothing of Arrow.
-fn parquet_rows(bytes: Vec<u8>) -> (Vec<(String, i32)>, Vec<Vec<(String, Option<String>)>>) {
+/// Columns of a row, each by its name.
+type NamedTexts = Vec<(String, Option<String>)>;
+
+/// Columns and field ids of a Parquet file and its rows, by the low-level reader, which knows nothing of Arrow.
+fn parquet_rows(bytes: Vec<u8>) -> (Vec<(String, i32)>, Vec<NamedTexts>) {
     let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
     let schema = reader.metadata().file_metadata().schema();
     let columns = schema.get_fields().iter().map(|field| (field.name().to_owned(), field.get_basic_info().id())).collect();

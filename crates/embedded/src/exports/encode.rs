@@ -40,7 +40,7 @@ pub(super) enum EncodeError {
 
 enum Encoding {
     Csv(Vec<u8>),
-    NdJson(GzEncoder<Vec<u8>>),
+    NdJson(Box<GzEncoder<Vec<u8>>>),
     Parquet(Box<ArrowWriter<Vec<u8>>>),
 }
 
@@ -64,7 +64,7 @@ impl FileEncoder {
                 csv::write_header(columns, &mut out);
                 Encoding::Csv(out)
             }
-            ExportFormat::NdJson => Encoding::NdJson(GzEncoder::new(Vec::new(), Compression::default())),
+            ExportFormat::NdJson => Encoding::NdJson(Box::new(GzEncoder::new(Vec::new(), Compression::default()))),
             ExportFormat::Parquet => {
                 let schema = landing_schema().project(&positions(columns)).map_err(ParquetError::from)?;
                 let properties = WriterProperties::builder()

@@ -3,7 +3,7 @@
 
     athena.py --glue http://127.0.0.1:4566 --bucket BUCKET [--port PORT]     starts Trino too, and serves until it is ended
 
-What Athena does and Trino alone does not is done here: executions with states and statistics, client request tokens,
+What Athena does and Trino alone does not is done here: executions with states and statistics, client request tokens, UNLOAD,
 execution parameters, workgroups (read from the stand-in, as the template configured them) with their scan limit and place of
 results, results as CSV and in pages, views as Glue keeps them. Tables are those that stand in Glue when a statement starts.
 """
@@ -11,9 +11,11 @@ results, results as CSV and in pages, views as Glue keeps them. Tables are those
 import argparse
 import contextlib
 import csv
+import gzip
 import io
 import json
 import pathlib
+import random
 import re
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+import duckdb
 
 from glue_tables import NotTranslatable, is_view, quoted, table_ddl, trino_type, view_ddl, view_definition, view_input
 from trino import CATALOG, Trino, TrinoError
@@ -47,7 +50,9 @@ PARAMETER = re.compile(
 )
 # Quoted text and comments, in which a question mark is none of ours.
 NOT_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
-VERBS = {"SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "EXPLAIN"}
+# What UNLOAD takes: a query, a folder that must be empty, properties.
+UNLOAD = re.compile(r"\s*UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*WITH\s*\(([^()]*)\)\s*", re.IGNORECASE | re.DOTALL)
+VERBS = {"UNLOAD", "SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "EXPLAIN"}
 # Tables come from the template; a view may be replaced, as compact does.
 VIEW = re.compile(r"\s*CREATE\s+OR\s+REPLACE\s+VIEW\s+(?:\"?(\w+)\"?\.)?\"?(\w+)\"?\s+AS\s+(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -90,6 +95,14 @@ class Execution:
                 self.state, self.reason, self.completed = state, reason, time.time()
 
     @property
+    def unloads(self):
+        return UNLOAD.fullmatch(self.text) is not None
+
+    @property
+    def manifest(self):
+        return f"{self.output}{self.id}-manifest.csv"
+
+    @property
     def has_ended(self):
         return self.completed is not None
 
@@ -106,13 +119,15 @@ class Execution:
             "QueryQueueTimeInMillis": self.queue_ms, "TotalExecutionTimeInMillis": total,
             "ServiceProcessingTimeInMillis": 0, "ResultReuseInformation": {"ReusedPreviousResult": False},
         }
+        if self.unloads and self.state == "SUCCEEDED":
+            statistics["DataManifestLocation"] = self.manifest
         if self.completed:
             status["CompletionDateTime"] = self.completed
         return {
             "QueryExecutionId": self.id, "Query": self.text, "StatementType": "DDL" if VIEW.match(self.text) else "DML", "WorkGroup": self.workgroup, "Status": status,
             "Statistics": statistics, "ExecutionParameters": self.parameters,
             "QueryExecutionContext": {"Database": self.database, "Catalog": "awsdatacatalog"},
-            "ResultConfiguration": {"OutputLocation": f"{self.output}{self.id}.csv"},
+            "ResultConfiguration": {"OutputLocation": f"{self.output}{self.id}" + ("" if self.unloads else ".csv")},
             "EngineVersion": {"SelectedEngineVersion": "Athena engine version 3", "EffectiveEngineVersion": "Athena engine version 3"},
         }
 
@@ -143,6 +158,34 @@ def bind(text, parameters):
     if not parameters:
         return text
     return f"EXECUTE IMMEDIATE '{text.replace(chr(39), chr(39) * 2)}' USING {', '.join(parameters)}"
+
+
+def unloaded_as(properties):
+    """The writer that the properties of an UNLOAD ask for, of those that this server has."""
+    stated = {name.lower(): value.upper() for name, value in re.findall(r"(\w+)\s*=\s*'([^']*)'", properties)}
+    writer = {("PARQUET", "SNAPPY"): parquet_file, ("JSON", "GZIP"): json_file}.get((stated.pop("format", None), stated.pop("compression", None)))
+    if not writer or stated:
+        raise Refusal(f"this test server does not unload with {properties}")
+    return writer
+
+
+def json_file(columns, rows):
+    """One object a line, in gzip. Every value is what the serialiser of a table would make of it: a text stays a text."""
+    lines = (json.dumps(dict(zip([name for name, _ in columns], row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
+    return gzip.compress("".join(lines).encode())
+
+
+def parquet_file(columns, rows):
+    """Written by DuckDB, from the texts that Trino's protocol has."""
+    types = {"integer": "INTEGER", "bigint": "BIGINT", "timestamp(3)": "TIMESTAMP_MS"}
+    connection = duckdb.connect()
+    definitions = [f"{quoted(name)} {types.get(kind, 'VARCHAR')}" for name, kind in columns]
+    connection.execute(f"CREATE TABLE unloaded ({', '.join(definitions)})")
+    connection.executemany(f"INSERT INTO unloaded VALUES ({', '.join('?' for _ in columns)})", rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "file"
+        connection.execute(f"COPY unloaded TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+        return path.read_bytes()
 
 
 class Catalog:
@@ -310,7 +353,13 @@ class AthenaServer:
         if not VIEW.match(text) and (not verb or verb.group(1).upper() not in VERBS):
             raise Refusal("this test server runs queries, and replaces views: tables come from Glue")
         parameters = request.get("ExecutionParameters") or []
-        bound = bind(text.strip().removesuffix(";"), parameters)
+        unload = UNLOAD.fullmatch(text)
+        if verb and verb.group(1).upper() == "UNLOAD":
+            if not unload:
+                raise Refusal("mismatched input: UNLOAD takes a query in parentheses, TO and WITH")
+            # Refused here rather than later: what is wrong with it no engine needs to say.
+            unloaded_as(unload.group(3))
+        bound = bind(unload.group(1) if unload else text.strip().removesuffix(";"), parameters)
         workgroup = self.workgroup(request.get("WorkGroup", "primary"))
         database = context.get("Database", "default")
         with self.lock:
@@ -426,6 +475,11 @@ class AthenaServer:
                 return
             self.measure(execution, statement)
             execution.columns = statement.columns
+            if unload := UNLOAD.fullmatch(execution.text):
+                self.unload(execution, statement.rows, unload.group(2), unloaded_as(unload.group(3)))
+                execution.columns = [("rows", "bigint")]
+                execution.end("SUCCEEDED")
+                return
             execution.rows = [[text_of(value) for value in row] for row in statement.rows]
             self.write_result(execution)
             execution.end("SUCCEEDED")
@@ -444,6 +498,24 @@ class AthenaServer:
         if limit and statement.scanned_bytes > limit:
             statement.cancel()
             raise Refusal(OVER_THE_LIMIT)
+
+    def unload(self, execution, rows, location, writer):
+        """Several files without an order, as many writers leave them, and beside the result the manifest that names them."""
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        if not location.startswith("s3://") or not prefix.endswith("/"):
+            raise Refusal(f"INVALID_PROPERTY: location {location}")
+        if self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+            raise Refusal(f"HIVE_PATH_ALREADY_EXISTS: Target directory for table already exists: {location}")
+        rows = list(rows)
+        random.shuffle(rows)
+        keys = []
+        for share in (rows[0::2], rows[1::2]):
+            if share:
+                keys.append(f"{prefix}{time.strftime('%Y%m%d_%H%M%S')}_00000_abcde_{uuid.uuid4()}")
+                self.s3.put_object(Bucket=bucket, Key=keys[-1], Body=writer(execution.columns, share))
+        bucket_of_results, _, manifest = execution.manifest.removeprefix("s3://").partition("/")
+        lines = "".join(f"s3://{bucket}/{key}\n" for key in keys)
+        self.s3.put_object(Bucket=bucket_of_results, Key=manifest, Body=lines.encode())
 
     def write_result(self, execution):
         """The CSV that Athena leaves at the place of results: every value quoted, no value empty."""

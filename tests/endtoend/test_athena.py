@@ -1,6 +1,8 @@
 """The server in Athena's place, and the tables, views and named queries of the template by it."""
 
+import gzip
 import importlib.util
+import json
 import time
 
 import boto3
@@ -122,6 +124,21 @@ def test_the_result_lies_where_the_workgroup_says(client, lake):
     assert location.startswith(f"s3://{lake.outputs['ResultsBucketName']}/athena/")
     key = location.split("/", 3)[3]
     assert lake.read(lake.outputs["ResultsBucketName"], key) == b'"x","y"\n"a""b",\n'
+
+
+def test_unload_writes_files_that_its_manifest_names_to_an_empty_folder_only(client, lake):
+    bucket = lake.outputs["ResultsBucketName"]
+    text = f"UNLOAD (SELECT n, 'a' AS x FROM UNNEST(sequence(1, 5)) AS t(n) WHERE n > ?) TO 's3://{bucket}/athena/unloaded/' WITH (format = 'JSON', compression = 'GZIP')"
+    execution = ended(client, start(client, text, "2"))
+    assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+    manifest = execution["Statistics"]["DataManifestLocation"].removeprefix(f"s3://{bucket}/")
+    keys = [line.removeprefix(f"s3://{bucket}/") for line in lake.read(bucket, manifest).decode().splitlines()]
+    assert sorted(keys) == sorted(lake.keys(bucket, "athena/unloaded/"))
+    lines = [json.loads(line) for key in keys for line in gzip.decompress(lake.read(bucket, key)).splitlines()]
+    assert sorted(line["n"] for line in lines) == [3, 4, 5]
+    again = ended(client, start(client, text, "2"))
+    assert again["Status"]["State"] == "FAILED" and "ALREADY_EXISTS" in again["Status"]["StateChangeReason"]
+    assert "UNLOAD" in refused(client, f"UNLOAD SELECT 1 TO 's3://{bucket}/x/'")
 
 
 def test_every_table_reads_what_is_there(client, sealed):

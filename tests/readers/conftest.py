@@ -26,6 +26,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180
 
+# The organization that is exported.
+EXPORTED = "acme"
+
 # Texts that readers and writers get wrong: quotes, line breaks, zero bytes, what is not in the basic plane, long ones.
 AWKWARD = [
     "plain",
@@ -59,6 +62,9 @@ class Lake:
     posted: dict | None = None
     imported: dict | None = None
     files: list = field(default_factory=list)
+    # The files of an export of `EXPORTED` by format, and how many rows the API says they have.
+    exports: dict = field(default_factory=dict)
+    exported_rows: dict = field(default_factory=dict)
 
     @property
     def archive(self):
@@ -234,6 +240,22 @@ def wait_until_sealed(api, moment):
     pytest.fail(f"nothing was sealed within {PATIENCE_SECONDS} s: {status}")
 
 
+def export(api, export_format, folder):
+    """Exports everything of one organization, downloads its files by their links; their paths and the number of rows."""
+    body = {"format": export_format, "organization": EXPORTED, "with_raw": True}
+    link = ask(f"{api}/v1/exports", json.dumps(body).encode())["link"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (answer := ask(f"{api}{link}"))["status"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert answer["status"] == "done", answer
+    paths = []
+    for file in answer["files"]:
+        paths.append(folder / file["name"])
+        with urllib.request.urlopen(file["url"], timeout=60) as download:
+            paths[-1].write_bytes(download.read())
+    return paths, answer["rows"]
+
+
 def make_lake(directory, work):
     command = binary()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITLAKE_")}
@@ -265,6 +287,9 @@ def make_lake(directory, work):
         assert (report["read"], report["events"], report["quarantined"]) == (950, 950, 0)
 
         wait_until_sealed(api, datetime.now(timezone.utc))
+        exports, exported_rows = {}, {}
+        for export_format in ("csv", "ndjson", "parquet"):
+            exports[export_format], exported_rows[export_format] = export(api, export_format, work)
     finally:
         serve.send_signal(signal.SIGINT)
         try:
@@ -275,7 +300,8 @@ def make_lake(directory, work):
             raise
     posted = {(event["organization"], event["event_id"]): known_of_posted(event) for event in events}
     known = [known_of_record(record) for record in records]
-    return Lake(directory, posted, {(event["organization"], event["event_id"]): event for event in known})
+    imported = {(event["organization"], event["event_id"]): event for event in known}
+    return Lake(directory, posted, imported, exports=exports, exported_rows=exported_rows)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ ROUTES = {
     "POST /v1/events": "Ingest", "GET /v1/events": "Query", "GET /v1/events/{id}": "Query", "GET /v1/stats": "Query",
     "GET /v1/status": "Query", "GET /v1/directory/actors": "Query", "PUT /v1/directory/actors": "Query",
     "GET /v1/queries/{id}": "Query", "DELETE /v1/queries/{id}": "Query",
+    "POST /v1/exports": "Query", "GET /v1/exports/{id}": "Query", "DELETE /v1/exports/{id}": "Query",
 }
 
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::caller::Caller;
 use crate::delivery::deliver;
 use crate::directory;
+use crate::exports;
 use crate::ingest::{self, Ingest};
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
@@ -91,6 +92,8 @@ enum Route<'p> {
     Stats,
     Status,
     Actors,
+    Exports,
+    Export(&'p str),
 }
 
 impl Route<'_> {
@@ -100,10 +103,11 @@ impl Route<'_> {
             "/v1/stats" => Some(Route::Stats),
             "/v1/status" => Some(Route::Status),
             "/v1/directory/actors" => Some(Route::Actors),
+            "/v1/exports" => Some(Route::Exports),
             _ => {
-                let part = |id: &&str| !id.is_empty() && !id.contains('/');
-                let event = path.strip_prefix("/v1/events/").filter(part).map(Route::Event);
-                event.or_else(|| path.strip_prefix(QUERIES).filter(part).map(Route::Query))
+                let one_of = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty() && !id.contains('/'));
+                let event = one_of("/v1/events/").map(Route::Event);
+                event.or_else(|| one_of(QUERIES).map(Route::Query)).or_else(|| one_of("/v1/exports/").map(Route::Export))
             }
         }
     }
@@ -237,14 +241,26 @@ impl Api {
         let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
         let route = Route::of(path).ok_or_else(not_found)?;
         let allow = match (route, &self.ingest, &self.reader) {
-            (_, None, None)
-            | (Route::Event(_) | Route::Query(_) | Route::Stats | Route::Status | Route::Actors, _, None) => {
+            (Route::Events, None, None) => return Err(not_found()),
+            (
+                Route::Event(_)
+                | Route::Query(_)
+                | Route::Stats
+                | Route::Status
+                | Route::Actors
+                | Route::Exports
+                | Route::Export(_),
+                _,
+                None,
+            ) => {
                 return Err(not_found());
             }
             (Route::Events, Some(_), Some(_)) => "GET, HEAD, POST, OPTIONS",
             (Route::Events, Some(_), None) => "POST, OPTIONS",
             (Route::Actors, _, Some(_)) => "GET, HEAD, PUT, OPTIONS",
             (Route::Query(_), _, Some(_)) => "GET, HEAD, DELETE, OPTIONS",
+            (Route::Exports, _, Some(_)) => "POST, OPTIONS",
+            (Route::Export(_), _, Some(_)) => "GET, HEAD, DELETE, OPTIONS",
             (_, _, Some(_)) => "GET, HEAD, OPTIONS",
         };
         let is_read = matches!(*method, Method::GET | Method::HEAD);
@@ -271,6 +287,13 @@ impl Api {
                 directory::replace_actors(&reader.directory, context, body).await
             }
             (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
+            (Route::Exports, _, Some(reader)) if *method == Method::POST => {
+                exports::start_export(reader, context, body).await
+            }
+            (Route::Export(id), _, Some(reader)) if is_read => exports::get_export(reader, context, id).await,
+            (Route::Export(id), _, Some(reader)) if *method == Method::DELETE => {
+                exports::cancel_export(reader, context, id).await
+            }
             _ => Err(Problem::method_not_allowed(allow)),
         }
     }
@@ -285,6 +308,8 @@ mod tests {
         assert_eq!(Route::of("/v1/events"), Some(Route::Events));
         assert_eq!(Route::of("/v1/events/a%2Fb"), Some(Route::Event("a%2Fb")));
         assert_eq!(Route::of("/v1/queries/abc"), Some(Route::Query("abc")));
+        assert_eq!(Route::of("/v1/exports"), Some(Route::Exports));
+        assert_eq!(Route::of("/v1/exports/id"), Some(Route::Export("id")));
         for nothing in [
             "/",
             "/v1",
@@ -295,6 +320,8 @@ mod tests {
             "/v1/queries/",
             "/v1/queries",
             "/v1/queries/a/b",
+            "/v1/exports/",
+            "/v1/exports/a/b",
         ] {
             assert_eq!(Route::of(nothing), None, "{nothing}");
         }

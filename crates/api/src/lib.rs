@@ -14,6 +14,7 @@ mod delivery;
 pub mod directory;
 pub mod door;
 pub mod event_json;
+pub mod exports;
 pub mod ingest;
 pub mod parameters;
 pub mod problem;

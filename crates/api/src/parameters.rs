@@ -34,6 +34,11 @@ impl Parameters {
         Ok(Self { pairs })
     }
 
+    /// Adds parameters that came another way.
+    pub fn extend(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
+        self.pairs.extend(pairs);
+    }
+
     /// Takes the one value of a parameter out. Fails with 400 if it is given twice.
     pub fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let mut taken = None;

@@ -7,7 +7,7 @@ use auditlake_event::{Event, Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
-    Answer, Condition, Cost, Count, CountRequest, Counts, Cursor, CursorError, Engine, Field, GroupBy, Interval,
+    Answer, Condition, Cost, Count, CountRequest, Counts, Cursor, CursorError, Engine, Exporter, Field, GroupBy, Interval,
     InvalidQuery, Position, Query, QueryError, QueryErrorKind, SearchRequest,
 };
 use auditlake_store::{SharedStore, StoreError};
@@ -53,6 +53,8 @@ pub struct Reader {
     pub clock: Arc<dyn Clock>,
     /// Who the actors are.
     pub directory: Directory,
+    /// Makes exports, where there are any.
+    pub exporter: Option<Arc<dyn Exporter>>,
 }
 
 /// A page of events as JSON.
@@ -158,7 +160,7 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn invalid(error: InvalidQuery) -> Problem {
+pub(crate) fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 

@@ -124,11 +124,13 @@ impl Record<'_> {
     /// The event of a refusal; `None` if no organization is known whose log could hold it.
     pub(crate) fn of_refusal(&self, problem: &Problem) -> Option<Event<'static>> {
         let organization = self.caller.bound_to()?;
-        let needed = if matches!(self.parts.method, Method::POST | Method::PUT) {
-            "iam:tenant:iam:audit:write"
-        } else {
-            "iam:tenant:iam:audit:read"
+        // An export is posted too, and reads.
+        let is_write = match self.parts.method {
+            Method::PUT => true,
+            Method::POST => self.parts.uri.path() == "/v1/events",
+            _ => false,
         };
+        let needed = if is_write { "iam:tenant:iam:audit:write" } else { "iam:tenant:iam:audit:read" };
         Some(Event {
             category: Some(Category::PermissionCheck),
             outcome: Outcome::Denied,

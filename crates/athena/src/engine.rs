@@ -132,6 +132,11 @@ impl AthenaEngine {
         &self.runner
     }
 
+    /// The database that statements are run in.
+    pub(crate) fn database(&self) -> &str {
+        self.options.tables.database.as_str()
+    }
+
     /// What a statement that is made now is bound to.
     pub async fn snapshot(&self, organization: &Organization) -> Result<Snapshot, QueryError> {
         // Read first: everything that a statement finds is then on the side that it looks for it.
@@ -174,7 +179,7 @@ impl AthenaEngine {
         Ok(statement.map(|statement| Step { statement, is_sealed: is_sealed(window, snapshot) }))
     }
 
-    fn reading<'a>(
+    pub(crate) fn reading<'a>(
         &'a self,
         query: &'a auditlake_query::Query,
         snapshot: &'a Snapshot,

@@ -8,6 +8,7 @@
 //! [`auditlake_query::Engine`].
 
 pub mod engine;
+pub mod export;
 pub mod failure;
 pub mod identifier;
 pub mod rows;
@@ -16,6 +17,7 @@ pub mod sql;
 pub mod tables;
 
 pub use engine::{AthenaEngine, EngineOptions, LakeStatus};
+pub use export::{AthenaExporter, Results};
 pub use failure::{Failure, FailureKind};
 pub use identifier::{Identifier, InvalidIdentifier, Tables};
 pub use run::{ExecutionId, Progress, RunOptions, Runner, Statistics};

@@ -138,6 +138,11 @@ impl Runner {
         Self { client, options, random }
     }
 
+    /// The client, for what is asked of an execution besides its rows.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// A random number, for nonces.
     pub(crate) fn random(&self) -> u64 {
         (self.random)()

@@ -2,6 +2,7 @@
 
 pub mod background_engine;
 pub mod committer;
+pub mod exports;
 pub mod front_page;
 pub mod http_server;
 pub mod s3;

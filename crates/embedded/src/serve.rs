@@ -13,6 +13,7 @@ use auditlake_event::{Organization, Region};
 use auditlake_lake::Lake;
 use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
 use auditlake_lake::seal::SealSettings;
+use auditlake_query::Engine;
 use auditlake_query::scan::{ScanEngine, Settings as ScanSettings};
 use auditlake_store::{SharedStore, StoreError};
 use tokio::net::TcpListener;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::background_engine::{BackgroundEngine, Limits};
 use crate::committer::GroupCommit;
+use crate::exports::{self, LocalExporter};
 use crate::front_page;
 use crate::http_server::{HttpServer, is_loopback};
 use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
@@ -134,6 +136,11 @@ fn sweeper(settings: &Settings) -> Housekeeping {
             }
             Err(error) => tracing::error!(%error, "sealed landing objects cannot be removed"),
         }
+        match exports::sweep::sweep(&directory, SystemTime::now()) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(exports = removed, "removed old exports"),
+            Err(error) => tracing::error!(%error, "old exports cannot be removed"),
+        }
     })
 }
 
@@ -143,7 +150,8 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
     let api_address = listener.local_addr().map_err(cannot_listen)?;
     let s3 = start_storage(&settings).await?;
-    let store: SharedStore = Arc::new(s3.store().await?);
+    let s3_store = Arc::new(s3.store().await?);
+    let store: SharedStore = Arc::clone(&s3_store) as SharedStore;
     let lake = open_or_create(store.as_ref(), &settings.wanted).await?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -154,8 +162,9 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let recorder = settings
         .record_reads
         .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
-    let scan = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
-    let engine = BackgroundEngine::new(scan, Limits::default());
+    let scan: Arc<dyn Engine> = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+    let exporter = LocalExporter::new(Arc::clone(&scan), Arc::clone(&store), s3_store, lake.clone(), stopped.clone());
+    let engine = Arc::new(BackgroundEngine::new(scan, Limits::default()));
     let api = Api {
         ingest: Some(Ingest {
             door,
@@ -164,7 +173,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
             lead_ms: lake.lead_ms,
         }),
         reader: Some(Reader {
-            engine: Arc::new(engine),
+            engine,
             store: Arc::clone(&store),
             lake: lake.clone(),
             // Any caller on loopback reads every organization, so the signature guards against mistakes only; this key outlives a
@@ -172,6 +181,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
             cursor_key: Arc::from(lake.to_bytes()),
             clock: Arc::clone(&clock),
             directory: Directory::new(Arc::clone(&store)),
+            exporter: Some(Arc::new(exporter)),
         }),
         clock: Arc::clone(&clock),
         entropy,

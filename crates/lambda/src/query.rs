@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::{Api, Counted, Directory, Reader, Recorder};
-use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, identifier::Tables};
+use auditlake_athena::{
+    AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, identifier::Tables,
+};
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
 use auditlake_query::scan::Settings as ScanSettings;
-use auditlake_query::{ChoosingEngine, Engine, QueryError, QueryErrorKind, ScanEngine};
+use auditlake_query::{ChoosingEngine, Engine, Exporter, QueryError, QueryErrorKind, ScanEngine};
 use lambda_runtime::Error;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -101,6 +103,8 @@ pub struct QueryFunction {
     database: Identifier,
     workgroup: String,
     asking: Asking,
+    /// The bucket of results; without it nothing is exported.
+    results_bucket: Option<String>,
     names: ClaimNames,
     random: auditlake_athena::run::Random,
     api: OnceCell<Api>,
@@ -126,10 +130,18 @@ impl QueryFunction {
             database: database(environment)?,
             workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
             asking: Asking::read(environment)?,
+            results_bucket: environment.optional("AUDITLAKE_RESULTS_BUCKET"),
             names: ClaimNames::read(environment)?,
             random,
             api: OnceCell::new(),
         })
+    }
+
+    fn exporter(&self, engine: &Arc<AthenaEngine>) -> Option<Arc<dyn Exporter>> {
+        let bucket = self.results_bucket.clone()?;
+        let store = Arc::new(self.access.landing.as_ref()?.sibling(&bucket));
+        let results = Results { bucket, links: Arc::clone(&store) as _, store };
+        Some(Arc::new(AthenaExporter::new(Arc::clone(engine), results)))
     }
 
     async fn api(&self) -> Result<&Api, Error> {
@@ -143,7 +155,7 @@ impl QueryFunction {
             let run_options =
                 RunOptions { reuse_minutes: self.asking.reuse_minutes, ..RunOptions::in_workgroup(&self.workgroup) };
             let status = StoredStatus { access: Arc::clone(&self.access), sealed_until: Mutex::new(None) };
-            let athena: Arc<dyn Engine> = Arc::new(AthenaEngine::new(
+            let athena = Arc::new(AthenaEngine::new(
                 self.client.clone(),
                 run_options,
                 options,
@@ -151,6 +163,7 @@ impl QueryFunction {
                 Arc::clone(&clock),
                 Arc::clone(&self.random),
             ));
+            let exporter = self.exporter(&athena);
             let store = Arc::clone(&self.access.store);
             let engine: Arc<dyn Engine> = if self.asking.choice.is_needed() {
                 let scan = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
@@ -159,7 +172,7 @@ impl QueryFunction {
                 athena
             };
             let directory = self.directory.clone();
-            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), directory };
+            let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), directory, exporter };
             // Who asked goes the way of every event: this function may not write the lake.
             let door = Arc::new(QueueDoor::new(Arc::clone(&self.queue), Arc::clone(&self.access)));
             let recorder = Some(Recorder { door, region: self.access.settings.region.clone() });

@@ -10,6 +10,8 @@
 pub mod choosing;
 pub mod cursor;
 pub mod engine;
+pub mod export;
+pub mod export_id;
 pub mod parameters;
 pub mod progress;
 pub mod scan;
@@ -22,6 +24,8 @@ pub use engine::{
     Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
     SearchRequest,
 };
+pub use export::{ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport};
+pub use export_id::{ExportId, NotAnExportId};
 pub use progress::{Progress, Ticket};
 pub use scan::{Estimate, ScanEngine, Settings};
 pub use typed::{Condition, Field, InvalidQuery, Query};

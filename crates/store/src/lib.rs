@@ -12,6 +12,7 @@
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+pub mod presign;
 pub mod retry;
 pub mod routed;
 pub mod s3;

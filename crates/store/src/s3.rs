@@ -15,6 +15,7 @@
 mod connect;
 mod failure;
 mod objects;
+mod presign;
 mod upload;
 
 use std::sync::Arc;

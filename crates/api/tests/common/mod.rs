@@ -162,6 +162,7 @@ impl Fixture {
                 cursor_key: Arc::from(b"a key of the test".as_slice()),
                 clock: Arc::new(FixedClock),
                 directory: Directory::new(Arc::new(MemoryStore::new())),
+                exporter: None,
             }),
             clock: Arc::new(FixedClock),
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,

@@ -15,6 +15,7 @@
 
 pub mod count;
 pub mod exact;
+pub mod export;
 pub mod search;
 pub mod statement;
 pub mod window;
@@ -24,6 +25,7 @@ mod condition;
 pub use count::count_statement;
 pub(crate) use exact::arrival_value;
 pub use exact::{Reading, Sides, Snapshot};
+pub use export::{export_statement, export_window};
 pub use search::{search_columns, search_statement};
 pub(crate) use statement::time_literal;
 pub use statement::{MAX_STATEMENT_BYTES, Statement};

@@ -73,6 +73,11 @@ pub(crate) fn time_literal(time: Timestamp) -> String {
     )
 }
 
+/// A text of ours as one SQL string literal: quoted, embedded quotes doubled.
+pub(crate) fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// A value as one or more SQL string literals whose contents follow each other.
 fn literals(value: &str) -> Vec<String> {
     let mut literals = Vec::new();

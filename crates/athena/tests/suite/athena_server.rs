@@ -50,6 +50,8 @@ struct Shared {
     /// Every call: its operation and body.
     calls: Vec<(String, Value)>,
     polls_until_done: u32,
+    /// Whether statistics say where the data manifest is.
+    states_manifest: bool,
 }
 
 /// The server; it ends with its runtime.
@@ -92,6 +94,11 @@ impl AthenaServer {
             shared.executions.iter().filter(|(_, execution)| execution.stopped).map(|(id, _)| id.clone()).collect();
         stopped.sort();
         stopped
+    }
+
+    /// Whether executions say where their data manifest is.
+    pub fn set_states_manifest(&self, states_manifest: bool) {
+        self.shared.lock().unwrap().states_manifest = states_manifest;
     }
 
     /// The bodies of all calls of an operation.
@@ -148,6 +155,7 @@ impl AthenaServer {
 
     fn get_execution(&self, id: &str) -> Result<Value, (&'static str, String)> {
         let mut shared = self.shared.lock().unwrap();
+        let states_manifest = shared.states_manifest;
         let Some(execution) = shared.executions.get_mut(id) else {
             return Err(("InvalidRequestException", format!("QueryExecution {id} was not found")));
         };
@@ -172,10 +180,16 @@ impl AthenaServer {
         if let Some(reason) = reason {
             status["StateChangeReason"] = json!(reason);
         }
+        let mut statistics =
+            json!({"DataScannedInBytes": scanned, "EngineExecutionTimeInMillis": 5, "QueryQueueTimeInMillis": 1});
+        if states_manifest {
+            statistics["DataManifestLocation"] = json!(format!("s3://results/athena/{id}-manifest.csv"));
+        }
         Ok(json!({"QueryExecution": {
             "QueryExecutionId": id,
             "Status": status,
-            "Statistics": {"DataScannedInBytes": scanned, "EngineExecutionTimeInMillis": 5, "QueryQueueTimeInMillis": 1},
+            "Statistics": statistics,
+            "ResultConfiguration": {"OutputLocation": format!("s3://results/athena/{id}.csv")},
         }}))
     }
 

@@ -4,6 +4,7 @@
 
 mod athena_server;
 mod duckdb;
+mod exports;
 mod lake;
 mod protocol;
 mod referee;

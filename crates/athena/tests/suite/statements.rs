@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use auditlake_athena::sql::{Reading, count_statement, count_window, search_statement, search_windows};
+use auditlake_athena::sql::{
+    Reading, count_statement, count_window, export_statement, export_window, search_statement, search_windows,
+};
 use auditlake_athena::tables::{TableOptions, tables};
 use auditlake_athena::{Identifier, Sides, Snapshot, Statement, Tables, Window};
 use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_query::{Condition, Field, GroupBy, Interval, Position, Query};
+use auditlake_query::{Condition, ExportFormat, Field, GroupBy, Interval, Position, Query};
 use proptest::prelude::*;
 
 use crate::lake::HOSTILE;
@@ -100,6 +102,16 @@ fn statements_read_as_their_golden_files() {
 
     let sealed = query(Some("2026-02-28T22:00:00Z"), Some("2026-03-01T00:00:00Z"), Vec::new());
     check_golden("search_archive_only.sql", &shown(&search(&sealed, None, Sides::Archive)[0]));
+
+    let export = |format| {
+        let (tables, snapshot) = (lake_tables(), snapshot());
+        let window = export_window(&across_month, &snapshot);
+        let reading = Reading { tables: &tables, snapshot: &snapshot, sides: Sides::Both, query: &across_month, window };
+        export_statement(&reading, format, true, "s3://results/athena/exports/acme/0/").unwrap()
+    };
+    check_golden("export_csv.sql", &shown(&export(ExportFormat::Csv)));
+    check_golden("export_ndjson.sql", &shown(&export(ExportFormat::NdJson)));
+    check_golden("export_parquet.sql", &shown(&export(ExportFormat::Parquet)));
 
     check_golden("count_total.sql", &shown(&count(&across_month, None, None)));
     check_golden("count_by_hour.sql", &shown(&count(&across_month, Some(Interval::Hour), None)));

@@ -131,7 +131,7 @@ async fn every_start_is_unloaded_to_a_folder_of_its_own_and_values_are_parameter
     let mut folders = Vec::new();
     for format in [ExportFormat::Parquet, ExportFormat::NdJson, ExportFormat::Parquet] {
         let mut request = request(format);
-        request.query.conditions.push(Condition { field: Field::Action, negated: false, values: vec![hostile.into()] });
+        request.query.conditions.push(Condition::any_of(Field::Action, vec![hostile.into()]));
         fixture.start(&request).await;
         let text = fixture.statement();
         let (_, rest) = text.split_once("\nTO '").unwrap();
@@ -301,7 +301,7 @@ async fn referee_exports_what_the_model_holds() {
     for (format, with_raw) in [(ExportFormat::Csv, false), (ExportFormat::NdJson, true), (ExportFormat::Parquet, true)] {
         for conditions in [
             Vec::new(),
-            vec![Condition { field: Field::Actor, negated: true, values: vec!["' OR 1=1 --".into(), "u-1".into()] }],
+            vec![Condition { negated: true, ..Condition::any_of(Field::Actor, vec!["' OR 1=1 --".into(), "u-1".into()]) }],
         ] {
             let query = Query { conditions, ..acme() };
             let job = fixture.start(&ExportRequest { query: query.clone(), format, with_raw }).await;

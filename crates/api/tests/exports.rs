@@ -175,7 +175,7 @@ async fn an_export_is_started_with_the_parameters_of_the_list_in_body_or_url() {
         assert_eq!(request.query.to.unwrap().to_string(), "2026-02-02T00:00:00.000Z");
         let wanted = |field, negated, values: &[&str]| {
             let values = values.iter().map(|&value| value.to_owned()).collect();
-            request.query.conditions.contains(&Condition { field, negated, values })
+            request.query.conditions.contains(&Condition { negated, ..Condition::any_of(field, values) })
         };
         assert!(wanted(Field::Action, false, &["a", "b"]) && wanted(Field::Actor, true, &["root"]), "{request:?}");
     }

@@ -67,6 +67,41 @@ fn importing_twice_yields_each_event_once() {
 }
 
 #[test]
+fn objects_of_every_source_imported_twice_and_in_halves_are_each_event_once() {
+    let (data, halves) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/sources/tests/fixtures");
+    // Lines are records in these two: the first half of one, and the whole of it later.
+    for name in ["shapes/workos.ndjson", "s3access/batch_deletion.log"] {
+        let whole = std::fs::read_to_string(format!("{fixtures}/{name}")).unwrap();
+        let first = whole.lines().next().unwrap();
+        std::fs::write(halves.path().join(name.replace('/', "-")), format!("{first}\n")).unwrap();
+    }
+    let import = |path: &str| on(data.path(), &["import", path, "--organization", "acme", "--output", "json"]).json();
+    import(halves.path().to_str().unwrap());
+    let first = import(fixtures);
+    let again = import(fixtures);
+    let sources = first["sources"].as_object().unwrap();
+    let known: Vec<&str> = auditlake_sources::SOURCES.iter().map(|source| source.name()).collect();
+    for name in &known {
+        assert!(sources.get(*name).is_some_and(|of_source| of_source["events"].as_u64() > Some(0)), "{name}: {first}");
+        assert_eq!(sources[*name]["events"], again["sources"][*name]["events"], "{name}");
+    }
+    // One record is one event for one source. Fixtures hold a few records twice: what counts is that more imports add none.
+    let query = ["query", "--organization", "acme", "--all", "--output", "ndjson"];
+    let found = on(data.path(), &query).stdout;
+    let names: std::collections::BTreeSet<(String, String, String)> = found
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|event| ["event_time", "event_id", "source"].map(|name| event[name].as_str().unwrap().to_owned()).into())
+        .collect();
+    assert_eq!(names.len(), found.lines().count(), "no event is there twice");
+    let by_source: std::collections::BTreeSet<&str> = names.iter().map(|(_, _, source)| source.as_str()).collect();
+    assert_eq!(by_source, known.into_iter().collect());
+    assert_eq!(on(data.path(), &["seal"]).code, Some(0));
+    assert_eq!(on(data.path(), &query).stdout.lines().count(), names.len(), "sealing changes none");
+}
+
+#[test]
 fn what_cannot_be_read_is_quarantined_with_its_reason_and_the_exit_code_says_so() {
     let (data, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut bad = trail_record(1, "GetObject", None);

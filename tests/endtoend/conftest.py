@@ -29,6 +29,8 @@ def import_rules():
     return [
         {"bucket": IMPORT_BUCKET, "prefix": "AWSLogs/", "source": "aws.cloudtrail", "organization": "imported", "region": REGION},
         {"bucket": EVENTBRIDGE_BUCKET, "prefix": "AWSLogs/", "source": "aws.cloudtrail", "organization": "imported-too"},
+        # Of every source; which it is, is seen by the content.
+        {"bucket": IMPORT_BUCKET, "prefix": "any/", "organization": "acme"},
     ]
 
 

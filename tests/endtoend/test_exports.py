@@ -68,13 +68,13 @@ def events(lake, organization):
     fresh = make_events(20, "fresh")
     assert lake.post(organization, fresh).status_code == 202
     lake.wait_until_landed(organization, [event["event_id"] for event in fresh])
-    listed = lake.events(organization, **{"source!": "auditlake"})
+    listed = lake.events(organization, **{"source!": "auditlake.api"})
     assert len(listed) == 50
     return listed
 
 
 def test_csv_is_the_list_in_its_order(lake, organization, events):
-    export = exported(lake, organization, format="csv", **{"source!": ["auditlake"]})
+    export = exported(lake, organization, format="csv", **{"source!": ["auditlake.api"]})
     (file,) = export["files"]
     records = list(csv.DictReader(io.StringIO(downloaded(file).decode(), newline="")))
     assert [record["event_id"] for record in records] == [event["event_id"] for event in events]
@@ -89,7 +89,7 @@ def test_csv_is_the_list_in_its_order(lake, organization, events):
 
 
 def test_ndjson_holds_every_event_with_times_as_the_api_writes_them(lake, organization, events):
-    export = exported(lake, organization, format="ndjson", **{"source!": "auditlake"})
+    export = exported(lake, organization, format="ndjson", **{"source!": "auditlake.api"})
     lines = [json.loads(line) for file in export["files"] for line in gzip.decompress(downloaded(file)).decode().splitlines()]
     by_id = {line["event_id"]: line for line in lines}
     assert len(lines) == len(by_id) == 50
@@ -102,7 +102,7 @@ def test_ndjson_holds_every_event_with_times_as_the_api_writes_them(lake, organi
 
 
 def test_parquet_holds_every_event_with_the_columns_of_the_archive(lake, organization, events):
-    export = exported(lake, organization, format="parquet", **{"source!": "auditlake"})
+    export = exported(lake, organization, format="parquet", **{"source!": "auditlake.api"})
     assert len(export["files"]) > 1 and export["scanned_bytes"] > 0
     rows = parquet_rows([downloaded(file) for file in export["files"]])
     assert sorted(row["event_id"] for row in rows) == sorted(event["event_id"] for event in events)
@@ -121,7 +121,7 @@ def test_filters_reach_the_engine_as_values(lake, organization, events):
 
 
 def test_a_download_is_resumed_and_a_changed_link_opens_nothing(lake, organization, events):
-    (file,) = exported(lake, organization, format="csv", **{"source!": "auditlake"})["files"]
+    (file,) = exported(lake, organization, format="csv", **{"source!": "auditlake.api"})["files"]
     whole, half = downloaded(file), file["bytes"] // 2
     first = requests.get(file["url"], headers={"range": f"bytes=0-{half - 1}"}, timeout=60)
     rest = requests.get(file["url"], headers={"range": f"bytes={half}-"}, timeout=60)
@@ -130,7 +130,7 @@ def test_a_download_is_resumed_and_a_changed_link_opens_nothing(lake, organizati
 
 
 def test_what_a_failed_attempt_left_is_no_file_of_an_export(lake, organization, events):
-    link = start(lake, organization, format="ndjson", **{"source!": "auditlake"})
+    link = start(lake, organization, format="ndjson", **{"source!": "auditlake.api"})
     before = ended(lake, organization, link)
     bucket = lake.outputs["ResultsBucketName"]
     folder = next(key for key in lake.keys(bucket, f"athena/exports/{organization}/")).rpartition("/")[0]
@@ -159,7 +159,7 @@ def test_who_exported_what_is_in_the_log(lake, organization, events):
     exported(lake, organization, format="csv", action="login")
 
     def recorded():
-        found = lake.events(organization, source="auditlake", resource_id="exports")
+        found = lake.events(organization, source="auditlake.api", resource_id="exports")
         return found if len(found) >= 2 else None
 
     links, started = until("both reads are in the log", recorded, 90)[:2]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pathlib
 import uuid
 from datetime import timedelta
 
@@ -125,4 +126,26 @@ def test_a_broken_record_goes_to_quarantine_and_the_rest_is_imported(lake):
 def test_an_object_that_no_rule_is_about_is_left_alone(lake):
     lake.s3.put_object(Bucket=IMPORT_BUCKET, Key="elsewhere/x.json.gz", Body=trail(records(1)))
     until("the queue is empty", lambda: lake.waiting("ImportQueue") == 0, 60)
+    assert lake.waiting("ImportDeadLetters") == 0
+
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "crates/sources/tests/fixtures"
+# One object of each, and what it holds: read off the fixtures by hand.
+OF_EACH_SOURCE = {
+    "airbyte/log_events.json": "airbyte", "azure/get_blob_by_token.json": "azure.storage", "cloudtrail/put_role_policy.json": "aws.cloudtrail",
+    "gcp/set_iam_policy.json": "gcp.audit", "lakefs/server.log": "lakefs", "s3access/presigned_url.log": "aws.s3access",
+    "shapes/auditlake.json": "auditlake", "shapes/cloudevents.ndjson": "cloudevents", "shapes/retraced.json": "retraced", "shapes/workos.ndjson": "workos",
+}
+
+
+@pytest.mark.usefixtures("athena")
+def test_objects_of_every_source_arrive_in_the_query_api(lake):
+    for name in OF_EACH_SOURCE:
+        lake.s3.put_object(Bucket=IMPORT_BUCKET, Key=f"any/{name}", Body=(FIXTURES / name).read_bytes())
+
+    def answered():
+        counts = lake.get("acme", "/v1/stats", group_by="source", limit=100).json()["counts"]
+        return set(OF_EACH_SOURCE.values()) == {count["value"] for count in counts}
+
+    until("each source is answered", answered, 90, between=1)
     assert lake.waiting("ImportDeadLetters") == 0

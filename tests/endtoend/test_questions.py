@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lake import make_events, now, rfc3339
+from waiting import until
 
 pytestmark = pytest.mark.usefixtures("athena")
 
@@ -132,3 +133,40 @@ def test_a_throttled_engine_is_asked_again(lake, organization, athena):
     athena.fail_next("StartQueryExecution", "TooManyRequestsException")
     athena.fail_next("GetQueryExecution", "ThrottlingException")
     assert lake.get(organization, "/v1/events").status_code == 200
+
+
+def test_who_asked_is_in_the_log_and_who_was_refused(lake, organization):
+    assert lake.post(organization, make_events(3)).status_code == 202
+    assert lake.get(organization, "/v1/events", outcome="denied", limit=2).status_code == 200
+    refused = lake.call("GET", "/v1/events", organization, permissions=())
+    assert refused.status_code == 403
+
+    def recorded():
+        rows = lake.events(organization, source="auditlake.api")
+        found = {row["action"]: row for row in reversed(rows)}
+        return {"audit_log_query", "permission_check"} <= found.keys() and found
+
+    found = until("both are in the log", recorded, 60, between=0.5)
+    asked = found["audit_log_query"]
+    assert asked["metadata"]["filters"]["conditions"][0]["values"] == ["denied"]
+    assert (asked["category"], asked["outcome"], asked["resource_id"]) == ("data_access", "success", "events")
+    assert asked["actor_id"] and asked["http_status"] == 200
+    check = found["permission_check"]
+    assert (check["category"], check["outcome"], check["http_status"]) == ("permission_check", "denied", 403)
+    assert check["metadata"] == {"permission": "iam:tenant:iam:audit:read"}
+
+
+def test_the_directory_of_actors_names_them_and_finds_them(lake, organization):
+    events = [event | {"actor_id": f"00u{number}", "actor_email": None} for number, event in enumerate(make_events(4))]
+    assert lake.post(organization, events).status_code == 202
+    lake.wait_until_landed(organization, [event["event_id"] for event in events])
+    csv = "actor_id,email,name\n00u1,ada@acme.example,Ada\n00u2,bob@acme.example,Bob\n"
+    put = lake.call("PUT", "/v1/directory/actors", organization, headers={"content-type": "text/csv"}, data=csv.encode())
+    assert (put.status_code, put.json()) == (200, {"actors": 2}), put.text
+    found = lake.events(organization, actor_email="Ada@acme.example")
+    assert [event["actor_id"] for event in found] == ["00u1"]
+    assert found[0]["actor_directory"] == {"email": "ada@acme.example", "name": "Ada"}
+    assert [event["actor_id"] for event in lake.events(organization, q="BOB")] == ["00u2"]
+    assert {event["actor_id"] for event in lake.events(organization, **{"actor!": "Ada"})} == {"00u0", "00u2", "00u3"}
+    listed = lake.get(organization, "/v1/directory/actors").json()
+    assert [actor["actor_id"] for actor in listed["actors"]] == ["00u1", "00u2"]

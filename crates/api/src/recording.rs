@@ -18,7 +18,7 @@ use crate::door::Door;
 use crate::problem::Problem;
 
 /// The column `source` of these events.
-pub const SOURCE: &str = "auditlake";
+pub const SOURCE: &str = "auditlake.api";
 /// The action of a read that was answered.
 pub const QUERIED: &str = "audit_log_query";
 /// The action of an upload to the directory.

@@ -27,7 +27,7 @@ fn fixture(may_read: bool) -> Fixture {
 
 fn records(fixture: &Fixture) -> Vec<Event<'static>> {
     let events = fixture.memory.events.lock().unwrap();
-    events.iter().filter(|event| event.source == "auditlake").cloned().collect()
+    events.iter().filter(|event| event.source == "auditlake.api").cloned().collect()
 }
 
 async fn get(fixture: &Fixture, uri: &str) -> (u16, Value) {
@@ -84,7 +84,7 @@ async fn every_kind_of_read_is_recorded_and_a_record_makes_no_further_one() {
     let what: Vec<_> = records(&fixture).iter().map(|record| record.resource_id.clone().unwrap().into_owned()).collect();
     assert_eq!(what, ["events", "event", "stats"]);
     // The next read shows the records of those before it, and only those.
-    let (_, page) = get(&fixture, "/v1/events?source=auditlake").await;
+    let (_, page) = get(&fixture, "/v1/events?source=auditlake.api").await;
     assert_eq!(page["events"].as_array().unwrap().len(), 3);
 }
 

@@ -81,3 +81,19 @@ def archive(tmp_path_factory, posted):
 def of_the_day(posted):
     """acme's events of the day that the examples ask about."""
     return [event for event in posted if event["organization"] == "acme" and event["event_time"].startswith("2026-03-01")]
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory):
+    """The folder of a lake into which the fixtures of every source were imported, sealed, with a slash at its end."""
+    folder = tmp_path_factory.mktemp("imported")
+    fixtures = REPOSITORY / "crates/sources/tests/fixtures"
+    command = [binary(), "import", fixtures, "--data", folder, "--organization", "acme", "--region", "eu-west-1", "--seal-period", "10s", "--slack", "1s"]
+    # Some fixtures are broken on purpose, which the exit code says.
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode in (0, 3)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not list((folder / "etl").rglob("*.parquet")):
+        assert time.monotonic() < deadline, "the period was not sealed in time"
+        time.sleep(1)
+        subprocess.run([binary(), "seal", "--data", folder], check=True, capture_output=True, timeout=60)
+    return f"{folder}/"

@@ -15,6 +15,7 @@ use crate::delivery::deliver;
 use crate::directory;
 use crate::exports;
 use crate::ingest::{self, Ingest};
+use crate::openapi;
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
 use crate::queries;
@@ -94,6 +95,7 @@ enum Route<'p> {
     Actors,
     Exports,
     Export(&'p str),
+    OpenApi,
 }
 
 impl Route<'_> {
@@ -104,6 +106,7 @@ impl Route<'_> {
             "/v1/status" => Some(Route::Status),
             "/v1/directory/actors" => Some(Route::Actors),
             "/v1/exports" => Some(Route::Exports),
+            "/openapi.json" => Some(Route::OpenApi),
             _ => {
                 let one_of = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty() && !id.contains('/'));
                 let event = one_of("/v1/events/").map(Route::Event);
@@ -241,6 +244,7 @@ impl Api {
         let not_found = || Problem::not_found("there is nothing at this path; the API lies under /v1");
         let route = Route::of(path).ok_or_else(not_found)?;
         let allow = match (route, &self.ingest, &self.reader) {
+            (Route::OpenApi, ..) => "GET, HEAD, OPTIONS",
             (Route::Events, None, None) => return Err(not_found()),
             (
                 Route::Event(_)
@@ -271,6 +275,7 @@ impl Api {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
                 Ok(response)
             }
+            (Route::OpenApi, ..) if is_read => Ok(openapi::response()),
             (Route::Events, Some(ingest), _) if *method == Method::POST => {
                 ingest::post_events(self, ingest, context, body).await
             }

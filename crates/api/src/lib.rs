@@ -16,6 +16,7 @@ pub mod door;
 pub mod event_json;
 pub mod exports;
 pub mod ingest;
+pub mod openapi;
 pub mod parameters;
 pub mod problem;
 pub mod queries;

@@ -385,7 +385,7 @@ async fn each_step_is_recorded_without_the_id() {
     assert_eq!(world.get(&link).await.0, 200);
     assert_eq!(world.own(Method::DELETE, &link).await.0, 204);
     let events = world.fixture.memory.events.lock().unwrap();
-    let records: Vec<_> = events.iter().filter(|event| event.source == "auditlake").collect();
+    let records: Vec<_> = events.iter().filter(|event| event.source == "auditlake.api").collect();
     let seen: Vec<_> = records
         .iter()
         .map(|record| {

@@ -46,6 +46,12 @@ impl Caller {
         Self { scope, may_read: true, may_write: true, identity: Identity::default(), address: None }
     }
 
+    /// A caller without a token: may read what is said to everybody, such as the API's description.
+    pub fn nobody() -> Self {
+        let scope = Scope::Operator { default: None };
+        Self { scope, may_read: false, may_write: false, identity: Identity::default(), address: None }
+    }
+
     /// The same caller, known by name.
     #[must_use]
     pub fn with_identity(self, identity: Identity) -> Self {

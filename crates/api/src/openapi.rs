@@ -51,8 +51,7 @@ fn wait() -> Value {
 
 /// The filters of a list: each column filter once to be one of its values, once (with `!`) to be none of them.
 fn filters() -> Vec<Value> {
-    let moment =
-        json!({"type": "string", "description": "RFC 3339, or a date", "examples": ["2026-03-01T12:00:00Z", "2026-03-01"]});
+    let moment = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]});
     let mut filters = vec![
         parameter("from", "query", "The earliest event time, inclusive.", moment.clone()),
         parameter("to", "query", "The latest event time, exclusive.", moment),

@@ -36,7 +36,7 @@ async fn served() -> Served {
 
 fn event(number: usize) -> NewEvent {
     NewEvent {
-        action: if number % 3 == 0 { "role_assign" } else { "login" }.to_owned(),
+        action: if number.is_multiple_of(3) { "role_assign" } else { "login" }.to_owned(),
         event_time: format!("2026-03-01T12:00:{:02}Z", number % 60),
         event_id: Some(format!("e-{number:03}")),
         outcome: Some("success".to_owned()),

@@ -177,9 +177,9 @@ def json_file(columns, rows):
 
 def parquet_file(columns, rows):
     """Written by DuckDB, from the texts that Trino's protocol has."""
-    types = {"integer": "INTEGER", "bigint": "BIGINT", "timestamp(3)": "TIMESTAMP_MS"}
+    types = {"integer": "INTEGER", "bigint": "BIGINT", "timestamp": "TIMESTAMP_MS"}
     connection = duckdb.connect()
-    definitions = [f"{quoted(name)} {types.get(kind, 'VARCHAR')}" for name, kind in columns]
+    definitions = [f"{quoted(name)} {types.get(kind.partition('(')[0], 'VARCHAR')}" for name, kind in columns]
     connection.execute(f"CREATE TABLE unloaded ({', '.join(definitions)})")
     connection.executemany(f"INSERT INTO unloaded VALUES ({', '.join('?' for _ in columns)})", rows)
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def test_parquet_holds_every_event_with_the_columns_of_the_archive(lake, organiz
     assert moment.isoformat(timespec="milliseconds") + "Z" == events[0]["event_time"]
 
 
-def test_filters_reach_the_engine_as_values(lake, organization, events):
+def test_filters_of_an_export_reach_the_engine_as_values(lake, organization, events):
     hostile = "x') TO 's3://elsewhere/' --"
     assert exported(lake, organization, format="parquet", resource_id=hostile)["files"] == []
     wanted = sorted(event["event_id"] for event in events if event["action"] == "login" and event["outcome"] == "denied")

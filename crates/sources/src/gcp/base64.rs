@@ -1,45 +1,32 @@
 //! Base64 (RFC 4648), as Pub/Sub puts a message's bytes into JSON.
 
-/// The value of a character, in the alphabet of section 4 or that of section 5 (URLs).
-fn sextet(byte: u8) -> Option<u32> {
-    let value = match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
-}
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// The bytes of a text, which may be broken into lines and need not be padded; `None` if it is no base64.
+/// What is below the last byte may be anything, and padding is taken off before.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
+/// The bytes of a text in the alphabet of section 4 or that of section 5 (URLs), which may be broken into lines and need not be
+/// padded; `None` if it is no base64.
 pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    let (mut bits, mut count, mut is_padded) = (0_u32, 0_u32, false);
-    for byte in text.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-        if *byte == b'=' {
-            is_padded = true;
-            continue;
-        }
-        if is_padded {
-            return None;
-        }
-        bits = bits << 6 | sextet(*byte)?;
-        count += 1;
-        if count == 4 {
-            out.extend(bits.to_be_bytes().iter().skip(1));
-            (bits, count) = (0, 0);
+    let mut characters: Vec<u8> = text.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
+    while characters.last() == Some(&b'=') {
+        characters.pop();
+    }
+    for character in &mut characters {
+        match character {
+            b'-' => *character = b'+',
+            b'_' => *character = b'/',
+            _ => {}
         }
     }
-    // Two characters left hold one byte, three hold two; what is below them is padding.
-    match count {
-        0 => {}
-        2 => out.extend((bits << 12).to_be_bytes().iter().skip(1).take(1)),
-        3 => out.extend((bits << 6).to_be_bytes().iter().skip(1).take(2)),
-        _ => return None,
-    }
-    Some(out)
+    LENIENT.decode(characters).ok()
 }
 
 #[cfg(test)]
@@ -59,6 +46,9 @@ mod tests {
             ("Zm9vYmFy", "foobar"),
             ("Zm9vYg", "foob"),
             ("Zm9v\r\nYmFy\n", "foobar"),
+            // Bits below the last byte, and padding where none is needed.
+            ("Zh==", "f"),
+            ("Zm9v=", "foo"),
         ] {
             assert_eq!(decoded(text.as_bytes()).as_deref(), Some(expected.as_bytes()), "{text}");
         }

@@ -28,14 +28,37 @@ pub fn sign(domain: &str, bytes: &[u8], key: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(signed)
 }
 
-/// The bytes of a text that [`sign`] made for the same domain with the same key; `None` of any other text. The signature is
-/// compared in constant time.
+/// A text that has the form of a signed one, before its signature is looked at.
+pub struct Unverified {
+    bytes: Vec<u8>,
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+impl Unverified {
+    /// Takes a text apart; `None` if it has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let signature = *bytes.last_chunk::<SIGNATURE_BYTES>()?;
+        bytes.truncate(bytes.len() - SIGNATURE_BYTES);
+        Some(Self { bytes, signature })
+    }
+
+    /// What the text says it holds: good enough to say what is wrong with it, never to act on.
+    pub fn claimed(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes, if [`sign`] made the text of them for the same domain with the same key. The signature is compared in constant
+    /// time.
+    pub fn verify(self, domain: &str, key: &[u8]) -> Option<Vec<u8>> {
+        signer(domain, &self.bytes, key)?.verify_slice(&self.signature).ok()?;
+        Some(self.bytes)
+    }
+}
+
+/// The bytes of a text that [`sign`] made for the same domain with the same key; `None` of any other text.
 pub fn verify(domain: &str, text: &str, key: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (signed, signature) = bytes.split_last_chunk::<SIGNATURE_BYTES>()?;
-    signer(domain, signed, key)?.verify_slice(signature).ok()?;
-    bytes.truncate(bytes.len() - SIGNATURE_BYTES);
-    Some(bytes)
+    Unverified::parse(text)?.verify(domain, key)
 }
 
 #[cfg(test)]
@@ -50,8 +73,7 @@ mod tests {
     fn the_signature_is_that_of_rfc_2104() {
         // printf 'thing\0abc' | openssl dgst -sha256 -hmac 'a key of the test'
         let signed = URL_SAFE_NO_PAD.decode(sign("thing", b"abc", KEY)).unwrap();
-        let hex: String = signed[3..].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((&signed[..3], hex.as_str()), (b"abc".as_slice(), EXPECTED));
+        assert_eq!((&signed[..3], hex::encode(&signed[3..]).as_str()), (b"abc".as_slice(), EXPECTED));
     }
 
     const EXPECTED: &str = "707e24c1db17242d5e9a24e407c388238fb66c0453f29a375729d1b8b8018ca0";

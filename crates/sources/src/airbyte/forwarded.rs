@@ -2,23 +2,12 @@
 //! client's as far as anybody says.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
-use auditlake_event::address::canonical_address;
-
-/// The addresses of the header, as they stand there.
-pub(super) fn addresses(header: &str) -> impl Iterator<Item = &str> {
-    header.split(',').map(str::trim).filter(|address| !address.is_empty())
-}
+use auditlake_event::address::first_address;
 
 /// The first address, canonical and without its port; `None` where it says `unknown`.
 pub(super) fn client(header: &str) -> Option<Cow<'_, str>> {
-    let first = addresses(header).next().filter(|first| !first.eq_ignore_ascii_case("unknown"))?;
-    let in_brackets = first.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    Some(match first.parse::<SocketAddr>() {
-        Ok(address) => Cow::Owned(address.ip().to_canonical().to_string()),
-        Err(_) => canonical_address(Cow::Borrowed(in_brackets.unwrap_or(first))),
-    })
+    Some(first_address(header)).filter(|first| !first.is_empty() && !first.eq_ignore_ascii_case("unknown"))
 }
 
 #[cfg(test)]

@@ -16,12 +16,13 @@
 
 use std::borrow::Cow;
 
+use auditlake_event::address::forwarded;
+
 use crate::json::Json;
 use crate::metadata::{Metadata, Value};
 
 use super::changes;
 use super::entry::{Entry, is_entry, stated};
-use super::forwarded;
 use super::resource::{Resource, Scope};
 
 /// What was found out about a record while it was read.
@@ -78,7 +79,7 @@ pub(super) fn write<'r>(
     out: &mut String,
 ) -> bool {
     let mut entries = Metadata::default();
-    let addresses: Vec<&str> = entry.actor.addresses.as_deref().map(forwarded::addresses).into_iter().flatten().collect();
+    let addresses: Vec<&str> = entry.actor.addresses.as_deref().map(forwarded).into_iter().flatten().collect();
     if addresses.len() > 1 {
         entries.put("forwarded_for", Value::Texts(addresses));
     }

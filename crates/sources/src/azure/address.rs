@@ -1,42 +1,14 @@
 //! From where a call came, without the port.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
-use auditlake_event::address::canonical_address;
+use auditlake_event::address::{canonical_address, forwarded, split_port};
 
 /// The address in `callerIpAddress`: the first of a forwarded list, without a port (`ip:port`, `[v6]:port`, and a text such
 /// as `<Redacted>:64758`), canonical. A text that is no address and has no port stays as it is (`XX:2a02:db8::1`).
 pub(super) fn caller_address(text: &str) -> Cow<'_, str> {
-    let first = text.split(',').next().unwrap_or(text).trim();
-    canonical_address(Cow::Borrowed(without_port(first)))
-}
-
-/// Whether a text lists more than one address.
-pub(super) fn is_list(text: &str) -> bool {
-    text.contains(',')
-}
-
-fn without_port(text: &str) -> &str {
-    // An IPv6 address ends like a port; only brackets tell the two apart.
-    if text.parse::<IpAddr>().is_ok() {
-        return text;
-    }
-    let host = match text.rsplit_once(':') {
-        Some((host, port)) if is_port(port) && is_whole(host) => host,
-        _ => text,
-    };
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    inner.filter(|inner| inner.contains(':')).unwrap_or(host)
-}
-
-/// Whether a host needs what follows its colon no more: an IPv6 address in brackets, or a text without a colon.
-fn is_whole(host: &str) -> bool {
-    host.ends_with(']') || (!host.is_empty() && !host.contains(':'))
-}
-
-fn is_port(text: &str) -> bool {
-    text.len() <= 5 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    let (host, _) = split_port(forwarded(text).next().unwrap_or_default());
+    canonical_address(Cow::Borrowed(host))
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ use std::borrow::Cow;
 use std::io::BufRead;
 
 use auditlake_event::Event;
+use auditlake_event::address::is_list;
 
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
@@ -213,7 +214,7 @@ impl Reading<'_> {
         };
         let Facts { mut metadata, actor, resource, ending, scope, .. } = facts;
         let caller = facts.caller_address;
-        metadata.text("forwarded_for", caller.filter(|caller| address::is_list(caller)));
+        metadata.text("forwarded_for", caller.filter(|caller| is_list(caller)));
         let notes = metadata::Notes {
             known,
             resource_id: resource.id.as_deref(),

@@ -1,9 +1,8 @@
 //! From where a call was made, and its HTTP request.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
 
-use auditlake_event::address::canonical_address;
+use auditlake_event::address;
 
 use crate::json::Json;
 use crate::secret::without_secrets;
@@ -32,12 +31,11 @@ pub(super) fn of<'r>(entry: &Entry<'r>) -> Origin<'r> {
     let http = entry.record.get_any_case("httpRequest");
     let text = |value: Option<&'r Json<'r>>, name: &str| text_at(value?, name);
     let caller = text(metadata, "callerIp").or_else(|| text(http, "remoteIp"));
-    let (address, is_list) = caller.map(first_address).unzip();
     let of_service = || ["request_id", "requestId"].iter().find_map(|name| text(entry.metadata, name));
     let status = text(http, "status").and_then(|status| status.parse().ok());
     Origin {
-        address,
-        address_list: caller.filter(|_| is_list == Some(true)),
+        address: caller.map(first_address),
+        address_list: caller.filter(|caller| address::is_list(caller)),
         user_agent: text(metadata, "callerSuppliedUserAgent").or_else(|| text(http, "userAgent")),
         request_id: text(attributes, "id").or_else(of_service),
         http_method: text(http, "requestMethod").or_else(|| text(attributes, "method")),
@@ -46,23 +44,12 @@ pub(super) fn of<'r>(entry: &Entry<'r>) -> Origin<'r> {
     }
 }
 
-/// The first address of a list, without its port, in its canonical text; and whether it is a list.
-fn first_address(text: &str) -> (Cow<'_, str>, bool) {
-    let (first, is_list) = text.split_once(',').map_or((text, false), |(first, _)| (first, true));
-    let first = first.trim();
-    (canonical_address(without_secrets(without_port(first))), is_list)
-}
-
-fn without_port(text: &str) -> &str {
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        let is_address = address.parse::<IpAddr>().is_ok();
-        let fits = is_address && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
-        return if fits { address } else { text };
-    }
-    match text.split_once(':') {
-        Some((address, port)) if is_port(port) && address.parse::<Ipv4Addr>().is_ok() => address,
-        _ => text,
+/// The first address of a list, without its port, in its canonical text; a word stays, without secrets.
+fn first_address(text: &str) -> Cow<'_, str> {
+    match address::first_address(text) {
+        // What is no address may be anything.
+        Cow::Borrowed(text) => without_secrets(text),
+        canonical => canonical,
     }
 }
 
@@ -78,7 +65,7 @@ mod tests {
 
     #[test]
     fn addresses_lose_ports_and_lists_and_words_stay() {
-        for (text, address, is_list) in [
+        for (text, expected, is_list) in [
             ("192.0.2.1", "192.0.2.1", false),
             ("192.0.2.1:443", "192.0.2.1", false),
             ("[2001:db8::1]:443", "2001:db8::1", false),
@@ -92,7 +79,7 @@ mod tests {
             ("[private]", "[private]", false),
             ("a:80", "a:80", false),
         ] {
-            assert_eq!(first_address(text), (Cow::Borrowed(address), is_list), "{text}");
+            assert_eq!((first_address(text), address::is_list(text)), (Cow::Borrowed(expected), is_list), "{text}");
         }
     }
 

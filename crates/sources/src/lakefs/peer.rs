@@ -1,28 +1,14 @@
 //! The address at the other end of the connection.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
-use auditlake_event::address::canonical_address;
+use auditlake_event::address::{canonical_address, split_port};
 
 /// The canonical address and the port of `address:port`, as Go writes the peer of a connection (`[…]:port` for IPv6). A text
 /// that is something else comes back as it is, without a port.
 pub(super) fn split(text: &str) -> (Cow<'_, str>, Option<u16>) {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return (canonical_address(Cow::Owned(address.ip().to_string())), Some(address.port()));
-    }
-    let host_and_port = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-    match host_and_port {
-        // A zone with a name (`[fe80::1%eth0]:443`), or a host's name. `::1` alone ends with no port.
-        Some((host, port)) if host.starts_with('[') && host.ends_with(']') => (without_brackets(host), Some(port)),
-        Some((host, port)) if !host.is_empty() && !host.contains(':') => (Cow::Borrowed(host), Some(port)),
-        _ => (without_brackets(text), None),
-    }
-}
-
-fn without_brackets(text: &str) -> Cow<'_, str> {
-    let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    canonical_address(Cow::Borrowed(inside.unwrap_or(text)))
+    let (host, port) = split_port(text);
+    (canonical_address(Cow::Borrowed(host)), port)
 }
 
 #[cfg(test)]

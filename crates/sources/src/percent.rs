@@ -2,34 +2,16 @@
 
 use std::borrow::Cow;
 
-fn hex_digit(byte: Option<&u8>) -> Option<u8> {
-    let digit = char::from(*byte?).to_digit(16)?;
-    u8::try_from(digit).ok()
-}
+use percent_encoding::percent_decode;
 
 /// The bytes of a percent-encoded text. A `%` that no two hexadecimal digits follow stands for itself; `+` is a space if
 /// `plus_is_space`.
 pub(crate) fn decoded_bytes(text: &[u8], plus_is_space: bool) -> Cow<'_, [u8]> {
-    if !text.iter().any(|byte| *byte == b'%' || (plus_is_space && *byte == b'+')) {
-        return Cow::Borrowed(text);
+    if !plus_is_space || !text.contains(&b'+') {
+        return percent_decode(text).into();
     }
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        at += 1;
-        match byte {
-            b'%' => match (hex_digit(text.get(at)), hex_digit(text.get(at + 1))) {
-                (Some(high), Some(low)) => {
-                    out.push(high * 16 + low);
-                    at += 2;
-                }
-                _ => out.push(b'%'),
-            },
-            b'+' if plus_is_space => out.push(b' '),
-            byte => out.push(*byte),
-        }
-    }
-    Cow::Owned(out)
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Cow::Owned(percent_decode(&spaced).collect())
 }
 
 /// The text of a percent-encoded text, if it is UTF-8.

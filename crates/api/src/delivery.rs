@@ -38,7 +38,7 @@ impl Validator {
     /// Sets the headers of an answer over these rows; `is_sealed` if nothing but late events can change them.
     pub(crate) fn set(self, is_sealed: bool, response: &mut Response<Bytes>) {
         let digest = self.hasher.finalize();
-        let short: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let short = hex::encode(&digest[..16]);
         if let Ok(value) = HeaderValue::from_str(&format!("W/\"{short}\"")) {
             response.headers_mut().insert(ETAG, value);
         }

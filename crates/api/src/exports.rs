@@ -175,7 +175,7 @@ fn asked_by_start(query: &Query, job: &ExportJob) -> Asked {
 }
 
 fn asked_for_links(id: &ExportId) -> Asked {
-    let hash: String = id.filter_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(id.filter_hash);
     let organization = &id.job.organization;
     let filters = json!({"organization": organization.as_str(), "filters_sha256": hash, "export": named_in_record(&id.job)});
     asked(organization.clone(), &filters)

@@ -64,17 +64,12 @@ impl Serialize for Receipts<'_> {
             sequence.serialize_element(&ReceiptJson {
                 index: receipt.index,
                 event_id: &event.event_id,
-                event_hash: &hexadecimal(&receipt.event_hash),
+                event_hash: &hex::encode(receipt.event_hash),
                 link: event_link(event, !is_default),
             })?;
         }
         sequence.end()
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
 }
 
 fn body_problem(error: &BodyError) -> Problem {

@@ -31,7 +31,7 @@ async fn a_receipt_names_id_hash_and_link_and_the_link_answers_the_event() {
         r#""event_id":"id-1","event_time":"2026-03-01T11:59:00.500Z","metadata":"{\"a\":[true,1.5],\"ticket\":7,\"z\":1}","#,
         r#""organization":"acme","outcome":"success","region":"eu-west-1","source":"api"}"#
     );
-    let expected: String = Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = hex::encode(Sha256::digest(canonical));
     assert_eq!(receipt["event_hash"], expected);
 
     let link = receipt["link"].as_str().unwrap();

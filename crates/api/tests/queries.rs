@@ -351,7 +351,7 @@ async fn what_an_id_cannot_hold_is_stopped_with_advice() {
     for _ in 0..5 {
         let mut value = String::new();
         while value.len() < 2_000 {
-            digest = Sha256::digest(&digest).iter().map(|byte| format!("{byte:02x}")).collect();
+            digest = hex::encode(Sha256::digest(&digest));
             value.push_str(&digest);
         }
         values.push_str(&format!("&resource_id={}", &value[..2_000]));

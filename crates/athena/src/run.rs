@@ -111,7 +111,7 @@ pub fn request_token(nonce: &str, sealed_until: SealTime, statement: &Statement)
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hasher.finalize())
 }
 
 /// The wait before poll number `attempt` (from 0): grows by half up to the longest, of which a random part between half and all

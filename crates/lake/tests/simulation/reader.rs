@@ -14,7 +14,7 @@ use auditlake_store::{Store, StoreError};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::world::{Key, hex, key_of};
+use crate::world::{Key, key_of};
 
 /// Key, event hash and seal time of each row of an object.
 pub type Rows = Rc<Vec<(Key, String, SealTime)>>;
@@ -33,7 +33,7 @@ fn rows_of(batches: &[RecordBatch], key: Option<&ArchiveKey>) -> Vec<(Key, Strin
         for row in 0..events.len() {
             let event = events.event(row).unwrap();
             let seal_time = SealTime::from_start(events.seal_time(row).unwrap());
-            rows.push((key_of(&event), hex(&event_hash(&event)), seal_time));
+            rows.push((key_of(&event), hex::encode(event_hash(&event)), seal_time));
         }
     }
     rows

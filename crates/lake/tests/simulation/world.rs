@@ -63,20 +63,16 @@ pub struct Knowledge {
 impl Knowledge {
     pub fn submit(&mut self, events: &[Event<'_>]) {
         for event in events {
-            self.submitted.entry(key_of(event)).or_default().insert(hex(&event_hash(event)));
+            self.submitted.entry(key_of(event)).or_default().insert(hex::encode(event_hash(event)));
         }
     }
 
     pub fn acknowledge(&mut self, events: &[Event<'_>]) {
         for event in events {
             self.acknowledged.insert(key_of(event));
-            self.acknowledged_contents.entry(key_of(event)).or_default().insert(hex(&event_hash(event)));
+            self.acknowledged_contents.entry(key_of(event)).or_default().insert(hex::encode(event_hash(event)));
         }
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub struct World {

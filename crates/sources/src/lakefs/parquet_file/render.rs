@@ -150,9 +150,7 @@ impl Renderer<'_> {
             }
             (Err(_), _) => {
                 self.out.push('"');
-                for byte in value {
-                    write!(self.out, "{byte:02x}").unwrap_or_default();
-                }
+                self.out.push_str(&hex::encode(value));
                 self.out.push('"');
             }
         }

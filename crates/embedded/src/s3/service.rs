@@ -1,26 +1,29 @@
 //! The S3 calls over files.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod body;
+mod conditions;
+mod page;
+mod refusals;
+mod steps;
 
-use bytes::Bytes;
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::files::{FileError, Files, Mode, Published, Stamp};
-use super::key::{Key, is_write_once};
-use super::list::{Entry, Listing, Page, list};
+use super::files::{Files, Published, Stamp};
+use super::list::Listing;
 use super::receive::{Expected, receive};
-use super::tags::{Tags, check_tags, clear_tags, parse_header, read_tags, write_tags};
-use super::uploads::{AssembleError, MOST_PARTS, Uploads, assemble};
+use super::tags::{Tags, check_tags, parse_header, read_tags, renew_tags, write_tags};
+use super::uploads::{MOST_PARTS, Uploads};
 use super::{Failure, blocking};
+use body::{CHUNK, body, read_chunk};
+use conditions::{Conditions, mode};
+use page::{entry_text, page_limit, read_token, split, token};
+use refusals::{invalid_argument, invalid_tag, no_such_upload, taken};
+use steps::complete;
 
-/// Most entries of a page.
-const MOST_KEYS: usize = 1000;
-/// Bytes read from a file at once.
-const CHUNK: u64 = 512 << 10;
 /// The region every request may name.
 const REGION: &str = "us-east-1";
 
@@ -46,42 +49,6 @@ macro_rules! stated_checksum {
             ..Checksum::default()
         }
     };
-}
-
-impl Service {
-    fn check_bucket(&self, bucket: &str) -> S3Result<()> {
-        if bucket == self.bucket {
-            return Ok(());
-        }
-        let message = format!("this server holds the bucket {} only", self.bucket);
-        Err(S3Error::with_message(S3ErrorCode::NoSuchBucket, message))
-    }
-
-    fn key(&self, bucket: &str, key: &str) -> S3Result<Key> {
-        self.check_bucket(bucket)?;
-        Key::parse(key).map_err(invalid_argument)
-    }
-
-    async fn list_page(&self, listing: Listing) -> S3Result<Page> {
-        let files = Arc::clone(&self.files);
-        blocking(move || Ok(list(files.root(), &listing)?)).await
-    }
-
-    async fn put_marker(&self, key: &str, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        // What some tools take for a folder: a key that ends in a slash, without bytes.
-        let folder = self.key(&request.input.bucket, key.trim_end_matches('/'))?;
-        if is_write_once(key) {
-            return Err(write_once(key));
-        }
-        let expected = Expected::new(Checksum::default(), None, None, &request.headers);
-        if !receive(&self.files, request.input.body, expected).await?.is_empty() {
-            return Err(invalid_argument("a key that ends in a slash can hold no bytes here".to_owned()));
-        }
-        let files = Arc::clone(&self.files);
-        blocking(move || Ok(files.folders().ensure(folder.as_str()).map(|_| ())?)).await?;
-        let stamp = Stamp { size: 0, modified: UNIX_EPOCH };
-        Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag(&stamp)), ..PutObjectOutput::default() }))
-    }
 }
 
 #[async_trait::async_trait]
@@ -514,212 +481,6 @@ impl S3 for Service {
     }
 }
 
-impl Service {
-    /// As [`Service::key`], but a key that no object can have simply names none.
-    fn readable_key(&self, bucket: &str, key: &str) -> S3Result<Key> {
-        self.check_bucket(bucket)?;
-        if key.ends_with('/') {
-            return Err(S3Error::new(S3ErrorCode::NoSuchKey));
-        }
-        Key::parse(key).map_err(invalid_argument)
-    }
-
-    async fn delete(&self, key: &str) -> S3Result<()> {
-        if is_write_once(key) {
-            return Err(write_once(key));
-        }
-        let is_marker = key.ends_with('/');
-        let key = Key::parse(key.trim_end_matches('/')).map_err(invalid_argument)?;
-        let files = Arc::clone(&self.files);
-        blocking(move || {
-            if is_marker {
-                files.prune(key.as_str());
-            } else if files.delete(&key)? {
-                clear_tags(&files, &key)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-}
-
-/// Puts an upload together and makes it visible; `None` if the key is taken.
-fn complete(
-    files: &Files,
-    upload: &super::uploads::Upload,
-    named: &[(i32, Option<String>)],
-    mode: Mode,
-) -> Result<Option<Stamp>, Failure> {
-    let unfinished = assemble(files, upload, named).map_err(|error| {
-        let code = match &error {
-            AssembleError::NoSuchPart(_) => S3ErrorCode::InvalidPart,
-            AssembleError::Order => S3ErrorCode::InvalidPartOrder,
-            AssembleError::TooSmall(_) => S3ErrorCode::EntityTooSmall,
-            AssembleError::Io(_) => S3ErrorCode::InternalError,
-        };
-        S3Error::with_message(code, error.to_string())
-    })?;
-    let stamp = files.settle(&unfinished)?;
-    if files.publish(unfinished, &upload.key, mode)? == Published::Exists {
-        return Ok(None);
-    }
-    renew_tags(files, &upload.key, Some(upload.tags.clone()))?;
-    Ok(Some(stamp))
-}
-
-/// Tags of an object that is new under its key: the given ones, never those of one that was there before.
-fn renew_tags(files: &Files, key: &Key, tags: Option<Tags>) -> Result<(), FileError> {
-    match tags {
-        Some(tags) if !tags.is_empty() => write_tags(files, key, &tags),
-        _ => clear_tags(files, key),
-    }
-}
-
-/// How a put must treat what is there; refused where the zone allows only a first write.
-fn mode(key: &Key, if_none_match: Option<&ETagCondition>, if_match: Option<&ETagCondition>) -> S3Result<Mode> {
-    match (if_none_match, if_match) {
-        (Some(ETagCondition::Any), None) => Ok(Mode::CreateNew),
-        (None, None) if key.is_write_once() => Err(write_once(key.as_str())),
-        (None, None) => Ok(Mode::Replace),
-        _ => {
-            let message = "of the conditions on a write only If-None-Match: * is known here";
-            Err(S3Error::with_message(S3ErrorCode::NotImplemented, message))
-        }
-    }
-}
-
-/// What a reader asks of the object it gets.
-struct Conditions {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
-}
-
-impl Conditions {
-    /// In the order of RFC 9110, section 13.2.2.
-    fn check(&self, stamp: &Stamp) -> S3Result<()> {
-        let is_met = |condition: &ETagCondition| match condition {
-            ETagCondition::Any => true,
-            ETagCondition::ETag(etag) => etag.value() == stamp.etag(),
-        };
-        // HTTP's dates have whole seconds.
-        let seconds = stamp.modified.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0);
-        let modified = Timestamp::from(UNIX_EPOCH + std::time::Duration::from_secs(seconds));
-        let is_kept = match (&self.if_match, &self.if_unmodified_since) {
-            (Some(condition), _) => is_met(condition),
-            (None, Some(since)) => modified <= *since,
-            (None, None) => true,
-        };
-        if !is_kept {
-            return Err(S3Error::with_message(S3ErrorCode::PreconditionFailed, "the object is another by now"));
-        }
-        let is_news = match (&self.if_none_match, &self.if_modified_since) {
-            (Some(condition), _) => !is_met(condition),
-            (None, Some(since)) => modified > *since,
-            (None, None) => true,
-        };
-        if is_news { Ok(()) } else { Err(S3Error::new(S3ErrorCode::NotModified)) }
-    }
-}
-
-/// The bytes of a range: the first chunk, which is read already, then the rest as it is asked for.
-fn body(file: File, wanted: std::ops::Range<u64>, first: Bytes) -> StreamingBlob {
-    let next = wanted.start + first.len() as u64;
-    if next >= wanted.end {
-        return StreamingBlob::from(s3s::Body::from(first));
-    }
-    let file = Arc::new(file);
-    let rest = futures::stream::unfold((file, next, wanted.end), |(file, next, end)| async move {
-        if next >= end {
-            return None;
-        }
-        let source = Arc::clone(&file);
-        let chunk = blocking(move || Ok(read_chunk(&source, next, (end - next).min(CHUNK))?)).await;
-        let after = match &chunk {
-            Ok(chunk) => next + chunk.len() as u64,
-            Err(_) => end,
-        };
-        Some((chunk, (file, after, end)))
-    });
-    let first = futures::stream::once(async move { Ok(first) });
-    StreamingBlob::wrap(futures::StreamExt::chain(first, rest))
-}
-
-fn read_chunk(file: &File, offset: u64, length: u64) -> Result<Bytes, FileError> {
-    let mut bytes = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(Bytes::from(bytes))
-}
-
-fn split(page: &Page) -> (Vec<Object>, Vec<CommonPrefix>) {
-    let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
-    for entry in &page.entries {
-        match entry {
-            Entry::Object(key, stamp) => contents.push(Object {
-                key: Some(key.clone()),
-                size: Some(i64::try_from(stamp.size).unwrap_or(i64::MAX)),
-                e_tag: Some(etag(stamp)),
-                last_modified: Some(Timestamp::from(stamp.modified)),
-                storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
-                ..Object::default()
-            }),
-            Entry::CommonPrefix(prefix) => common_prefixes.push(CommonPrefix { prefix: Some(prefix.clone()) }),
-        }
-    }
-    (contents, common_prefixes)
-}
-
-fn entry_text(entry: &Entry) -> &str {
-    match entry {
-        Entry::Object(text, _) | Entry::CommonPrefix(text) => text,
-    }
-}
-
-/// Where the next page begins, as the client hands it back: the last entry and whether it was a common prefix.
-fn token(entry: &Entry) -> String {
-    match entry {
-        Entry::Object(key, _) => format!("k/{key}"),
-        Entry::CommonPrefix(prefix) => format!("p/{prefix}"),
-    }
-}
-
-fn read_token(token: &str) -> S3Result<(Option<String>, Option<String>)> {
-    match token.split_once('/') {
-        Some(("k", key)) => Ok((Some(key.to_owned()), None)),
-        Some(("p", prefix)) if !prefix.is_empty() => Ok((Some(prefix.to_owned()), Some(prefix.to_owned()))),
-        _ => Err(invalid_argument("the continuation token is not one of ours".to_owned())),
-    }
-}
-
-fn page_limit(asked: Option<i32>) -> S3Result<usize> {
-    let Some(asked) = asked else { return Ok(MOST_KEYS) };
-    let limit =
-        usize::try_from(asked).map_err(|_| invalid_argument("a page cannot have less than no entries".to_owned()))?;
-    Ok(limit.min(MOST_KEYS))
-}
-
 fn etag(stamp: &Stamp) -> ETag {
     ETag::Strong(stamp.etag())
-}
-
-fn taken() -> S3Error {
-    S3Error::with_message(S3ErrorCode::PreconditionFailed, "an object of this key exists")
-}
-
-fn no_such_upload() -> S3Error {
-    S3Error::with_message(S3ErrorCode::NoSuchUpload, "no such upload; one ends with the server that began it")
-}
-
-fn invalid_argument(message: String) -> S3Error {
-    S3Error::with_message(S3ErrorCode::InvalidArgument, message)
-}
-
-fn invalid_tag(message: String) -> S3Error {
-    S3Error::with_message(S3ErrorCode::InvalidTag, message)
-}
-
-fn write_once(key: &str) -> S3Error {
-    let message = format!("{key} lies where objects are written once: put with If-None-Match: *, and nothing is deleted");
-    S3Error::with_message(S3ErrorCode::AccessDenied, message)
 }

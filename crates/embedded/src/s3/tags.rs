@@ -58,6 +58,14 @@ pub(super) fn clear_tags(files: &Files, key: &Key) -> Result<(), FileError> {
     }
 }
 
+/// Tags of an object that is new under its key: the given ones, never those of one that was there before.
+pub(super) fn renew_tags(files: &Files, key: &Key, tags: Option<Tags>) -> Result<(), FileError> {
+    match tags {
+        Some(tags) if !tags.is_empty() => write_tags(files, key, &tags),
+        _ => clear_tags(files, key),
+    }
+}
+
 /// Checks tags as S3 does; the error says what is wrong.
 pub(super) fn check_tags(tags: impl IntoIterator<Item = (String, String)>) -> Result<Tags, String> {
     let mut checked = Tags::new();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Collector, context, fixture_file, gzip, read_as};
+use common::{Collector, context, damaged, fixture_file, read_as};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -126,15 +126,8 @@ proptest! {
         file in 0..4_usize,
         limit in 200..4000_usize,
     ) {
-        let mut bytes = fixture_file(&format!("airbyte/{}.json", ["log_events", "entries", "bare_list", "entries_with_organization"][file]));
-        if is_compressed {
-            bytes = gzip(&bytes);
-        }
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = fixture_file(&format!("airbyte/{}.json", ["log_events", "entries", "bare_list", "entries_with_organization"][file]));
+        let bytes = damaged(bytes, is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_as` checks the sums.

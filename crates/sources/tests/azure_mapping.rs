@@ -5,8 +5,8 @@
 mod common;
 
 use auditlake_event::Organization;
-use common::azure::{assert_columns, event_of, fixture, json_of, metadata, read, value};
-use common::{Columns, context, fixture_file, read_as};
+use common::azure::{assert_columns, event_of, fixture, metadata, read, value};
+use common::{Columns, context, fixture_file, json_of, read_as};
 use serde_json::{Value, json};
 
 const SUBSCRIPTION: &str = "11112222-3333-4444-5555-666677778888";

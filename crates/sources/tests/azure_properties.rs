@@ -4,7 +4,7 @@
 mod common;
 
 use common::azure::{read, value};
-use common::{context, fixture_file, gzip, read_as};
+use common::{context, damaged, fixture_file, gzip, read_as};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -120,12 +120,7 @@ proptest! {
         let records = names.map(value);
         let mut bytes = format!("{}\n{}\n{}\n", json!({ "records": records }), records[0], json!({"message": records[1].to_string()}));
         bytes.push_str(&String::from_utf8(fixture_file("azure/not_audit.jsonl")).unwrap());
-        let mut bytes = if is_compressed { gzip(bytes.as_bytes()) } else { bytes.into_bytes() };
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = damaged(bytes.into_bytes(), is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_as` checks the sums.

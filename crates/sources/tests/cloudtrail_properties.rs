@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{compact, context, gzip, read, read_with};
+use common::{compact, context, damaged, gzip, read, read_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -68,15 +68,8 @@ proptest! {
         is_compressed in any::<bool>(),
         limit in 200..4000_usize,
     ) {
-        let mut bytes = format!("{{\"Records\":[{},{}]}}\n{}\n", compact("put_role_policy"), compact("anonymous_denied"), compact("digest")).into_bytes();
-        if is_compressed {
-            bytes = gzip(&bytes);
-        }
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = format!("{{\"Records\":[{},{}]}}\n{}\n", compact("put_role_policy"), compact("anonymous_denied"), compact("digest")).into_bytes();
+        let bytes = damaged(bytes, is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_with` checks the sums.

@@ -5,10 +5,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use auditlake_sources::Summary;
-use common::samples::{ecs, files, samples};
+use common::samples::{Comparison, Totals, ecs, files, group_of, is_record_file, samples, with_documents};
 use common::{Collector, cloudtrail, context, read};
 use serde_json::Value;
 
@@ -16,7 +14,7 @@ use serde_json::Value;
 fn every_sample_is_accounted_for() {
     let Some(folder) = samples("cloudtrail") else { return };
     let found = files(&folder);
-    let mut totals: BTreeMap<String, Summary> = BTreeMap::new();
+    let mut totals = Totals::default();
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for path in &found {
         let mut collector = Collector::default();
@@ -29,22 +27,14 @@ fn every_sample_is_accounted_for() {
         for (reason, ..) in &collector.quarantined {
             *reasons.entry(reason.clone()).or_default() += 1;
         }
-        let is_record_file = !name.ends_with("-expected.json") && !name.ends_with(".yml");
-        if is_record_file {
-            let group = path.strip_prefix(&folder).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
-            *totals.entry(group).or_default() += summary;
+        if is_record_file(path) {
+            totals.add(group_of(&folder, path), summary);
         }
-    }
-    for (group, total) in &totals {
-        println!(
-            "{group:22} {:>6} records {:>6} events {:>4} quarantined {:>3} set aside",
-            total.records, total.events, total.quarantined, total.set_aside
-        );
     }
     println!("{reasons:#?}");
     // Records and digests as a few lines of Python with its json module count them. In misc two records' times are
     // templates, streamalert's and panther's are wrapped in the envelopes of their own test runners.
-    let expected = [
+    totals.assert(&[
         ("constructed", 4, 4, 0, 0),
         ("elastic_beats", 37, 35, 0, 2),
         ("elastic_integrations", 36, 34, 0, 2),
@@ -53,15 +43,7 @@ fn every_sample_is_accounted_for() {
         ("panther_analysis", 327, 0, 327, 0),
         ("stratus", 261, 261, 0, 0),
         ("streamalert", 41, 0, 41, 0),
-    ];
-    for (group, records, events, quarantined, set_aside) in expected {
-        let total = totals[group];
-        assert_eq!(
-            (total.records, total.events, total.quarantined, total.set_aside),
-            (records, events, quarantined, set_aside),
-            "{group}"
-        );
-    }
+    ]);
 }
 
 fn justification(what: &str, theirs: &str, ours: &common::Columns) -> Option<&'static str> {
@@ -78,22 +60,13 @@ fn justification(what: &str, theirs: &str, ours: &common::Columns) -> Option<&'s
 #[test]
 fn elastic_and_we_agree_on_who_what_when_where_and_how_it_ended() {
     let Some(folder) = samples("cloudtrail") else { return };
-    let found = files(&folder);
-    let mut compared = 0;
-    let mut unjustified = 0;
-    for path in found.iter().filter(|path| path.to_string_lossy().ends_with("-expected.json")) {
-        let log = PathBuf::from(path.to_string_lossy().strip_suffix("-expected.json").unwrap());
-        if !log.exists() {
-            println!("{}: no log beside it", path.file_name().unwrap().to_string_lossy());
-            continue;
-        }
-        let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let theirs = document.get("expected").unwrap_or(&document).as_array().unwrap();
+    let mut comparison = Comparison::default();
+    for (log, theirs) in with_documents(&folder) {
         let theirs: Vec<&Value> = theirs.iter().filter(|event| ecs(event, "event.action").is_some()).collect();
         let ours = read(&std::fs::read(&log).unwrap()).events;
         assert_eq!(theirs.len(), ours.len(), "{}", log.display());
         for (theirs, ours) in theirs.iter().zip(&ours) {
-            for (what, path, column) in [
+            let fields = [
                 ("action", "event.action", "action"),
                 ("service", "event.provider", "service_name"),
                 ("outcome", "event.outcome", "outcome"),
@@ -103,28 +76,11 @@ fn elastic_and_we_agree_on_who_what_when_where_and_how_it_ended() {
                 ("error", "aws.cloudtrail.error_code", "error_code"),
                 ("user agent", "user_agent.original", "user_agent"),
                 ("account", "cloud.account.id", "scope_id"),
-            ] {
-                let (Some(their_value), Some(our_value)) = (ecs(theirs, path).and_then(Value::as_str), ours.get(column))
-                else {
-                    continue;
-                };
-                compared += 1;
-                if their_value == our_value {
-                    continue;
-                }
-                let why = justification(what, their_value, ours);
-                unjustified += usize::from(why.is_none());
-                println!(
-                    "{:44} | {what:9} | theirs {their_value:28} | ours {our_value:28} | {}",
-                    log.file_name().unwrap().to_string_lossy(),
-                    why.unwrap_or("UNJUSTIFIED")
-                );
-            }
+            ];
+            comparison.columns(&log, theirs, ours, &fields, justification);
         }
     }
-    println!("{compared} values compared");
-    assert!(compared > 400, "{compared}");
-    assert_eq!(unjustified, 0);
+    comparison.finish(400);
 }
 
 #[test]

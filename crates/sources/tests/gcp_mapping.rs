@@ -4,26 +4,15 @@
 
 mod common;
 
-use common::{Columns, context, fixture_file, read_as};
+use common::{Columns, context, fixture_file, json_of, only_event, read_as};
 use serde_json::{Value, json};
 
 fn event(name: &str) -> Columns {
-    let collector = read_as("gcp.audit", &fixture_file(&format!("gcp/{name}.json")), "object", &context());
-    assert_eq!(collector.reasons(), Vec::<&str>::new(), "{name}");
-    assert_eq!(collector.events.len(), 1, "{name}");
-    collector.events[0].clone()
+    only_event(&read_as("gcp.audit", &fixture_file(&format!("gcp/{name}.json")), "object", &context()), name)
 }
 
-fn json_of(event: &Columns, column: &str) -> Value {
-    event.get(column).map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
-}
-
-/// Columns as expected; `None`: null.
 fn assert_columns(name: &str, expected: &[(&str, Option<&str>)]) {
-    let event = event(name);
-    for (column, value) in expected {
-        assert_eq!(event.get(column).map(String::as_str), *value, "{name}: {column}");
-    }
+    common::assert_columns(&event(name), expected, name);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Collector, context, fixture_file, gzip, read_as};
+use common::{Collector, context, damaged, fixture_file, gzip, read_as};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -126,15 +126,8 @@ proptest! {
         limit in 200..6000_usize,
     ) {
         let names = ["set_iam_policy", "bigquery_export", "text_payload", "login_failure"];
-        let mut bytes = names.map(|name| fixture(name).to_string()).join("\n").into_bytes();
-        if is_compressed {
-            bytes = gzip(&bytes);
-        }
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = names.map(|name| fixture(name).to_string()).join("\n").into_bytes();
+        let bytes = damaged(bytes, is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_as` checks the sums.

@@ -4,7 +4,7 @@
 mod common;
 mod lakefs_support;
 
-use common::{context, fixture_file};
+use common::{context, damaged, fixture_file};
 use lakefs_support::{metadata, parquet, read, read_with, row, rows};
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -84,12 +84,7 @@ proptest! {
         cut in any::<proptest::sample::Index>(),
         limit in 200..4000_usize,
     ) {
-        let mut bytes = fixture_file("lakefs/server.log");
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = damaged(fixture_file("lakefs/server.log"), false, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_with` checks the sums.

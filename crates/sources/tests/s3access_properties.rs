@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Collector, context, fixture_file, gzip, read_as};
+use common::{Collector, context, damaged, fixture_file, gzip, read_as};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -190,15 +190,8 @@ proptest! {
         limit in 100..2000_usize,
     ) {
         let names = ["presigned_url", "forged", "raw_quotes", "batch_deletion", "fields_to_come", "before_2018"];
-        let mut bytes = names.map(|name| fixture_file(&format!("s3access/{name}.log"))).concat();
-        if is_compressed {
-            bytes = gzip(&bytes);
-        }
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = names.map(|name| fixture_file(&format!("s3access/{name}.log"))).concat();
+        let bytes = damaged(bytes, is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_as` checks the sums.

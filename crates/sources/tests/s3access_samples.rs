@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use auditlake_event::Timestamp;
 use auditlake_sources::{Confidence, ImportContext, Source, Summary, by_name, detect};
-use common::samples::{ecs, files, samples};
+use common::samples::{Comparison, ecs, files, group_of, is_record_file, samples, with_documents};
 use common::{Collector, Columns, read_as};
 use serde_json::Value;
 
@@ -29,10 +29,7 @@ fn source() -> &'static dyn Source {
 /// Files of the folder that hold lines, not what another program made of them.
 fn logs(folder: &std::path::Path) -> Vec<PathBuf> {
     let mut logs = files(folder);
-    logs.retain(|path| {
-        let name = path.to_string_lossy();
-        !name.ends_with("-expected.json") && !name.ends_with(".yml")
-    });
+    logs.retain(|path| is_record_file(path));
     logs
 }
 
@@ -47,8 +44,7 @@ fn every_sample_is_accounted_for() {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for path in logs(&folder) {
         let collector = read(&std::fs::read(&path).unwrap());
-        let group = path.strip_prefix(&folder).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
-        let total = totals.entry(group).or_default();
+        let total = totals.entry(group_of(&folder, &path)).or_default();
         let ambiguous = collector.events.iter().filter(|event| is_ambiguous(event)).count();
         total.0 += (collector.events.len() + collector.quarantined.len() + collector.set_aside.len()) as u64;
         total.1 += collector.events.len();
@@ -141,12 +137,8 @@ fn justification(what: &str, theirs: &str, ours: &Columns) -> Option<&'static st
 #[test]
 fn elastic_and_we_agree_on_who_what_when_where_and_how_it_ended() {
     let Some(folder) = samples("s3_access") else { return };
-    let mut compared = 0;
-    let mut unjustified = 0;
-    for path in files(&folder).iter().filter(|path| path.to_string_lossy().ends_with("-expected.json")) {
-        let log = PathBuf::from(path.to_string_lossy().strip_suffix("-expected.json").unwrap());
-        let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let theirs = document.get("expected").unwrap_or(&document).as_array().unwrap();
+    let mut comparison = Comparison::default();
+    for (log, theirs) in with_documents(&folder) {
         let ours = read(&std::fs::read(&log).unwrap()).events;
         assert_eq!(theirs.len(), ours.len(), "{}", log.display());
         for (theirs, ours) in theirs.iter().zip(&ours) {
@@ -187,23 +179,11 @@ fn elastic_and_we_agree_on_who_what_when_where_and_how_it_ended() {
                     None => ours.get(column).cloned(),
                 }
                 .unwrap_or_else(|| "nothing".to_owned());
-                compared += 1;
-                if their_value == our_value {
-                    continue;
-                }
-                let why = justification(what, &their_value, ours);
-                unjustified += usize::from(why.is_none());
-                println!(
-                    "{:28} | {what:9} | theirs {their_value:40} | ours {our_value:40} | {}",
-                    log.file_name().unwrap().to_string_lossy(),
-                    why.unwrap_or("UNJUSTIFIED")
-                );
+                comparison.value(&log, what, &their_value, &our_value, || justification(what, &their_value, ours));
             }
         }
     }
-    println!("{compared} values compared");
-    assert!(compared > 400, "{compared}");
-    assert_eq!(unjustified, 0);
+    comparison.finish(400);
 }
 
 #[test]

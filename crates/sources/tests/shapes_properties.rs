@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{context, fixture_file, gzip, read_as};
+use common::{context, damaged, fixture_file, gzip, read_as};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -86,15 +86,8 @@ proptest! {
         is_compressed in any::<bool>(),
         limit in 200..4000_usize,
     ) {
-        let mut bytes = fixture_file(&format!("shapes/{}", file.1));
-        if is_compressed {
-            bytes = gzip(&bytes);
-        }
-        for (index, byte) in flips {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
-        }
-        bytes.truncate(cut.index(bytes.len() + 1));
+        let bytes = fixture_file(&format!("shapes/{}", file.1));
+        let bytes = damaged(bytes, is_compressed, flips, cut);
         let mut context = context();
         context.max_record_bytes = limit;
         // `read_as` checks the sums. Read as what it is, and as what it is not.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Collector, Columns, context, fixture_file, read_as};
+use super::{Collector, Columns, context, fixture_file, json_of, read_as};
 
 /// Every fixture of one record.
 pub const NAMES: [&str; 12] = [
@@ -41,20 +41,13 @@ pub fn event_of(record: &Value) -> Columns {
     collector.events.first().unwrap_or_else(|| panic!("no event: {record}")).clone()
 }
 
-/// The JSON in a column.
-pub fn json_of(event: &Columns, column: &str) -> Value {
-    event.get(column).map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
-}
-
 pub fn metadata(event: &Columns) -> Value {
     json_of(event, "metadata")
 }
 
 /// Columns as expected; `None`: null. Every other column but `metadata` and `raw` must be null.
 pub fn assert_columns(event: &Columns, expected: &[(&str, Option<&str>)]) {
-    for (column, value) in expected {
-        assert_eq!(event.get(column).map(String::as_str), *value, "{column}");
-    }
+    super::assert_columns(event, expected, "azure");
     let always = ["metadata", "raw", "received_time", "region", "organization", "source"];
     let others = event.keys().filter(|name| !always.contains(name) && !expected.iter().any(|(column, _)| column == *name));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&&str>::new());

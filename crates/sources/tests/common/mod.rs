@@ -120,6 +120,41 @@ pub fn read_as(source: &str, object: &[u8], object_name: &str, context: &ImportC
     collector
 }
 
+/// The one event of an object that held nothing else.
+pub fn only_event(collector: &Collector, what: &str) -> Columns {
+    assert_eq!(collector.reasons(), Vec::<&str>::new(), "{what}");
+    assert_eq!(collector.events.len(), 1, "{what}");
+    collector.events[0].clone()
+}
+
+/// The JSON in a column; null where the column is.
+pub fn json_of(event: &Columns, column: &str) -> serde_json::Value {
+    event.get(column).map_or(serde_json::Value::Null, |text| serde_json::from_str(text).unwrap())
+}
+
+/// Columns as expected; `None`: null.
+pub fn assert_columns(event: &Columns, expected: &[(&str, Option<&str>)], what: &str) {
+    for (column, value) in expected {
+        assert_eq!(event.get(column).map(String::as_str), *value, "{what}: {column}");
+    }
+}
+
+/// What a disk or a line may make of an object: it is packed, some bytes are others, the end is missing.
+pub fn damaged(
+    object: Vec<u8>,
+    is_compressed: bool,
+    flips: Vec<(proptest::sample::Index, u8)>,
+    cut: proptest::sample::Index,
+) -> Vec<u8> {
+    let mut bytes = if is_compressed { gzip(&object) } else { object };
+    for (index, byte) in flips {
+        let at = index.index(bytes.len());
+        bytes[at] = byte;
+    }
+    bytes.truncate(cut.index(bytes.len() + 1));
+    bytes
+}
+
 /// Reads an object as `aws.cloudtrail`.
 pub fn read_with(object: &[u8], context: &ImportContext) -> Collector {
     read_as("aws.cloudtrail", object, "object", context)

@@ -1,0 +1,186 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+import type { EventList } from '../api/hooks';
+import type { Event } from '../api/types';
+import { Failure } from '../ui/Failure';
+import { OutcomeBadge } from '../ui/Outcome';
+import { Untrusted } from '../ui/Untrusted';
+import { useMedia } from '../ui/media';
+import { exactTime, relativeTime } from '../view/time';
+import type { OpenEvent, Zone } from '../view/view';
+import { actorName, columnOf, targetName } from './columns';
+import { useEventTable, useWindowList } from './table';
+
+interface Properties {
+  list: EventList;
+  columns: string[] | null;
+  zone: Zone;
+  now: number;
+  open: OpenEvent | null;
+  onOpen: (event: Event) => void;
+  onClose: () => void;
+}
+
+const ROW_HEIGHT = 34;
+const CARD_HEIGHT = 84;
+/** How near its end the list asks for more (rows). */
+const NEAR_END = 40;
+/** Rows that Page Up and Page Down go. */
+const PAGE_ROWS = 15;
+/** Height of what stays at the top of the window: the bar and the table's head. */
+const COVERED = 96;
+
+/** Whether an event is the open one. */
+export function isOpen(event: Event, open: OpenEvent | null): boolean {
+  return open !== null && event.event_id === open.id && Date.parse(event.event_time) === Date.parse(open.at) && (open.source === null || event.source === open.source);
+}
+
+/** The newest events first, as many as there are: only the rows in sight are in the document. */
+export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: Properties) {
+  const { events, hasMore, isLoadingMore, moreError, loadMore } = list;
+  const isNarrow = useMedia('(max-width: 720px)');
+  const body = useRef<HTMLDivElement>(null);
+  const grid = useRef<HTMLDivElement>(null);
+  const [margin, setMargin] = useState(0);
+  const openIndex = events.findIndex((event) => isOpen(event, open));
+  const [active, setActive] = useState(0);
+  const table = useEventTable(events, columns);
+  const shown = table.getVisibleLeafColumns().map(({ id }) => columnOf(id)).filter((column) => column !== undefined);
+  const tracks = shown.map(({ width }) => width).join(' ');
+  const virtualizer = useWindowList({ count: events.length, rowHeight: isNarrow ? CARD_HEIGHT : ROW_HEIGHT, margin, covered: COVERED });
+  const rows = virtualizer.getVirtualItems();
+  const last = rows.at(-1)?.index ?? 0;
+
+  // What stands above the list changes its height: the chart, the filters, a message.
+  useLayoutEffect(() => {
+    const measure = () => {
+      if (body.current !== null) setMargin(Math.round(body.current.getBoundingClientRect().top + window.scrollY));
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    if (openIndex >= 0) setActive(openIndex);
+  }, [openIndex]);
+  useEffect(() => {
+    if (hasMore && !isLoadingMore && moreError === null && last >= events.length - NEAR_END) loadMore();
+  }, [last, events.length, hasMore, isLoadingMore, moreError, loadMore]);
+
+  const current = Math.min(active, Math.max(0, events.length - 1));
+  const go = (index: number) => {
+    const next = Math.max(0, Math.min(events.length - 1, index));
+    setActive(next);
+    virtualizer.scrollToIndex(next);
+    const event = events[next];
+    if (open !== null && event !== undefined) onOpen(event);
+  };
+  const onKeyDown = (key: KeyboardEvent) => {
+    if (key.ctrlKey || key.metaKey || key.altKey) return;
+    const steps: Record<string, number> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: PAGE_ROWS, PageUp: -PAGE_ROWS, Home: -events.length, End: events.length };
+    const step = steps[key.key];
+    const event = events[current];
+    if (step !== undefined) go(current + step);
+    else if ((key.key === 'Enter' || key.key === ' ') && event !== undefined) onOpen(event);
+    else if (key.key === 'Escape' && open !== null) onClose();
+    else return;
+    key.preventDefault();
+  };
+
+  return (
+    <section class="events" aria-label="Events" aria-busy={list.isLoading}>
+      <div
+        ref={grid}
+        role="grid"
+        class={`grid ${isNarrow ? 'is-narrow' : ''} ${list.isLoading ? 'is-former' : ''}`}
+        aria-label="Events, newest first"
+        aria-rowcount={hasMore ? -1 : events.length + 1}
+        aria-activedescendant={events.length > 0 ? `row-${current}` : undefined}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        style={{ '--tracks': isNarrow ? '1fr' : tracks }}
+      >
+        <div role="rowgroup" class="grid-head">
+          <div role="row" class="row" aria-rowindex={1}>
+            {(isNarrow ? [{ id: 'event', label: 'Event' }] : shown).map(({ id, label }) => (
+              <div role="columnheader" key={id}>
+                {label}
+              </div>
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" class="grid-body" ref={body} style={{ height: `${virtualizer.getTotalSize()}px` }}>
+          {rows.map(({ index, start }) => {
+            const event = events[index];
+            if (event === undefined) return null;
+            return (
+              <div
+                role="row"
+                key={index}
+                id={`row-${index}`}
+                class={`row ${index === current ? 'is-active' : ''}`}
+                aria-rowindex={index + 2}
+                aria-selected={index === openIndex}
+                style={{ transform: `translateY(${start - margin}px)` }}
+                onClick={() => {
+                  // A text that was selected is to be copied: the row stays closed.
+                  if (getSelection()?.toString()) return;
+                  setActive(index);
+                  onOpen(event);
+                }}
+              >
+                {isNarrow ? (
+                  <div role="gridcell" class="card">
+                    <Card event={event} zone={zone} now={now} />
+                  </div>
+                ) : (
+                  shown.map((column) => (
+                    <div role="gridcell" key={column.id} class={`cell cell-${column.id}`}>
+                      {column.cell(event, { zone, now })}
+                    </div>
+                  ))
+                )}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      <div class="grid-foot" aria-live="polite">
+        {isLoadingMore && <span class="quiet">Loading more events…</span>}
+        {moreError !== null && <Failure error={moreError} onRetry={loadMore} compact />}
+        {!hasMore && !list.isLoading && events.length > 0 && <span class="quiet">No more events in this range.</span>}
+      </div>
+    </section>
+  );
+}
+
+/** An event on a narrow screen. */
+function Card({ event, zone, now }: { event: Event; zone: Zone; now: number }) {
+  const time = Date.parse(event.event_time);
+  const target = targetName(event);
+  return (
+    <>
+      <span class="card-line">
+        <OutcomeBadge outcome={event.outcome} />
+        <time class="quiet" dateTime={event.event_time}>
+          {exactTime(time, zone)} · {relativeTime(time, now)}
+        </time>
+      </span>
+      <span class="card-line strong">
+        <Untrusted text={(actorName(event) ?? 'Nobody named').slice(0, 200)} />
+      </span>
+      <span class="card-line">
+        <span>
+          <Untrusted text={event.action.slice(0, 200)} />
+          {target !== undefined && (
+            <span class="quiet">
+              {' '}
+              <Untrusted text={target.slice(0, 200)} />
+            </span>
+          )}
+        </span>
+      </span>
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import { useState } from 'preact/hooks';
+
+/** What the API takes for an organization's name. */
+export const ORGANIZATION_PATTERN = '[a-z0-9][a-z0-9_\\-]{0,62}';
+
+/** Asks whose log is to be shown, where the caller says so. */
+export function ChooseOrganization({ known, onChoose }: { known: string[]; onChoose: (organization: string) => void }) {
+  const [name, setName] = useState('');
+  return (
+    <main class="state-page">
+      <h1>Whose audit log?</h1>
+      {known.length > 0 && (
+        <ul class="choices">
+          {known.map((organization) => (
+            <li key={organization}>
+              <button type="button" class="button" onClick={() => onChoose(organization)}>
+                {organization}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {known.length === 0 && <p class="quiet">No organization has events yet. Name the one that will: the page then shows how to post its first event.</p>}
+      <form
+        class="field-row"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (name !== '') onChoose(name);
+        }}
+      >
+        <input
+          type="text"
+          aria-label="Organization"
+          placeholder="acme"
+          pattern={ORGANIZATION_PATTERN}
+          title="Small letters, digits, - and _; it begins with a letter or digit"
+          required
+          spellcheck={false}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+        <button type="submit" class="button primary">
+          Show its log
+        </button>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,88 @@
+// Texts that strangers wrote, made safe to look at: what has no glyph or turns the direction of writing is named.
+
+/** A piece of text, or the name of a character that would not be seen or would mislead. */
+export type Piece = { text: string } | { mark: string; name: string };
+
+// Controls but tab and line feed; soft hyphen; zero-width and directional characters; line separators; byte order mark; tags.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
+
+const NAMES: Record<string, string> = {
+  '200B': 'zero-width space',
+  '200E': 'left-to-right mark',
+  '200F': 'right-to-left mark',
+  '202A': 'left-to-right embedding',
+  '202B': 'right-to-left embedding',
+  '202C': 'end of direction',
+  '202D': 'left-to-right override',
+  '202E': 'right-to-left override',
+  '2066': 'left-to-right isolate',
+  '2067': 'right-to-left isolate',
+  '2068': 'first strong isolate',
+  '2069': 'end of isolate',
+  FEFF: 'byte order mark',
+};
+
+/** Cuts a text at its hidden characters. */
+export function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(HIDDEN)) {
+    if (match.index > end) found.push({ text: text.slice(end, match.index) });
+    const code = (match[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    found.push({ mark: `U+${code}`, name: NAMES[code] ?? 'control character' });
+    end = match.index + match[0].length;
+  }
+  if (end < text.length) found.push({ text: text.slice(end) });
+  return found;
+}
+
+/** `1.2 MB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `1,234`. */
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** `$0.00005`: at least two digits that say something. */
+export function dollars(value: number): string {
+  if (value === 0) return '$0';
+  const digits = Math.min(9, Math.max(2, 1 - Math.floor(Math.log10(value))));
+  return `$${value.toFixed(digits)}`;
+}
+
+/** JSON as people read it, its members in the order of their names, so that two of them can be compared. */
+export function prettyJson(value: unknown): string {
+  return JSON.stringify(sorted(value), null, 2) ?? 'null';
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  // Not an object literal: a member called `__proto__` must stay a member.
+  const result = Object.create(null) as Record<string, unknown>;
+  for (const [name, member] of entries) result[name] = sorted(member);
+  return result;
+}
+
+/** A text that is JSON as people read it; any other text as it is. */
+export function prettyText(text: string): string {
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    // A number that the language cannot hold exactly would be changed: such a record is shown as it is.
+    if (/\d{16,}/.test(text)) return text;
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,113 @@
+import { actions, expect, test } from './lake';
+
+test('thousands of rows load as they are scrolled to, and only those in sight are in the document', async ({ page, open }) => {
+  await open('?organization=many');
+  await expect(page.locator('.answer-facts')).toContainText('200 of 6,000 events');
+  const seen = new Set<string>();
+  await expect
+    .poll(
+      async () => {
+        await page.mouse.wheel(0, 6000);
+        for (const row of await page.locator('.grid-body .row').evaluateAll((rows) => rows.map((row) => row.getAttribute('aria-rowindex') ?? ''))) seen.add(row);
+        expect(await page.locator('.grid-body .row').count()).toBeLessThan(100);
+        return page.locator('.answer-facts').innerText();
+      },
+      { timeout: 50_000, intervals: [100] },
+    )
+    .toMatch(/^6,000 events/);
+  await page.keyboard.press('End');
+  await expect(page.getByText('No more events in this range.')).toBeVisible();
+});
+
+test('the last row is the oldest event, and no event is there twice', async ({ page, open }) => {
+  // The rows of all pages, as the page asks for them.
+  const ids: string[] = [];
+  await page.route('**/v1/events?*', async (route) => {
+    const response = await route.fetch();
+    ids.push(...((await response.json()) as { events: { event_id: string }[] }).events.map((event) => event.event_id));
+    await route.fulfill({ response });
+  });
+  await open('?organization=many&action=write_table');
+  const grid = page.getByRole('grid');
+  await grid.focus();
+  await expect
+    .poll(
+      async () => {
+        await page.keyboard.press('End');
+        return page.locator('.answer-facts').innerText();
+      },
+      { timeout: 40_000, intervals: [100] },
+    )
+    .toMatch(/^3,000 events/);
+  await expect.poll(() => ids.length).toBe(3000);
+  expect(new Set(ids).size).toBe(3000);
+  expect(ids.at(-1)).toBe('m-5999');
+});
+
+test('the keyboard goes through the events, opens and closes them', async ({ page, open }) => {
+  await open('?organization=acme');
+  const grid = page.getByRole('grid');
+  await grid.focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('j');
+  await page.keyboard.press('k');
+  await expect(grid).toHaveAttribute('aria-activedescendant', 'row-1');
+  await page.keyboard.press('Enter');
+  const details = page.getByRole('complementary', { name: 'Event' });
+  await expect(details.getByRole('heading', { level: 2 })).toHaveText('permission_check');
+  await page.keyboard.press('ArrowDown');
+  await expect(details.getByRole('heading', { level: 2 })).toHaveText('login');
+  await page.keyboard.press('Home');
+  await expect(details.getByRole('heading', { level: 2 })).toHaveText('role_assign');
+  await page.keyboard.press('Escape');
+  await expect(details).toBeHidden();
+  await expect(grid).toBeFocused();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('columns are chosen, ordered, and shared by the link', async ({ page, open }) => {
+  await open('?organization=acme');
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('checkbox', { name: 'User agent' }).check();
+  await page.getByRole('checkbox', { name: 'Source', exact: true }).uncheck();
+  await page.getByRole('button', { name: 'Move User agent to the left' }).click();
+  const heads = ['Time', 'Status', 'User', 'Action', 'Target', 'User agent', 'IP address'];
+  await expect(page.getByRole('columnheader')).toHaveText(heads);
+  await expect(page.locator('.cell-user_agent').first()).toHaveText('Mozilla/5.0 (test)');
+  await page.reload();
+  await expect(page.getByRole('columnheader')).toHaveText(heads);
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('button', { name: 'As usual' }).click();
+  await expect(page.getByRole('columnheader')).toHaveText(['Time', 'Status', 'User', 'Action', 'Target', 'IP address', 'Source']);
+});
+
+test('times are shown in UTC or in the reader’s zone', async ({ page, open }) => {
+  await open('?organization=acme');
+  const cell = page.locator('.cell-time time').first();
+  const utc = await cell.innerText();
+  await page.locator('.top-bar').getByText('Local time').click();
+  await expect(cell).not.toHaveText(utc);
+  const [stated, shown] = [await cell.getAttribute('datetime'), await cell.innerText()];
+  const berlin = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/Berlin', dateStyle: 'short', timeStyle: 'medium' }).format(new Date(stated ?? ''));
+  expect(shown).toBe(berlin);
+  expect(page.url()).toContain('zone=local');
+});
+
+test('the answer says how complete it is and what it cost', async ({ page, open }) => {
+  await open('?organization=acme');
+  await expect(page.locator('.answer-facts')).toContainText(/Sealed until \d{4}-\d\d-\d\d \d\d:\d\d UTC, newer events may still arrive/);
+  await expect(page.locator('.answer-facts')).toContainText(/[\d.]+ (k|M)?B read · [\d.]+ s · scan/);
+  await open('?organization=acme&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z');
+  await expect(page.locator('.answer-facts')).toContainText('Complete');
+});
+
+test('a new event is there after a refresh', async ({ page, open, lake }) => {
+  await open('?organization=fresh');
+  await expect(page.getByRole('heading', { name: 'No events in this range' })).toBeVisible();
+  await lake.post([{ organization: 'fresh', event_time: new Date().toISOString(), action: 'came_now', outcome: 'success', actor_id: 'a' }]);
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await expect.poll(() => actions(page)).toEqual(['came_now']);
+});

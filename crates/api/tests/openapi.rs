@@ -63,3 +63,15 @@ async fn every_parameter_of_a_list_is_known_and_its_schemas_resolve() {
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
 }
+
+/// `clients/openapi.json` is what clients in other languages are made of. `AUDITLAKE_WRITE_OPENAPI=1` writes it anew.
+#[tokio::test]
+async fn the_description_that_clients_are_made_of_is_the_one_that_is_served() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../clients/openapi.json");
+    let served = document(&Fixture::new()).await;
+    if std::env::var_os("AUDITLAKE_WRITE_OPENAPI").is_some() {
+        std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(&served).unwrap())).unwrap();
+    }
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(committed == served, "clients/openapi.json is out of date: run this test with AUDITLAKE_WRITE_OPENAPI=1");
+}

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,8 @@ import { expect, test as base, type Page } from '@playwright/test';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const BINARY = process.env.AUDITLAKE_BINARY ?? path.join(ROOT, 'target/debug/auditlake');
 
-async function freePort(): Promise<number> {
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -31,9 +32,9 @@ export class Lake {
     private readonly process: ChildProcess,
   ) {}
 
-  static async start(more: string[] = []): Promise<Lake> {
+  static async start(more: string[] = [], port?: number): Promise<Lake> {
     const folder = await mkdtemp(path.join(tmpdir(), 'auditlake-console-'));
-    const listen = `127.0.0.1:${await freePort()}`;
+    const listen = `127.0.0.1:${port ?? (await freePort())}`;
     const storage = `127.0.0.1:${await freePort()}`;
     const flags = ['serve', '--data', folder, '--listen', listen, '--s3-listen', storage, '--seal-period', '10s', '--slack', '1s', ...more];
     const child = spawn(BINARY, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -63,6 +64,13 @@ export class Lake {
       body: JSON.stringify(events),
     });
     if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+  }
+
+  /** Writes a file beside the lake, to be imported. */
+  async file(name: string, text: string): Promise<string> {
+    const file = path.join(this.folder, name);
+    await writeFile(file, text);
+    return file;
   }
 
   /** Runs a verb of the command on this lake's folder. */
@@ -223,5 +231,9 @@ export { expect };
 
 /** The ids of the actions in the rows in sight, from the top. */
 export async function actions(page: Page): Promise<string[]> {
-  return page.locator('.grid-body .cell-action').allInnerTexts();
+  // While the page goes elsewhere it has no rows.
+  return page
+    .locator('.grid-body .cell-action')
+    .allInnerTexts()
+    .catch(() => []);
 }

@@ -57,7 +57,7 @@ mod secret;
 pub mod shapes;
 mod source;
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 
 pub use reader::{Compression, ObjectReader, open};
 pub use source::{
@@ -117,13 +117,11 @@ pub fn import(
     let source = match source {
         Some(source) => source,
         None => {
-            // A break in the very first bytes is met again by the source, which quarantines it.
-            let head = match reader.fill_buf() {
-                Ok(head) => head,
-                Err(error) if reader::broken_content(&error).is_some() => &[],
-                Err(error) => return Err(error.into()),
+            let found = match reading::look_at_head(&mut reader, sink, |head| detect(head, object_name)) {
+                Ok(found) => found,
+                Err(ended) => return Ok((detect(&[], object_name).map_or(UNKNOWN, Source::name), ended?)),
             };
-            match detect(head, object_name) {
+            match found {
                 Some(source) => source,
                 None => return Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
             }

@@ -72,6 +72,29 @@ pub(crate) fn quarantine_whole(
     Ok(sink.finish(length))
 }
 
+/// What `look` says of the first bytes of an object. `Err` holds the end of its reading, if they could not be had: what breaks there
+/// is told of only once, and is the object's only record.
+pub(crate) fn look_at_head<T>(
+    input: &mut dyn BufRead,
+    sink: &mut dyn Sink,
+    look: impl FnOnce(&[u8]) -> T,
+) -> Result<T, Result<Summary, ReadError>> {
+    loop {
+        match input.fill_buf() {
+            Ok(head) => return Ok(look(head)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(broken_from_the_start(error, sink)),
+        }
+    }
+}
+
+fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+    let Some(reason) = broken_content(&error) else { return Err(error.into()) };
+    let mut sink = Counted::new(sink);
+    sink.judged(Verdict::Quarantine(reason.to_string().into()), Position::default(), &[], 0)?;
+    Ok(sink.finish(0))
+}
+
 /// Judges a JSON record, and is told whether characters in it had to be replaced. What becomes an event it hands to the sink.
 type JudgeJson<'j> = dyn FnMut(&Json<'_>, bool, &mut Counted<'_>) -> Result<Verdict, ReadError> + 'j;
 /// Judges a line. What becomes an event it hands to the sink.

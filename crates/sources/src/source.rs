@@ -223,6 +223,11 @@ pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
+/// Whether a text holds another in any ASCII case.
+pub(crate) fn contains_any_case(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
 /// The namespace of ids derived from imported records. Never changes: the same record must give the same id for ever.
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6f2b_3c1e_9d4a_5b87_a1c0_52e7_d83f_4e19);
 

@@ -23,6 +23,23 @@ fn file(name: &str) -> Vec<u8> {
     fixture_file(&format!("shapes/{name}"))
 }
 
+/// An object whose compression breaks before it gave a byte is one record in quarantine, whoever reads it: what was delivered is
+/// never nothing.
+#[test]
+fn what_breaks_in_its_first_bytes_is_quarantined_by_every_source() {
+    // The header of a gzip member (RFC 1952, section 2.3), then a block of the type that RFC 1951, section 3.2.3 reserves.
+    let object = [b"\x1f\x8b\x08\0\0\0\0\0\0\x03".as_slice(), &[0xff; 8]].concat();
+    let names = ["object", "AWSLogs/1/CloudTrail/eu-west-1/2026/03/01/1_CloudTrail_eu-west-1_20260301T0000Z_x.json.gz"];
+    let all = auditlake_sources::SOURCES.iter().map(|source| Some(*source)).chain([None]);
+    for (source, name) in all.flat_map(|source| names.map(|name| (source, name))) {
+        let mut collector = Collector::default();
+        let (read_by, summary) = auditlake_sources::import(&object[..], name, source, &context(), &mut collector).unwrap();
+        collector.check(summary);
+        assert_eq!((summary.records, summary.quarantined), (1, 1), "{read_by} of {name}");
+        assert!(collector.reasons()[0].contains("gzip"), "{:?}", collector.reasons());
+    }
+}
+
 /// The records of a fixture, one by one.
 fn records(name: &str) -> Vec<Value> {
     let text = String::from_utf8(file(name)).unwrap();

@@ -55,16 +55,15 @@ mod resource;
 mod sniff;
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
 use crate::json::{self, Json, Parser};
-use crate::reader::broken_content;
-use crate::reading::{Verdict, read_json};
+use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::source::{
-    Confidence, Counted, ImportContext, Position, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
 };
 
 use entry::{Actor, Entry, stated};
@@ -100,18 +99,9 @@ impl Source for Airbyte {
         context: &ImportContext,
         sink: &mut dyn Sink,
     ) -> Result<Summary, ReadError> {
-        let marker = loop {
-            match input.fill_buf() {
-                Ok(head) => break sniff::beginning_of_records(head),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // A break is told of only once.
-                    let Some(reason) = broken_content(&error) else { return Err(error.into()) };
-                    let mut sink = Counted::new(sink);
-                    sink.judged(Verdict::Quarantine(reason.to_string().into()), Position::default(), &[], 0)?;
-                    return Ok(sink.finish(0));
-                }
-            }
+        let marker = match look_at_head(input, sink, sniff::beginning_of_records) {
+            Ok(marker) => marker,
+            Err(ended) => return ended,
         };
         let format = Format { lists: &["events"], marker, max_record_bytes: context.max_record_bytes };
         let mut reading = RecordReader { context, changes: String::new(), metadata: String::new() };

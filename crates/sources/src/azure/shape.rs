@@ -1,5 +1,7 @@
 //! Which of Azure's logs a record belongs to, if any.
 
+use crate::source::contains_any_case;
+
 use super::record::{Record, text_at};
 
 /// What a value is.
@@ -69,7 +71,7 @@ pub(super) fn of(record: &Record<'_>) -> Shape {
 }
 
 fn of_category(category: &str, record: &Record<'_>) -> Option<Log> {
-    let is_of = |provider: &str| record.arm_id().is_some_and(|id| holds(id, provider));
+    let is_of = |provider: &str| record.arm_id().is_some_and(|id| contains_any_case(id, provider));
     match category {
         "storageread" | "storagewrite" | "storagedelete" => Some(Log::Storage),
         "auditlogs" => Some(Log::Directory),
@@ -84,7 +86,8 @@ fn of_category(category: &str, record: &Record<'_>) -> Option<Log> {
 
 fn of_fields(record: &Record<'_>) -> Option<Log> {
     let operation = record.text("operationName");
-    let is_storage = record.arm_id().is_some_and(|id| holds(id, "/providers/microsoft.storage/storageaccounts/"));
+    let is_storage =
+        record.arm_id().is_some_and(|id| contains_any_case(id, "/providers/microsoft.storage/storageaccounts/"));
     let has_claims =
         record.get("claims").is_some() || record.get("caller").is_some() || record.get("authorization").is_some();
     let has_identity = record.get("identity").is_some_and(|identity| identity.get_any_case("claims").is_some());
@@ -100,9 +103,4 @@ fn of_fields(record: &Record<'_>) -> Option<Log> {
 fn is_graph_sign_in(record: &Record<'_>) -> bool {
     let has_status = record.get("status").is_some_and(|status| text_at(status, "errorCode").is_some());
     has_status && record.text("createdDateTime").is_some() && record.text("appId").is_some()
-}
-
-/// Whether a text holds a lower-case one, in any ASCII case.
-fn holds(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }

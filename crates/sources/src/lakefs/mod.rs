@@ -49,17 +49,16 @@ mod target;
 mod time;
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use auditlake_event::{ActorType, Event};
 
 use crate::json::{self, Json, Parser};
-use crate::reader::broken_content;
-use crate::reading::{Verdict, read_json};
+use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::{self, without_secrets};
 use crate::source::{
-    Confidence, Counted, ImportContext, Position, Quarantined, ReadError, SetAsideKind, Sink, Source, Summary, contains,
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, contains, contains_any_case,
     derived_id, own_id,
 };
 
@@ -123,12 +122,9 @@ impl Source for LakeFs {
     ) -> Result<Summary, ReadError> {
         let object_name = ObjectName::parse(object_name);
         let mut reading = Reading { context, object_name: &object_name, buffers: Buffers::default() };
-        let is_parquet = loop {
-            match input.fill_buf() {
-                Ok(head) => break parquet_file::is_parquet(head),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return broken_from_the_start(error, sink),
-            }
+        let is_parquet = match look_at_head(input, sink, parquet_file::is_parquet) {
+            Ok(is_parquet) => is_parquet,
+            Err(ended) => return ended,
         };
         if is_parquet {
             return parquet_file::read(input, context, sink, &mut |row, is_replaced, sink| {
@@ -155,19 +151,6 @@ fn sniff_parquet(head: &[u8], object_name: &str) -> Confidence {
         return Confidence::Likely;
     }
     if object_name.ends_with("-snappy.parquet") { Confidence::Name } else { Confidence::None }
-}
-
-fn contains_any_case(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
-}
-
-/// The first bytes of an object could not be had; that they break there is its only record.
-fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
-    let Some(reason) = broken_content(&error) else { return Err(error.into()) };
-    let mut sink = Counted::new(sink);
-    let position = Position::default();
-    sink.quarantined(&Quarantined { reason: &reason.to_string(), position, bytes: &[], length: 0 })?;
-    Ok(sink.finish(0))
 }
 
 /// Texts made for one event, kept to be used again for the next.

@@ -25,8 +25,7 @@ use auditlake_event::shapes::{Converted, ForeignShape, OwnId};
 use auditlake_event::{Event, Organization};
 
 use crate::json::{self, Json};
-use crate::reader::broken_content;
-use crate::reading::{Verdict, read_json};
+use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
 use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
@@ -70,14 +69,12 @@ impl Source for ShapeSource {
         context: &ImportContext,
         sink: &mut dyn Sink,
     ) -> Result<Summary, ReadError> {
-        let head = match input.fill_buf() {
-            Ok(head) => head,
-            // It is met again, and quarantined, where the records are read.
-            Err(error) if broken_content(&error).is_some() => &[],
-            Err(error) => return Err(error.into()),
+        let is_list = match look_at_head(input, sink, sniff::is_list) {
+            Ok(is_list) => is_list,
+            Err(ended) => return ended,
         };
         // An event may have an array of this name itself.
-        let lists: &[&str] = if sniff::is_list(head) { &["events"] } else { &[] };
+        let lists: &[&str] = if is_list { &["events"] } else { &[] };
         let format = Format { lists, marker: self.marker, max_record_bytes: context.max_record_bytes };
         let mut raw = String::new();
         read_json(input, format, sink, &mut |value, is_replaced, sink| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auditlake_event::{Event, Timestamp};
+use auditlake_event::{Column, Event, Timestamp};
 use auditlake_lake::SealTime;
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +109,24 @@ pub enum GroupBy {
     Source,
     SourceIp,
     ServiceName,
+}
+
+impl GroupBy {
+    /// The column that is counted by.
+    pub const fn column(self) -> Column {
+        match self {
+            Self::Action => Column::Action,
+            Self::ActorId => Column::ActorId,
+            Self::ActorEmail => Column::ActorEmail,
+            Self::Category => Column::Category,
+            Self::Outcome => Column::Outcome,
+            Self::ResourceType => Column::ResourceType,
+            Self::ResourceId => Column::ResourceId,
+            Self::Source => Column::Source,
+            Self::SourceIp => Column::SourceIp,
+            Self::ServiceName => Column::ServiceName,
+        }
+    }
 }
 
 /// Counts are asked for: of each time bucket, of each value of a column, of both, or one total.

@@ -7,21 +7,6 @@ use super::condition::check;
 use super::exact::Reading;
 use super::statement::{Statement, Writer};
 
-const fn column_of(group_by: GroupBy) -> Column {
-    match group_by {
-        GroupBy::Action => Column::Action,
-        GroupBy::ActorId => Column::ActorId,
-        GroupBy::ActorEmail => Column::ActorEmail,
-        GroupBy::Category => Column::Category,
-        GroupBy::Outcome => Column::Outcome,
-        GroupBy::ResourceType => Column::ResourceType,
-        GroupBy::ResourceId => Column::ResourceId,
-        GroupBy::Source => Column::Source,
-        GroupBy::SourceIp => Column::SourceIp,
-        GroupBy::ServiceName => Column::ServiceName,
-    }
-}
-
 const fn unit_of(interval: Interval) -> &'static str {
     match interval {
         Interval::Minute => "minute",
@@ -45,7 +30,7 @@ pub fn count_statement(
     }
     let mut writer = Writer::default();
     let bucket = interval.map(|interval| format!("date_trunc('{}', event_time) AS bucket", unit_of(interval)));
-    let value = group_by.map(|group_by| format!("{} AS value", column_of(group_by).name()));
+    let value = group_by.map(|group_by| format!("{} AS value", group_by.column().name()));
     let with_places = match (&bucket, &value) {
         (_, None) => None,
         (None, Some(_)) => Some("value, events, row_number() OVER (ORDER BY events DESC, value ASC NULLS LAST) AS place"),
@@ -66,7 +51,7 @@ pub fn count_statement(
     }
     writer.push("count(*) AS events\nFROM (\n");
     let mut columns = vec![Column::EventTime];
-    columns.extend(group_by.map(column_of));
+    columns.extend(group_by.map(GroupBy::column));
     reading.write(&mut writer, &columns, None);
     writer.push("\n) AS events");
     match groups.len() {

@@ -23,28 +23,12 @@ pub struct Tally {
     counts: HashMap<(i64, u32), u64>,
 }
 
-/// The column that a count groups by.
-pub const fn column_of(group_by: GroupBy) -> Column {
-    match group_by {
-        GroupBy::Action => Column::Action,
-        GroupBy::ActorId => Column::ActorId,
-        GroupBy::ActorEmail => Column::ActorEmail,
-        GroupBy::Category => Column::Category,
-        GroupBy::Outcome => Column::Outcome,
-        GroupBy::ResourceType => Column::ResourceType,
-        GroupBy::ResourceId => Column::ResourceId,
-        GroupBy::Source => Column::Source,
-        GroupBy::SourceIp => Column::SourceIp,
-        GroupBy::ServiceName => Column::ServiceName,
-    }
-}
-
 impl Tally {
     /// Nothing counted yet.
     pub fn new(request: &CountRequest) -> Self {
         Self {
             bucket_ms: request.interval.map(|interval| interval.millis()),
-            column: request.group_by.map(column_of),
+            column: request.group_by.map(GroupBy::column),
             values: HashMap::new(),
             counts: HashMap::new(),
         }

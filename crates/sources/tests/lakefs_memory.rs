@@ -6,26 +6,11 @@ mod lakefs_support;
 
 use std::io::{Seek, SeekFrom};
 
-use auditlake_event::Event;
-use auditlake_sources::{Quarantined, SetAside, Sink, SinkError, import};
-use common::context;
+use auditlake_sources::import;
+use common::{NothingKept, context};
 use lakefs_support::{batch, row};
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
-
-struct Nothing;
-
-impl Sink for Nothing {
-    fn event(&mut self, _: &Event<'_>) -> Result<(), SinkError> {
-        Ok(())
-    }
-    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
-        Err(record.reason.into())
-    }
-    fn set_aside(&mut self, _: &SetAside<'_>) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
 
 /// The most memory this process ever held, in bytes.
 fn peak() -> Option<u64> {
@@ -55,7 +40,7 @@ fn a_large_parquet_file_is_read_in_bounded_memory() {
     assert!(bytes > 90_000_000, "{bytes}");
     file.seek(SeekFrom::Start(0)).unwrap();
     let before = peak().unwrap();
-    let (_, summary) = import(file, "organization=org-acme/log.parquet", None, &context(), &mut Nothing).unwrap();
+    let (_, summary) = import(file, "organization=org-acme/log.parquet", None, &context(), &mut NothingKept).unwrap();
     assert_eq!((summary.events, summary.bytes), (120_000, bytes));
     let grown = peak().unwrap() - before;
     println!("{} MB read, {} kB of memory more", bytes / 1_000_000, grown / 1024);

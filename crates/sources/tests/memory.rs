@@ -6,23 +6,8 @@ mod common;
 
 use std::io::{self, Read};
 
-use auditlake_event::Event;
-use auditlake_sources::{Quarantined, SetAside, Sink, SinkError, import};
-use common::{compact, context, gzip};
-
-struct Nothing;
-
-impl Sink for Nothing {
-    fn event(&mut self, _: &Event<'_>) -> Result<(), SinkError> {
-        Ok(())
-    }
-    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
-        Err(record.reason.into())
-    }
-    fn set_aside(&mut self, _: &SetAside<'_>) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
+use auditlake_sources::import;
+use common::{NothingKept, compact, context, gzip};
 
 /// The same bytes again and again between a beginning and an end.
 struct Repeated<'a> {
@@ -60,7 +45,7 @@ fn a_large_log_file_is_read_in_bounded_memory() {
     let mut parts = vec![end.as_slice()];
     parts.extend(std::iter::repeat_n(middle.as_slice(), 100));
     parts.push(&beginning);
-    let (_, summary) = import(Repeated { parts, rest: &[] }, "trail.json.gz", None, &context(), &mut Nothing).unwrap();
+    let (_, summary) = import(Repeated { parts, rest: &[] }, "trail.json.gz", None, &context(), &mut NothingKept).unwrap();
     assert_eq!(summary.events, 100_001);
     assert!(summary.bytes > 140_000_000);
     let grown = peak().unwrap() - before;

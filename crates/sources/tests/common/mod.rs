@@ -39,6 +39,21 @@ impl Sink for Collector {
     }
 }
 
+/// Takes events and keeps none; refuses what is broken.
+pub struct NothingKept;
+
+impl Sink for NothingKept {
+    fn event(&mut self, _: &Event<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
+        Err(record.reason.into())
+    }
+    fn set_aside(&mut self, _: &SetAside<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
 impl Collector {
     /// The values of one column.
     pub fn column(&self, name: &str) -> Vec<&str> {

@@ -48,6 +48,7 @@ mod json;
 pub mod lakefs;
 mod lines;
 mod metadata;
+mod names;
 mod percent;
 mod reader;
 mod reading;

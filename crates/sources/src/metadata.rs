@@ -20,9 +20,16 @@ pub(crate) enum Value<'r> {
 }
 
 /// What goes into the column `metadata`: a JSON object, written with sorted names, without white space and without secrets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Metadata<'r> {
     entries: Vec<(&'r str, Value<'r>)>,
+}
+
+impl Default for Metadata<'_> {
+    fn default() -> Self {
+        // Nearly all events have fewer.
+        Self { entries: Vec::with_capacity(32) }
+    }
 }
 
 impl<'r> Metadata<'r> {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::json::REDACTED;
+use crate::names::Names;
 
 /// Names of members whose values never reach a column, in lower case. CloudTrail blanks most of them itself; session tokens
 /// of `AssumeRole`, `GetSessionToken` and the like it writes out. Google Cloud's are spelled with and without `_`.
@@ -48,21 +49,11 @@ const SECRETS: [&str; 38] = [
     "x-amz-signature",
 ];
 
-/// The lengths of these names, one bit each: every member's name is asked for, and most fail here.
-const LENGTHS: u64 = {
-    let mut lengths = 0;
-    let mut index = 0;
-    while index < SECRETS.len() {
-        lengths |= 1 << SECRETS[index].len();
-        index += 1;
-    }
-    lengths
-};
+static SECRET_NAMES: Names = Names::new(&SECRETS);
 
 /// Whether the member of this name holds a secret, whatever its ASCII case.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let may_be = name.len() < 64 && LENGTHS >> name.len() & 1 == 1;
-    may_be && SECRETS.iter().any(|secret| secret.len() == name.len() && secret.eq_ignore_ascii_case(name))
+    SECRET_NAMES.contains(name)
 }
 
 /// Names of the parameters of a URL whose values are secret, in lower case: the signatures and tokens of presigned URLs
@@ -91,6 +82,10 @@ fn is_name_byte(byte: u8) -> bool {
 
 /// A text that holds no secret any more, neither in JSON nor in URLs.
 pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
+    // A member's name ends with a quote, a parameter's with `=` or `%3D`: most texts have neither.
+    if memchr::memchr3(b'"', b'=', b'%', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
     match without_secret_members(text) {
         Cow::Borrowed(text) => without_secret_parameters(text),
         Cow::Owned(text) => Cow::Owned(without_secret_parameters(&text).into_owned()),

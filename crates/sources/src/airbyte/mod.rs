@@ -104,7 +104,7 @@ impl Source for Airbyte {
             Err(ended) => return ended,
         };
         let format = Format { lists: &["events"], marker, max_record_bytes: context.max_record_bytes };
-        let mut reading = RecordReader { context, changes: String::new(), metadata: String::new() };
+        let mut reading = RecordReader { context, raw: String::new(), changes: String::new(), metadata: String::new() };
         read_json(input, format, sink, &mut |value, is_replaced, sink| reading.record(value, is_replaced, sink))
     }
 }
@@ -112,6 +112,7 @@ impl Source for Airbyte {
 struct RecordReader<'c> {
     context: &'c ImportContext,
     // Texts made for one event, kept to be used again for the next.
+    raw: String,
     changes: String,
     metadata: String,
 }
@@ -119,13 +120,11 @@ struct RecordReader<'c> {
 impl RecordReader<'_> {
     fn record(&mut self, record: &Json<'_>, is_replaced: bool, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
         if entry::is_entry(record) {
-            let mut raw = String::new();
-            redaction::write_record(record, None, &mut raw);
-            let Ok(normalised) = Parser::new(raw.as_bytes()).value(0) else {
-                return Ok(Verdict::Quarantine("the record cannot be normalised".into()));
-            };
-            let notes = Notes { is_replaced, ..Notes::default() };
-            return self.entry(&normalised, &Entry::of_json(&normalised), notes, &raw, sink);
+            let mut raw = std::mem::take(&mut self.raw);
+            raw.clear();
+            let judged = self.json_entry(record, is_replaced, &mut raw, sink);
+            self.raw = raw;
+            return judged;
         }
         if record.get("message").is_none() && record.get("logSource").is_none() {
             return Ok(Verdict::Quarantine("no Airbyte audit entry: neither operation nor message is there".into()));
@@ -138,6 +137,25 @@ impl RecordReader<'_> {
             Ok(read) => self.log_event(record, message, &read, is_replaced, sink),
             Err(reason) => Ok(Verdict::Quarantine(reason.into())),
         }
+    }
+
+    /// Reads an entry that is JSON; its normalised text is appended to `raw`.
+    fn json_entry(
+        &mut self,
+        record: &Json<'_>,
+        is_replaced: bool,
+        raw: &mut String,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        let notes = Notes { is_replaced, ..Notes::default() };
+        if !redaction::write_record(record, None, raw) {
+            return self.entry(record, &Entry::of_json(record), notes, raw, sink);
+        }
+        // Without its secrets, and with the JSON in its texts normalised, it is another record.
+        let Ok(normalised) = Parser::new(raw.as_bytes()).value(0) else {
+            return Ok(Verdict::Quarantine("the record cannot be normalised".into()));
+        };
+        self.entry(&normalised, &Entry::of_json(&normalised), notes, raw, sink)
     }
 
     /// Reads a log event with the message of an audit entry.

@@ -61,7 +61,10 @@ pub(super) fn subject_of(operation: &str) -> Option<&'static Subject> {
     if DATA_SUBJECT_OPERATIONS.contains(&operation) {
         return Some(&DATA_SUBJECT_REQUEST);
     }
-    SUBJECTS.iter().find(|subject| operation.contains(subject.word))
+    // Every word begins with a capital, of which names have few.
+    let capitals = || operation.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
+    let holds = |word: &str| capitals().any(|(at, _)| operation.get(at..).is_some_and(|rest| rest.starts_with(word)));
+    SUBJECTS.iter().find(|subject| holds(subject.word))
 }
 
 /// The category of an operation: its subject's; other, if it only reads or nobody knows its subject.

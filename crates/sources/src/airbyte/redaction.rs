@@ -51,11 +51,47 @@ const MAX_NAME_BYTES: usize = 64;
 /// How many strings of JSON in strings of JSON are taken apart.
 const MAX_DECODED: usize = 4;
 
+/// Which two letters the words begin with: one bit for each second letter, by the first. Every member's name is searched, and at
+/// most places no word begins.
+const BEGINNINGS: [u32; 26] = {
+    let mut beginnings = [0; 26];
+    let mut index = 0;
+    while index < SECRET_WORDS.len() {
+        let word = SECRET_WORDS[index].as_bytes();
+        beginnings[(word[0] - b'a') as usize] |= 1 << (word[1] - b'a');
+        index += 1;
+    }
+    beginnings
+};
+
 /// Whether the member of this name holds a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    let is_letter = |character: &char| !matches!(character, '_' | '-' | '.' | ' ');
-    let plain: String = name.chars().filter(is_letter).map(|character| character.to_ascii_lowercase()).collect();
-    SECRET_WORDS.iter().any(|word| plain.contains(word)) || SECRET_ENDS.iter().any(|end| plain.ends_with(end))
+    // Nearly all names are short enough for this.
+    let mut short = [0; 64];
+    let mut long = Vec::new();
+    let room = match short.get_mut(..name.len()) {
+        Some(room) => room,
+        None => {
+            long.resize(name.len(), 0);
+            long.as_mut_slice()
+        }
+    };
+    let letters = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '));
+    let mut length = 0;
+    for (place, letter) in room.iter_mut().zip(letters) {
+        *place = letter.to_ascii_lowercase();
+        length += 1;
+    }
+    let plain = room.get(..length).unwrap_or_default();
+    let begins = |pair: &[u8]| match pair {
+        [first @ b'a'..=b'z', second @ b'a'..=b'z'] => BEGINNINGS[usize::from(first - b'a')] >> (second - b'a') & 1 == 1,
+        _ => false,
+    };
+    let holds_word = plain.windows(2).enumerate().filter(|(_, pair)| begins(pair)).any(|(at, _)| {
+        let rest = plain.get(at..).unwrap_or_default();
+        SECRET_WORDS.iter().any(|word| rest.starts_with(word.as_bytes()))
+    });
+    holds_word || SECRET_ENDS.iter().any(|end| plain.ends_with(end.as_bytes()))
 }
 
 /// Whether a value is the mask that Airbyte writes over a secret: nothing is known about it then, not even whether two are equal.
@@ -63,9 +99,11 @@ pub(super) fn is_mask(text: &str) -> bool {
     text.len() >= 3 && text.bytes().all(|byte| byte == b'*')
 }
 
-/// Appends the normalised text of a record without its secrets. The member `replaced.0` gets the text `replaced.1`.
-pub(super) fn write_record(record: &Json<'_>, replaced: Option<(&str, &str)>, out: &mut String) {
+/// Appends the normalised text of a record without its secrets. The member `replaced.0` gets the text `replaced.1`. Returns whether
+/// anything but that member is not what it was: if not, the text says what the record says.
+pub(super) fn write_record(record: &Json<'_>, replaced: Option<(&str, &str)>, out: &mut String) -> bool {
     let Some(members) = record.members() else { return write(record, 0, out) };
+    let mut is_changed = false;
     let mut separator = '{';
     for (name, value) in members.iter() {
         out.push(separator);
@@ -74,22 +112,25 @@ pub(super) fn write_record(record: &Json<'_>, replaced: Option<(&str, &str)>, ou
         out.push(':');
         match replaced.filter(|(of, _)| *of == name) {
             Some((_, text)) => json::write_text(text, out),
-            None => write_member(name, value, 0, out),
+            None => is_changed |= write_member(name, value, 0, out),
         }
     }
     out.push_str(if members.is_empty() { "{}" } else { "}" });
+    is_changed
 }
 
-fn write_member(name: &str, value: &Json<'_>, decoded: usize, out: &mut String) {
+fn write_member(name: &str, value: &Json<'_>, decoded: usize, out: &mut String) -> bool {
     if is_secret(name) && !matches!(value, Json::Bool(_)) && !value.is_vacant() {
         json::write_text(REDACTED, out);
-    } else {
-        write(value, decoded, out);
+        return true;
     }
+    write(value, decoded, out)
 }
 
-/// Appends a value without its secrets. A string that holds JSON is normalised inside too, and stays a string.
-pub(super) fn write(value: &Json<'_>, decoded: usize, out: &mut String) {
+/// Appends a value without its secrets. A string that holds JSON is normalised inside too, and stays a string. Returns whether the
+/// text says anything else than the value.
+fn write(value: &Json<'_>, decoded: usize, out: &mut String) -> bool {
+    let mut is_changed = false;
     match value {
         Json::Text(text) => {
             if decoded < MAX_DECODED
@@ -97,16 +138,19 @@ pub(super) fn write(value: &Json<'_>, decoded: usize, out: &mut String) {
             {
                 let mut rewritten = String::with_capacity(text.len());
                 write(&inner, decoded + 1, &mut rewritten);
-                return json::write_text(&rewritten, out);
+                json::write_text(&rewritten, out);
+                return rewritten != *text;
             }
-            json::write_text(&without_secrets_in_text(text), out);
+            let cleaned = without_secrets_in_text(text);
+            json::write_text(&cleaned, out);
+            is_changed = matches!(cleaned, Cow::Owned(_));
         }
         Json::Array(elements) => {
             let mut separator = '[';
             for element in elements {
                 out.push(separator);
                 separator = ',';
-                write(element, decoded, out);
+                is_changed |= write(element, decoded, out);
             }
             out.push_str(if elements.is_empty() { "[]" } else { "]" });
         }
@@ -117,12 +161,13 @@ pub(super) fn write(value: &Json<'_>, decoded: usize, out: &mut String) {
                 separator = ',';
                 json::write_text(name, out);
                 out.push(':');
-                write_member(name, value, decoded, out);
+                is_changed |= write_member(name, value, decoded, out);
             }
             out.push_str(if members.is_empty() { "{}" } else { "}" });
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => json::write_without_secrets(value, &is_secret, out),
     }
+    is_changed
 }
 
 /// The object or array that a text is, if it is one and nothing else.
@@ -251,6 +296,8 @@ fn closing_bracket(bytes: &[u8], start: usize, level: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -307,11 +354,40 @@ mod tests {
         .value(0)
         .unwrap();
         let mut out = String::new();
-        write_record(&record, None, &mut out);
+        assert!(write_record(&record, None, &mut out));
         let expected = concat!(
             r#"{"n":[null,true],"request":"{\"a\":{\"password\":\"[redacted]\",\"t\":\"{\\\"apikey\\\":\\\"[redacted]\\\"}\"},"#,
             r#"\"b\":1.0}","token":"[redacted]"}"#
         );
         assert_eq!(out, expected);
+        let again = Parser::new(expected.as_bytes()).value(0).unwrap();
+        let mut written = String::new();
+        // A secret's place is a change, though it is the same place.
+        write_record(&again, None, &mut written);
+        assert_eq!(written, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_that_is_not_changed_is_read_back_as_it_was(
+            names in prop::collection::vec("[a-zA-Z_]{0,9}|token|api_Key|é", 4),
+            texts in prop::collection::vec(r#"[ -~é\n]{0,12}|\{"a": ?1\}|\["b"\]|\{"token":"x"\}|x\?sig=1|"password":"p""#, 4),
+        ) {
+            let member = |at: usize| (names[at].clone(), serde_json::Value::from(texts[at].clone()));
+            let inner: serde_json::Map<_, _> = [member(0), member(1)].into_iter().collect();
+            let record = serde_json::json!({(names[2].clone()): [inner, texts[2]], "last": texts[3], "n": 1.50, "z": null}).to_string();
+            let record = Parser::new(record.as_bytes()).value(0).unwrap();
+            let mut out = String::new();
+            let is_changed = write_record(&record, None, &mut out);
+            let read_back = Parser::new(out.as_bytes()).value(0).unwrap();
+            prop_assert_eq!(is_changed, read_back != record, "{}", out);
+        }
+
+        #[test]
+        fn words_are_found_wherever_they_stand(name in "[a-zA-Z_. -]{0,70}(token|Api[_-]Key|pass_word|sshkey|to ken|é)?[a-zA-Z_é]{0,4}") {
+            let plain = name.replace(['_', '-', '.', ' '], "").to_ascii_lowercase();
+            let expected = SECRET_WORDS.iter().any(|word| plain.contains(word)) || plain.ends_with("sshkey");
+            prop_assert_eq!(is_secret(&name), expected, "{}", name);
+        }
     }
 }

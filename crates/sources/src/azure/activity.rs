@@ -6,6 +6,7 @@ use auditlake_event::{Category, Outcome};
 
 use crate::json::Json;
 use crate::metadata::Metadata;
+use crate::names::Names;
 
 use super::facts::{Facts, Resource, Scope};
 use super::record::{ArmId, Record, text_at};
@@ -13,7 +14,7 @@ use super::storage_resource::Url;
 use super::{changes, claims, outcome};
 
 /// Members of an operation's record that a column or the metadata has besides those of every record, in lower case.
-pub(super) const KNOWN: &[&str] = &[
+pub(super) static KNOWN: Names = Names::new(&[
     "authorization",
     "caller",
     "calleripaddress",
@@ -34,9 +35,9 @@ pub(super) const KNOWN: &[&str] = &[
     "submissiontimestamp",
     "subscriptionid",
     "substatus",
-];
+]);
 /// The same of a record of a namespace.
-pub(super) const KNOWN_OF_NAMESPACE: &[&str] = &[
+pub(super) static KNOWN_OF_NAMESPACE: Names = Names::new(&[
     "activityid",
     "caller",
     "calleripaddress",
@@ -47,7 +48,7 @@ pub(super) const KNOWN_OF_NAMESPACE: &[&str] = &[
     "region",
     "scaleunit",
     "status",
-];
+]);
 
 /// The subscription, in lower case as Azure writes its ids; else the tenant.
 fn scope<'r>(record: &Record<'r>, arm: &ArmId<'r>) -> Option<Scope<'r>> {

@@ -6,6 +6,7 @@ use auditlake_event::{ActorType, Category, Outcome};
 
 use crate::json::Json;
 use crate::metadata::Value;
+use crate::names::Names;
 
 use super::facts::{Actor, Facts, Resource, Scope, email};
 use super::record::{ArmId, Record, text_at};
@@ -13,7 +14,7 @@ use super::{changes, outcome};
 
 /// Members of a directory audit record that a column or the metadata has besides those of every record, in lower case: of
 /// the record as Azure Monitor delivers it, and of `properties`, which the Microsoft Graph answers as the record itself.
-pub(super) const KNOWN: &[&str] = &[
+pub(super) static KNOWN: Names = Names::new(&[
     "activitydatetime",
     "activitydisplayname",
     "additionaldetails",
@@ -29,9 +30,9 @@ pub(super) const KNOWN: &[&str] = &[
     "resultreason",
     "targetresources",
     "useragent",
-];
+]);
 /// The same of a sign-in.
-pub(super) const KNOWN_OF_SIGN_IN: &[&str] = &[
+pub(super) static KNOWN_OF_SIGN_IN: Names = Names::new(&[
     "appdisplayname",
     "appid",
     "authenticationdetails",
@@ -65,9 +66,9 @@ pub(super) const KNOWN_OF_SIGN_IN: &[&str] = &[
     "userid",
     "userprincipalname",
     "usertype",
-];
+]);
 /// The same of a finding.
-pub(super) const KNOWN_OF_RISK: &[&str] = &["calleripaddress", "correlationid", "identity"];
+pub(super) static KNOWN_OF_RISK: Names = Names::new(&["calleripaddress", "correlationid", "identity"]);
 
 /// What the Microsoft Graph's sign-ins, which have no name of the operation, are called in Azure Monitor's.
 const SIGN_IN: &str = "Sign-in activity";

@@ -43,6 +43,7 @@ use std::borrow::Cow;
 
 use crate::json::Json;
 use crate::metadata::{Metadata, Value};
+use crate::names::Names;
 
 use super::record::{Record, worded};
 
@@ -60,13 +61,30 @@ const EVERYWHERE: [(&str, &str); 11] = [
     ("schema_version", "schemaVersion"),
     ("tenant_id", "tenantId"),
 ];
-/// Members of every record that columns have.
-const IN_COLUMNS: [&str; 5] = ["eventTimestamp", "operationName", "properties", "resourceId", "time"];
+/// These, and the members of every record that columns have.
+static READ_EVERYWHERE: Names = Names::new(&[
+    "category",
+    "durationMs",
+    "eventTimestamp",
+    "level",
+    "location",
+    "operationName",
+    "operationVersion",
+    "properties",
+    "protocol",
+    "resourceId",
+    "resultDescription",
+    "resultSignature",
+    "resultType",
+    "schemaVersion",
+    "tenantId",
+    "time",
+]);
 
 /// What was found out about a record while it was read.
 pub(super) struct Notes<'r> {
     /// Members that the record's own log knows, in lower case.
-    pub known: &'static [&'static str],
+    pub known: &'static Names,
     pub resource_id: Option<&'r str>,
     pub replaced_id: Option<Cow<'r, str>>,
     pub is_replaced: bool,
@@ -86,13 +104,25 @@ pub(super) fn write<'r>(record: &Record<'r>, mut metadata: Metadata<'r>, notes: 
     }
     metadata.text("azure_resource_id", record.arm_id().filter(|id| notes.resource_id != Some(*id)));
     // Of two members that differ in case only, one was read; the other one is unknown.
-    let known = EVERYWHERE.iter().map(|(_, member)| member).chain(&IN_COLUMNS).chain(notes.known);
-    let read: Vec<&Json<'_>> = known.filter_map(|name| record.whole.get_any_case(name)).collect();
+    // Each is looked for once only, however many spellings of its name a record holds.
+    let mut read: Vec<(&str, Option<&Json<'_>>)> = Vec::new();
+    let mut is_read = |member: &str, value: &Json<'_>| {
+        let Some(name) = READ_EVERYWHERE.find(member).or_else(|| notes.known.find(member)) else { return false };
+        if name == member {
+            return true;
+        }
+        let found = read.iter().find(|(of, _)| *of == name).map(|(_, found)| *found);
+        let found = found.unwrap_or_else(|| {
+            let found = record.whole.get_any_case(name);
+            read.push((name, found));
+            found
+        });
+        found.is_some_and(|found| std::ptr::eq(found, value))
+    };
     let members = record.whole.members().into_iter().flat_map(|members| members.iter());
-    let is_rest = |(_, value): &(&str, &Json<'_>)| {
+    let is_rest = |(member, value): &(&str, &Json<'_>)| {
         let is_structure = value.members().is_some() || matches!(value, Json::Array(_));
-        let is_known = read.iter().any(|read| std::ptr::eq(*read, *value));
-        !matches!(value, Json::Null) && !(is_known && (notes.keeps_raw || !is_structure))
+        !matches!(value, Json::Null) && !((notes.keeps_raw || !is_structure) && is_read(member, value))
     };
     metadata.members("rest", members.filter(is_rest).collect());
     metadata.extend(notes.replaced_id.map(|id| ("source_event_id", Value::Text(id))));
@@ -103,18 +133,27 @@ pub(super) fn write<'r>(record: &Record<'r>, mut metadata: Metadata<'r>, notes: 
 #[cfg(test)]
 mod tests {
     use super::super::{activity, directory, storage};
+    use super::*;
+
+    #[test]
+    fn what_goes_into_the_metadata_of_every_record_is_known() {
+        assert!(READ_EVERYWHERE.as_slice().is_sorted());
+        assert!(EVERYWHERE.iter().all(|(_, member)| READ_EVERYWHERE.as_slice().contains(member)));
+    }
 
     #[test]
     fn known_members_are_in_lower_case_and_sorted() {
         let lists = [
-            storage::KNOWN,
-            activity::KNOWN,
-            activity::KNOWN_OF_NAMESPACE,
-            directory::KNOWN,
-            directory::KNOWN_OF_SIGN_IN,
-            directory::KNOWN_OF_RISK,
+            &storage::KNOWN,
+            &activity::KNOWN,
+            &activity::KNOWN_OF_NAMESPACE,
+            &directory::KNOWN,
+            &directory::KNOWN_OF_SIGN_IN,
+            &directory::KNOWN_OF_RISK,
         ];
-        for known in lists {
+        for known in lists.map(Names::as_slice) {
+            // A name in both lists would be looked for in one spelling only.
+            assert!(!known.iter().any(|name| READ_EVERYWHERE.contains(name)), "{known:?}");
             assert!(known.is_sorted() && known.iter().all(|name| *name == name.to_ascii_lowercase()), "{known:?}");
         }
     }

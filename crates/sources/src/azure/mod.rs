@@ -68,6 +68,7 @@ use auditlake_event::Event;
 use auditlake_event::address::is_list;
 
 use crate::json::{self, Json, Parser};
+use crate::names::Names;
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
@@ -297,15 +298,15 @@ fn stated_time<'r>(record: &Record<'r>, log: Log) -> Option<(&'static str, &'r s
 }
 
 /// Reads a record, and says which of its members its log knows.
-fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static [&'static str]) {
+fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static Names) {
     match log {
-        Log::Storage => (storage::read(record), storage::KNOWN),
-        Log::KeyVault => (activity::read_key_vault(record), activity::KNOWN),
-        Log::Namespace => (activity::read_namespace(record), activity::KNOWN_OF_NAMESPACE),
-        Log::Directory => (directory::read(record), directory::KNOWN),
-        Log::SignIn => (directory::read_sign_in(record), directory::KNOWN_OF_SIGN_IN),
-        Log::Risk => (directory::read_risk(record), directory::KNOWN_OF_RISK),
-        Log::Activity => (activity::read(record), activity::KNOWN),
+        Log::Storage => (storage::read(record), &storage::KNOWN),
+        Log::KeyVault => (activity::read_key_vault(record), &activity::KNOWN),
+        Log::Namespace => (activity::read_namespace(record), &activity::KNOWN_OF_NAMESPACE),
+        Log::Directory => (directory::read(record), &directory::KNOWN),
+        Log::SignIn => (directory::read_sign_in(record), &directory::KNOWN_OF_SIGN_IN),
+        Log::Risk => (directory::read_risk(record), &directory::KNOWN_OF_RISK),
+        Log::Activity => (activity::read(record), &activity::KNOWN),
     }
 }
 

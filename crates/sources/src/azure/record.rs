@@ -99,6 +99,18 @@ impl<'r> ArmId<'r> {
         Self { subscription, tenant: behind("tenants"), provider: provided.first().copied(), kind: Some(kind), name }
     }
 
+    /// The provider alone.
+    pub(super) fn provider_of(id: &'r str) -> Option<&'r str> {
+        let mut behind = None;
+        for part in id.rsplit('/').filter(|part| !part.is_empty()) {
+            if part.eq_ignore_ascii_case("providers") {
+                return behind;
+            }
+            behind = Some(part);
+        }
+        None
+    }
+
     /// The name behind a type.
     pub(super) fn name_of(id: &'r str, kind: &str) -> Option<&'r str> {
         let mut parts = id.split('/');
@@ -140,6 +152,7 @@ mod tests {
         ] {
             let parsed = ArmId::parse(id);
             assert_eq!((parsed.subscription, parsed.kind.as_deref(), parsed.name), (subscription, kind, name), "{id}");
+            assert_eq!(ArmId::provider_of(id), parsed.provider, "{id}");
         }
         assert_eq!(ArmId::parse("/tenants/t1/providers/Microsoft.aadiam").tenant, Some("t1"));
         assert_eq!(ArmId::name_of("/x/StorageAccounts/a/y", "storageaccounts"), Some("a"));

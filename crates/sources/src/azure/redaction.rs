@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{self, Json, Parser, REDACTED};
+use crate::names::Names;
 use crate::secret::{is_secret, without_secrets};
 
 /// How deep JSON that stands as text in JSON is looked into. A request body is one such text, and holds another at most;
@@ -32,8 +33,10 @@ const AZURE_SECRETS: [&str; 14] = [
 const NAME_MEMBERS: [&str; 3] = ["key", "displayName", "name"];
 const VALUE_MEMBERS: [&str; 3] = ["value", "newValue", "oldValue"];
 
+static AZURE_SECRET_NAMES: Names = Names::new(&AZURE_SECRETS);
+
 fn is_secret_here(name: &str) -> bool {
-    is_secret(name) || AZURE_SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+    is_secret(name) || AZURE_SECRET_NAMES.contains(name)
 }
 
 /// A record without its secrets: those of members by their names, of URLs, and of JSON that stands as text in it. `None`:

@@ -6,6 +6,7 @@ use auditlake_event::{ActorType, Category, Outcome};
 
 use crate::json::Json;
 use crate::metadata::Value;
+use crate::names::Names;
 
 use super::facts::{Actor, Facts, email};
 use super::outcome;
@@ -13,8 +14,8 @@ use super::record::{ArmId, Record, text_at, worded};
 use super::storage_resource::{self, Url};
 
 /// Members of the record that a column or the metadata has besides those of every record, in lower case.
-pub(super) const KNOWN: &[&str] =
-    &["calleripaddress", "correlationid", "identity", "resourcetype", "statuscode", "statustext", "uri"];
+pub(super) static KNOWN: Names =
+    Names::new(&["calleripaddress", "correlationid", "identity", "resourcetype", "statuscode", "statustext", "uri"]);
 
 /// What goes from `properties` into the metadata as it is.
 const PROPERTIES: &[(&str, &str)] = &[
@@ -55,7 +56,7 @@ pub(super) fn read<'r>(record: &Record<'r>) -> Facts<'r> {
         scope: account.map(|account| ("storage_account", Cow::Borrowed(account))),
         caller_address: record.text("callerIpAddress"),
         user_agent: record.property_text("userAgentHeader"),
-        service_name: record.arm_id().and_then(|id| ArmId::parse(id).provider),
+        service_name: record.arm_id().and_then(ArmId::provider_of),
         request_id: correlation,
         ..Facts::default()
     };

@@ -52,9 +52,17 @@ impl<'a> Members<'a> {
     ) -> Option<Members<'a>> {
         let mut changed: Option<Vec<_>> = None;
         for (index, (name, value)) in self.0.iter().enumerate() {
-            let Some(new) = change(name, value) else { continue };
-            if let Some((_, value)) = changed.get_or_insert_with(|| self.0.clone()).get_mut(index) {
-                *value = new;
+            match (change(name, value), &mut changed) {
+                (Some(new), Some(members)) => members.push((name.clone(), new)),
+                (None, Some(members)) => members.push((name.clone(), value.clone())),
+                (Some(new), None) => {
+                    // Only what stays is copied, not what takes its place.
+                    let mut members = Vec::with_capacity(self.0.len());
+                    members.extend_from_slice(self.0.get(..index).unwrap_or_default());
+                    members.push((name.clone(), new));
+                    changed = Some(members);
+                }
+                (None, None) => {}
             }
         }
         changed.map(Members)
@@ -69,9 +77,17 @@ impl<'a> Json<'a> {
 
     /// Like `get`, whatever the name's ASCII case.
     pub(crate) fn get_any_case(&self, name: &str) -> Option<&Json<'a>> {
-        let members = self.members()?;
-        let any_case = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-        members.get(name).or_else(any_case).filter(|value| !matches!(value, Json::Null))
+        let mut any_case = None;
+        for (key, value) in &self.members()?.0 {
+            if key.len() != name.len() || !key.eq_ignore_ascii_case(name) {
+                continue;
+            }
+            if key == name && !matches!(value, Json::Null) {
+                return Some(value);
+            }
+            any_case.get_or_insert(value);
+        }
+        any_case.filter(|value| !matches!(value, Json::Null))
     }
 
     /// The members, if this is an object.

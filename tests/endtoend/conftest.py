@@ -21,6 +21,7 @@ from stack import Stack, functions_folder, missing_functions
 
 IMPORT_BUCKET = "trail-of-acme"
 EVENTBRIDGE_BUCKET = "trail-of-globex"
+SAMPLES_ORGANIZATION = "samples"
 METASTORE_BUCKET = "metastore"
 STACK = "lake"
 
@@ -31,6 +32,7 @@ def import_rules():
         {"bucket": EVENTBRIDGE_BUCKET, "prefix": "AWSLogs/", "source": "aws.cloudtrail", "organization": "imported-too"},
         # Of every source; which it is, is seen by the content.
         {"bucket": IMPORT_BUCKET, "prefix": "any/", "organization": "acme"},
+        {"bucket": IMPORT_BUCKET, "prefix": "samples/", "organization": SAMPLES_ORGANIZATION},
     ]
 
 

@@ -62,9 +62,10 @@ pub(super) fn subject_of(operation: &str) -> Option<&'static Subject> {
         return Some(&DATA_SUBJECT_REQUEST);
     }
     // Every word begins with a capital, of which names have few.
-    let capitals = || operation.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
-    let holds = |word: &str| capitals().any(|(at, _)| operation.get(at..).is_some_and(|rest| rest.starts_with(word)));
-    SUBJECTS.iter().find(|subject| holds(subject.word))
+    let capitals = operation.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
+    let from_capitals = capitals.filter_map(|(at, _)| operation.get(at..));
+    let first = from_capitals.filter_map(|rest| SUBJECTS.iter().position(|subject| rest.starts_with(subject.word))).min()?;
+    SUBJECTS.get(first)
 }
 
 /// The category of an operation: its subject's; other, if it only reads or nobody knows its subject.

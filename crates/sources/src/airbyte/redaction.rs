@@ -51,47 +51,53 @@ const MAX_NAME_BYTES: usize = 64;
 /// How many strings of JSON in strings of JSON are taken apart.
 const MAX_DECODED: usize = 4;
 
-/// Which two letters the words begin with: one bit for each second letter, by the first. Every member's name is searched, and at
-/// most places no word begins.
-const BEGINNINGS: [u32; 26] = {
-    let mut beginnings = [0; 26];
+/// Which letters the words have side by side at a place: one bit for each second letter, by the first.
+type Pairs = [u32; 26];
+
+/// The pairs of the words' letters at an index.
+const fn pairs_at(at: usize) -> Pairs {
+    let mut pairs = [0; 26];
     let mut index = 0;
-    while index < SECRET_WORDS.len() {
-        let word = SECRET_WORDS[index].as_bytes();
-        beginnings[(word[0] - b'a') as usize] |= 1 << (word[1] - b'a');
+    while index < SECRET_WORDS.len() + SECRET_ENDS.len() {
+        let word = if index < SECRET_WORDS.len() { SECRET_WORDS[index] } else { SECRET_ENDS[index - SECRET_WORDS.len()] }
+            .as_bytes();
+        pairs[(word[at] - b'a') as usize] |= 1 << (word[at + 1] - b'a');
         index += 1;
     }
-    beginnings
-};
+    pairs
+}
+
+static FIRST_PAIRS: Pairs = pairs_at(0);
+static SECOND_PAIRS: Pairs = pairs_at(1);
+
+fn holds(pairs: &Pairs, first: u8, second: u8) -> bool {
+    let letter = |byte: u8| byte.checked_sub(b'a').filter(|letter| *letter < 26);
+    match (letter(first), letter(second)) {
+        (Some(first), Some(second)) => pairs[usize::from(first)] >> second & 1 == 1,
+        _ => false,
+    }
+}
+
+/// What is left of a name without what separates its words, in lower case.
+fn plain_bytes(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' ')).map(|byte| byte.to_ascii_lowercase())
+}
 
 /// Whether the member of this name holds a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    // Nearly all names are short enough for this.
-    let mut short = [0; 64];
-    let mut long = Vec::new();
-    let room = match short.get_mut(..name.len()) {
-        Some(room) => room,
-        None => {
-            long.resize(name.len(), 0);
-            long.as_mut_slice()
-        }
-    };
-    let letters = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '));
-    let mut length = 0;
-    for (place, letter) in room.iter_mut().zip(letters) {
-        *place = letter.to_ascii_lowercase();
-        length += 1;
+    // Every member's name is searched, and in most no word begins.
+    let (mut begins, mut last, mut may_hold) = (false, 0, false);
+    for byte in plain_bytes(name) {
+        may_hold |= begins && holds(&SECOND_PAIRS, last, byte);
+        begins = holds(&FIRST_PAIRS, last, byte);
+        last = byte;
     }
-    let plain = room.get(..length).unwrap_or_default();
-    let begins = |pair: &[u8]| match pair {
-        [first @ b'a'..=b'z', second @ b'a'..=b'z'] => BEGINNINGS[usize::from(first - b'a')] >> (second - b'a') & 1 == 1,
-        _ => false,
-    };
-    let holds_word = plain.windows(2).enumerate().filter(|(_, pair)| begins(pair)).any(|(at, _)| {
-        let rest = plain.get(at..).unwrap_or_default();
-        SECRET_WORDS.iter().any(|word| rest.starts_with(word.as_bytes()))
-    });
-    holds_word || SECRET_ENDS.iter().any(|end| plain.ends_with(end.as_bytes()))
+    may_hold && {
+        let plain: Vec<u8> = plain_bytes(name).collect();
+        let words_begin = |rest: &[u8]| SECRET_WORDS.iter().any(|word| rest.starts_with(word.as_bytes()));
+        (0..plain.len()).filter_map(|at| plain.get(at..)).any(words_begin)
+            || SECRET_ENDS.iter().any(|end| plain.ends_with(end.as_bytes()))
+    }
 }
 
 /// Whether a value is the mask that Airbyte writes over a secret: nothing is known about it then, not even whether two are equal.
@@ -105,12 +111,12 @@ pub(super) fn write_record(record: &Json<'_>, replaced: Option<(&str, &str)>, ou
     let Some(members) = record.members() else { return write(record, 0, out) };
     let mut is_changed = false;
     let mut separator = '{';
-    for (name, value) in members.iter() {
+    for (name, value) in members.as_parsed() {
         out.push(separator);
         separator = ',';
-        json::write_text(name, out);
+        json::write_parsed_text(name, out);
         out.push(':');
-        match replaced.filter(|(of, _)| *of == name) {
+        match replaced.filter(|(of, _)| of == name) {
             Some((_, text)) => json::write_text(text, out),
             None => is_changed |= write_member(name, value, 0, out),
         }
@@ -141,9 +147,13 @@ fn write(value: &Json<'_>, decoded: usize, out: &mut String) -> bool {
                 json::write_text(&rewritten, out);
                 return rewritten != *text;
             }
-            let cleaned = without_secrets_in_text(text);
-            json::write_text(&cleaned, out);
-            is_changed = matches!(cleaned, Cow::Owned(_));
+            match without_secrets_in_text(text) {
+                Cow::Borrowed(_) => json::write_parsed_text(text, out),
+                Cow::Owned(cleaned) => {
+                    json::write_text(&cleaned, out);
+                    is_changed = true;
+                }
+            }
         }
         Json::Array(elements) => {
             let mut separator = '[';
@@ -156,10 +166,10 @@ fn write(value: &Json<'_>, decoded: usize, out: &mut String) -> bool {
         }
         Json::Object(members) => {
             let mut separator = '{';
-            for (name, value) in members.iter() {
+            for (name, value) in members.as_parsed() {
                 out.push(separator);
                 separator = ',';
-                json::write_text(name, out);
+                json::write_parsed_text(name, out);
                 out.push(':');
                 is_changed |= write_member(name, value, decoded, out);
             }

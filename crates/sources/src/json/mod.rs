@@ -11,7 +11,7 @@ mod write;
 use std::borrow::Cow;
 
 pub(crate) use parse::{Failure, Outer, Parser};
-pub(crate) use write::{REDACTED, write_text, write_without_secrets};
+pub(crate) use write::{REDACTED, write_parsed_text, write_text, write_without_secrets};
 
 /// A JSON value. Only [`Parser`] makes one, which [`write_without_secrets`] relies on: a borrowed text holds nothing to be escaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,11 @@ pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 impl<'a> Members<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// As `iter`, with the names as the parser gave them.
+    pub(crate) fn as_parsed(&self) -> &[(Cow<'a, str>, Json<'a>)] {
+        &self.0
     }
 
     /// The member of a name; a member that is `null` counts as absent.

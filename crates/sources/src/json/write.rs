@@ -74,8 +74,9 @@ pub(crate) fn write_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Appends a text that the parser gave as a JSON string.
 #[expect(clippy::ptr_arg, reason = "whether it is borrowed says whether it holds escapes")]
-fn write_parsed_text(text: &Cow<'_, str>, out: &mut String) {
+pub(crate) fn write_parsed_text(text: &Cow<'_, str>, out: &mut String) {
     match text {
         // The parser borrows only what it found free of escapes.
         Cow::Borrowed(plain) => {

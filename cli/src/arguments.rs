@@ -1,5 +1,7 @@
 //! The command line: every flag is also an environment variable.
 
+mod sign_in;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use auditlake_lake::Period;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use auditlake_lake::length::Length;
+
+pub use self::sign_in::SignInArguments;
 
 const EXAMPLES: &str = "\
 Start here:
@@ -39,7 +43,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the lake on this machine: API, storage and seal schedule in one process.
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Read audit logs of other systems from files and folders into the lake.
     Import(ImportArguments),
     /// Seal every period that is over.
@@ -110,6 +114,7 @@ Examples:
   auditlake serve
   auditlake serve --data /srv/audit --organization acme
   auditlake serve --data /tmp/demo --seal-period 10s --slack 1s     see sealed Parquet within seconds
+  auditlake serve --oidc-issuer https://id.example --oidc-audience auditlake --oidc-client-id console
 
 The directory holds plain files. With DuckDB:
   SELECT * FROM read_parquet('data/etl/v1/data/*/*/*/*/*/*/*.parquet', hive_partitioning = true);
@@ -143,6 +148,9 @@ pub struct ServeArguments {
     /// How a new lake is made.
     #[command(flatten)]
     pub new_lake: NewLakeArguments,
+    /// Who may call, and how the console signs in.
+    #[command(flatten)]
+    pub sign_in: SignInArguments,
 }
 
 /// Arguments of `import`.

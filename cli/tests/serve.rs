@@ -191,12 +191,40 @@ fn a_page_of_this_machine_may_read_answers_and_ask_what_it_may_send() {
 }
 
 #[test]
-fn the_front_page_says_how_to_begin() {
+fn the_console_is_served_with_its_settings() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["--organization", "globex"]);
+    let server = Server::start(data.path(), &["--organization", "globex", "--contact", "security@globex.example"]);
     let (status, page) = server.get("/");
     assert_eq!(status, 200);
-    assert!(page.as_str().unwrap().contains("/v1/events") && page.as_str().unwrap().contains("globex"));
+    assert!(page.as_str().unwrap().starts_with("<!doctype html>"), "{page}");
+    let (status, settings) = server.get("/console.json");
+    assert_eq!((status, &settings["mode"], &settings["oidc"]), (200, &json!("local"), &Value::Null));
+    assert_eq!((&settings["organization"], &settings["contact"]), (&json!("globex"), &json!("security@globex.example")));
+}
+
+#[test]
+fn an_issuer_that_cannot_be_trusted_or_has_no_audience_is_refused() {
+    for (arguments, hint) in [
+        (&["--oidc-issuer", "http://id.example", "--oidc-audience", "lake"][..], "http://id.example is no origin"),
+        (&["--oidc-issuer", "https://id.example"], "--oidc-audience"),
+        (&["--oidc-client-id", "console"], "--oidc-issuer"),
+    ] {
+        let ended = run(std::iter::once("serve").chain(arguments.iter().copied()));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(hint), "{ended:?}");
+    }
+}
+
+#[test]
+fn with_an_issuer_nobody_asks_without_a_token() {
+    let data = tempfile::tempdir().unwrap();
+    let arguments = ["--oidc-issuer", "https://id.example", "--oidc-audience", "lake", "--oidc-client-id", "console"];
+    let server = Server::start(data.path(), &arguments);
+    assert_eq!(server.get("/v1/events?organization=acme").0, 401);
+    let (status, settings) = server.get("/console.json");
+    let oidc =
+        json!({"issuer": "https://id.example", "client_id": "console", "scope": "openid profile email", "audience": "lake"});
+    assert_eq!((status, &settings["oidc"], &settings["must_name_organization"]), (200, &oidc, &json!(false)));
 }
 
 #[test]

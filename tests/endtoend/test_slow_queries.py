@@ -127,10 +127,11 @@ def test_throttling_that_does_not_end_is_429(lake, athena, organization, posted)
         athena.faults.clear()
 
 
-def ask(lake, organization, path="/v1/events", query="", **environment):
+def ask(lake, organization, path="/v1/events", query="", method="GET", **environment):
     """A question to the function `query` with other settings, as a process of its own."""
     event = sample("query", "events")
     event |= {"rawPath": path, "rawQueryString": query}
+    event["requestContext"]["http"]["method"] = method
     event["requestContext"]["http"]["path"] = path
     event["requestContext"]["authorizer"]["jwt"]["claims"]["tenant"] = organization
     with Runtime(bootstrap_of("query"), lake.environment("query", **environment), "query", timeout=60) as runtime:
@@ -160,7 +161,14 @@ def test_a_question_above_the_limit_is_refused_before_it_is_asked(lake, athena, 
     problem = json.loads(refused["body"])
     assert refused["statusCode"] == 422 and problem["type"].endswith("query-too-large"), problem
     assert "1 MB is the limit" in problem["detail"] and "`from`" in problem["detail"]
+    # Exports have a limit of their own.
+    refused = ask(lake, organization, "/v1/exports", "format=csv", "POST", AUDITLAKE_MAX_EXPORT_MB="1")
+    problem = json.loads(refused["body"])
+    assert refused["statusCode"] == 422 and problem["type"].endswith("query-too-large"), problem
+    assert "1 MB is the limit" in problem["detail"] and "`from`" in problem["detail"]
     assert executions(athena, organization) == []
+    exported = ask(lake, organization, "/v1/exports", "format=csv", "POST", AUDITLAKE_MAX_EXPORT_MB="50", AUDITLAKE_MAX_QUERY_MB="1")
+    assert exported["statusCode"] == 202, exported
     soon = rfc3339(now() + timedelta(hours=1))
     narrower = ask(lake, organization, AUDITLAKE_MAX_QUERY_MB="1", query=f"from={soon}")
     assert narrower["statusCode"] == 200, narrower

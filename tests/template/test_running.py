@@ -18,16 +18,19 @@ VARIABLES = {
     "import": EVERY | {"AUDITLAKE_IMPORT_RULES", "AUDITLAKE_KEEP_RAW"},
     "compact": EVERY | {"AUDITLAKE_SHARD_QUEUE_URL", "AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP"},
     "query": EVERY | CLAIMS | {"AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP", "AUDITLAKE_CURSOR_SECRET_ARN", "AUDITLAKE_QUEUE_URL",
-                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES",
-                               "AUDITLAKE_ATHENA_USD_PER_TB"},
+                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_MAX_EXPORT_MB",
+                               "AUDITLAKE_REUSE_MINUTES", "AUDITLAKE_ATHENA_USD_PER_TB", "AUDITLAKE_CONSOLE", "AUDITLAKE_OIDC_ISSUER",
+                               "AUDITLAKE_OIDC_AUDIENCE", "AUDITLAKE_OIDC_CLIENT_ID", "AUDITLAKE_OIDC_SCOPE", "AUDITLAKE_CONNECT_ORIGINS",
+                               "AUDITLAKE_CONTACT"},
 }
 SOURCES = {"LandSource": ("land", "IngestQueue"), "ImportSource": ("import", "ImportQueue"), "CompactSource": ("compact", "ShardQueue")}
+CONSOLE = {"GET /", "GET /assets/{file}", "GET /favicon.svg", "GET /console.json"}
 ROUTES = {
     "POST /v1/events": "Ingest", "GET /v1/events": "Query", "GET /v1/events/{id}": "Query", "GET /v1/stats": "Query",
     "GET /v1/status": "Query", "GET /v1/directory/actors": "Query", "PUT /v1/directory/actors": "Query",
     "GET /v1/queries/{id}": "Query", "DELETE /v1/queries/{id}": "Query",
     "POST /v1/exports": "Query", "GET /v1/exports/{id}": "Query", "DELETE /v1/exports/{id}": "Query",
-    "GET /openapi.json": "Query",
+    "GET /openapi.json": "Query", **dict.fromkeys(CONSOLE, "Query"),
 }
 
 
@@ -164,10 +167,11 @@ def test_routes_are_explicit_and_every_one_asks_for_a_token(lake):
     assert {key: route["Target"] for key, route in routes.items()} == {
         key: f"integrations/{name}Integration" for key, name in ROUTES.items()}
     for key, route in routes.items():
-        # The API's description alone is for everybody.
-        expected = ("NONE", None) if key == "GET /openapi.json" else ("JWT", "JwtAuthorizer")
+        # The API's description and the console's files are for everybody, nothing else is.
+        expected = ("NONE", None) if key in {"GET /openapi.json"} | CONSOLE else ("JWT", "JwtAuthorizer")
         assert (route["AuthorizationType"], route.get("AuthorizerId")) == expected, key
         assert "AuthorizationScopes" not in route, key  # the gateway would refuse before anything is recorded
+        assert not key.startswith(("POST ", "PUT ", "DELETE ")) or expected[0] == "JWT", key
     assert "Body" not in only(lake, "AWS::ApiGatewayV2::Api")
     for kind in ("AWS::Serverless::HttpApi", "AWS::Serverless::Api"):
         assert kind not in (ROOT / "infra/template.yaml").read_text("utf-8")
@@ -205,7 +209,30 @@ def test_every_route_is_throttled_and_logged(lake):
         assert leaking not in stage["AccessLogSettings"]["Format"]
     # CloudFormation refuses settings of a route that is not there yet.
     routes = {logical_id for logical_id, _ in lake.resources("AWS::ApiGatewayV2::Route")}
-    assert set(lake.document["Resources"]["ApiStage"]["DependsOn"]) == routes
+    assert set(lake.document["Resources"]["ApiStage"]["DependsOn"]) | set(stage["StageVariables"]["console"].split("-")) == routes
+
+
+def test_without_the_console_there_is_no_trace_of_it():
+    template = Template.of_the_lake(Console="false")
+    routes = {resource["Properties"]["RouteKey"] for _, resource in template.resources("AWS::ApiGatewayV2::Route")}
+    assert routes == ROUTES.keys() - CONSOLE
+    assert only(template, "AWS::ApiGatewayV2::Stage")["RouteSettings"].keys() == routes
+    assert template.document["Outputs"]["ConsoleUrl"]["Condition"] == "HasConsole"
+    assert function(template, "query")["Environment"]["Variables"]["AUDITLAKE_CONSOLE"] == "false"
+
+
+def test_the_console_is_told_how_to_sign_in(lake):
+    variables = function(lake, "query")["Environment"]["Variables"]
+    assert variables["AUDITLAKE_CONSOLE"] == "true"
+    assert (variables["AUDITLAKE_OIDC_ISSUER"], variables["AUDITLAKE_OIDC_AUDIENCE"]) == ("<JwtIssuer>", "auditlake")
+    pattern = lake.document["Parameters"]["ConsoleConnectOrigins"]["AllowedPattern"]
+    for origins in ("", "https://acme.auth.eu-west-1.amazoncognito.com", "https://a.example:8443,https://b.example"):
+        assert re.fullmatch(pattern, origins), origins
+    for origins in ("*", "http://a.example", "https://a.example/token", "https://a.example; script-src *", "https://a.example https://b.example"):
+        assert not re.fullmatch(pattern, origins), origins
+    scope = lake.document["Parameters"]["ConsoleScope"]
+    assert re.fullmatch(scope["AllowedPattern"], scope["Default"])
+    assert re.fullmatch(scope["AllowedPattern"], "openid https://lake.acme.example/read")
 
 
 # --- alarms ---

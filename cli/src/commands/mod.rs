@@ -43,7 +43,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         _ => "error",
     });
     match arguments.command {
-        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Serve(arguments) => block_on(serve::run(&arguments)),
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Seal(arguments) => block_on(seal::run(arguments)),
         Command::Query(arguments) => block_on(query::run(&arguments)),

@@ -28,6 +28,9 @@ fn start_failure(error: StartError) -> Failure {
         }
         StartError::Store(error) => storage_failure(&error),
         StartError::Lake(error) => lake_failure(&error),
+        StartError::Origin(error) => {
+            Failure::new(error.to_string()).advise("name another with --oidc-issuer or --connect-origins")
+        }
         StartError::Thread(error) => Failure::new(format!("cannot start a thread: {error}")),
     }
 }
@@ -58,6 +61,7 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
     eprintln!(
         "auditlake {version} is ready; Ctrl-C stops it
 
+  console  http://{api}/
   lake     {data}, sealed every {period} with {slack} of slack
   API      http://{api}
   storage  {endpoint} (S3; bucket {bucket}, key {key}, secret {secret})
@@ -72,7 +76,7 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
         key = credentials.access_key,
         secret = credentials.secret_key,
     );
-    if !api.ip().is_loopback() {
+    if !api.ip().is_loopback() && arguments.sign_in.oidc_issuer.is_none() {
         eprintln!("warning: there is no authentication: whoever reaches {api} can read and write every organization");
     }
     if arguments.ready_json {
@@ -89,7 +93,7 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
     Ok(())
 }
 
-pub async fn run(arguments: ServeArguments) -> Outcome {
+pub async fn run(arguments: &ServeArguments) -> Outcome {
     let settings = Settings {
         data: arguments.data.clone(),
         listen: arguments.listen,
@@ -99,10 +103,12 @@ pub async fn run(arguments: ServeArguments) -> Outcome {
         region: arguments.region.clone(),
         landing_retention_ms: arguments.landing_retention.millis,
         record_reads: arguments.record_reads,
+        tokens: arguments.sign_in.tokens(),
+        console: arguments.sign_in.console(),
     };
     let serving = serve::start(settings).await.map_err(start_failure)?;
     report_differences(&arguments.new_lake, &serving.lake);
-    announce(&arguments, &serving)?;
+    announce(arguments, &serving)?;
     asked_to_stop().await?;
     eprintln!("stopping: requests in flight are answered first");
     serving.stop().await;

@@ -58,7 +58,7 @@ pub(crate) fn link_next(query: Option<&str>, cursor: &str, response: &mut Respon
 }
 
 /// Whether one of the entity tags that the caller names is that of the answer (weak comparison, RFC 9110, section 8.8.3.2).
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+pub fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let opaque = |text: &str| text.trim().trim_start_matches("W/").to_owned();
     let Ok(own) = tag.to_str() else { return false };
     let named = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -66,7 +66,7 @@ fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 /// Whether the caller takes gzip: named with a quality that is not zero (RFC 9110, section 12.5.3).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let quality = |part: &str| {
         let (coding, parameters) = part.split_once(';').unwrap_or((part, ""));
         let refused = parameters.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()) == Some(0.0);

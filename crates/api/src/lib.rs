@@ -10,7 +10,8 @@
 pub mod api;
 pub mod body;
 pub mod caller;
-mod delivery;
+pub mod claims;
+pub mod delivery;
 pub mod directory;
 pub mod door;
 pub mod event_json;

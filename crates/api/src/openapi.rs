@@ -247,7 +247,7 @@ pub fn document() -> Value {
         "components": {
             "securitySchemes": {"token": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "Reading needs iam:tenant:iam:audit:read, writing iam:tenant:iam:audit:write. `serve` needs none.",
+                "description": "Reading needs iam:tenant:iam:audit:read, writing iam:tenant:iam:audit:write. `serve` needs none unless it is given an issuer.",
             }},
             "responses": {"Problem": {"description": "What went wrong.", "content": {"application/problem+json": {"schema": reference("Problem")}}}},
             "schemas": schemas::schemas(),

@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Identity, Recorder};
-use auditlake_event::{Organization, Region, Timestamp};
+use auditlake_event::{Event, Organization, Outcome, Region, Timestamp};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::landing::{Clock, LandingWriter, SystemEntropy};
 use auditlake_query::{
-    Condition, ExportFile, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, Field, QueryError,
-    QueryErrorKind, StartedExport,
+    Condition, ExportFile, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, Field, GuardedExporter,
+    QueryError, QueryErrorKind, ScanEngine, Settings, StartedExport,
 };
 use auditlake_store::presign::Download;
 use bytes::Bytes;
-use common::{Fixture, Mood, NOW, organization};
+use common::{FixedClock, Fixture, Mood, NOW, organization};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
@@ -402,4 +402,42 @@ async fn other_methods_are_405_and_where_nothing_is_exported_there_is_nothing() 
     setting.fixture.api.reader.as_mut().unwrap().exporter = None;
     assert_eq!(setting.get(&link).await.0, 404);
     assert_eq!(setting.start(json!({"format": "csv"})).await.0, 404);
+}
+
+#[tokio::test]
+async fn an_export_that_could_read_too_much_is_refused_422_with_advice_before_anything_is_started() {
+    let mut setting = Setting::new(tenant("acme"));
+    let reader = setting.fixture.api.reader.as_ref().unwrap();
+    let (store, lake) = (Arc::clone(&reader.store), reader.lake.clone());
+    let writer = LandingWriter::new(Arc::clone(&store), lake.clone(), Arc::new(FixedClock), Arc::new(SystemEntropy));
+    let event = Event {
+        event_id: "e-1".into(),
+        event_time: FixedClock.now(),
+        received_time: FixedClock.now(),
+        region: "eu-west-1".into(),
+        organization: "acme".into(),
+        source: "api".into(),
+        action: "role_assign".into(),
+        outcome: Outcome::Success,
+        ..Event::default()
+    };
+    let bytes = writer.land(&[event]).await.unwrap().bytes as u64;
+    let limit_to = |setting: &mut Setting, limit: u64| {
+        let scan = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), Settings::default()));
+        let guarded = GuardedExporter::new(Arc::clone(&setting.exporter) as _, scan, limit);
+        setting.fixture.api.reader.as_mut().unwrap().exporter = Some(Arc::new(guarded));
+    };
+
+    limit_to(&mut setting, bytes - 1);
+    let (status, problem) = setting.start(json!({"format": "csv"})).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:auditlake:problem:query-too-large")), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("is the limit") && detail.contains("`from` and `to`"), "{detail}");
+    assert!(setting.exporter.requests.lock().unwrap().is_empty(), "nothing was started");
+    // What has not happened yet reads nothing.
+    let link = setting.started(json!({"format": "csv", "from": "2026-03-02"})).await;
+    assert_eq!(setting.get(&link).await.0, 200, "a guarded export goes on as any other");
+
+    limit_to(&mut setting, bytes);
+    assert_eq!(setting.start(json!({"format": "csv"})).await.0, 202);
 }

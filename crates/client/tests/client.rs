@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use auditlake_client::{Change, Client, Error, NewEvent, Question};
-use auditlake_embedded::serve::{self, Serving, Settings};
+use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
 use auditlake_event::{Organization, Region};
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_lake::{Codec, Lake, Period};
@@ -28,6 +28,8 @@ async fn served() -> Served {
         region: Region::parse("eu-west-1").unwrap(),
         landing_retention_ms: 60_000,
         record_reads: false,
+        tokens: None,
+        console: ConsoleSettings::default(),
     };
     let serving = serve::start(settings).await.unwrap();
     let client = Client::new(format!("http://{}/", serving.api_address), None);

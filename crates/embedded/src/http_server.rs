@@ -1,7 +1,8 @@
 //! The HTTP/1.1 server around the API: limits of time and size, and who may ask.
 //!
-//! There is no authentication in embedded mode; the server listens on loopback. A web page must not be able to use that: a browser
-//! that was led here under another name (DNS rebinding), or a page of another origin, is refused.
+//! Without tokens everybody may do everything, so the server listens on loopback. A web page must not be able to use that: a browser
+//! that was led here under another name (DNS rebinding), or a page of another origin, is refused. With tokens each call below `/v1` needs
+//! one, as behind the gateway of a deployed lake; the console and the API's description need none.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use std::time::Duration;
 
 use auditlake_api::body::body_too_large;
 use auditlake_api::{Api, Caller, Problem};
+use auditlake_console::Console;
 use auditlake_event::limits::MAX_BODY_BYTES;
 use bytes::{Bytes, BytesMut};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, VARY,
 };
+use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -23,6 +26,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+
+use crate::tokens::TokenCheck;
 
 /// Most connections at once; more wait to be accepted. A process often may have no more than 1,024 open files.
 const MAX_CONNECTIONS: usize = 512;
@@ -43,13 +48,24 @@ const EXPOSED_HEADERS: &str = "etag, link, location, retry-after, x-request-id";
 pub struct HttpServer {
     /// The handlers.
     pub api: Api,
-    /// Who everybody is who comes here.
-    pub caller: Caller,
-    /// What `/` answers, as HTML.
-    pub front_page: Bytes,
+    /// Who may call.
+    pub callers: Callers,
+    /// The page and its settings.
+    pub console: Console,
     /// Whether the server listens on loopback only.
     pub is_loopback: bool,
 }
+
+/// Who may call.
+pub enum Callers {
+    /// Whoever comes here, as this caller.
+    Everybody(Box<Caller>),
+    /// Who has a token of an issuer.
+    WithToken(Arc<TokenCheck>),
+}
+
+/// Where a token is needed, if any are.
+const GUARDED: &str = "/v1/";
 
 enum BodyProblem {
     TooLarge,
@@ -143,12 +159,15 @@ impl HttpServer {
         {
             return self.api.refuse(request.headers(), is_head, problem);
         }
-        if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response = Response::new(self.front_page.clone());
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-            return response;
+        if Console::owns(request.uri().path()) {
+            return self.console.answer(request.method(), request.uri().path(), request.headers()).await;
         }
         let (parts, body) = request.into_parts();
+        // Before the body is read: who may not call need not be listened to.
+        let caller = match self.caller(&parts).await {
+            Ok(caller) => caller.with_address(Some(peer.to_canonical().to_string())),
+            Err(problem) => return self.api.refuse(&parts.headers, is_head, problem),
+        };
         let stated = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         // A client that asks before it sends is spared the sending.
         if parts.headers.contains_key(EXPECT) && stated.is_some_and(|length| length > MAX_BODY_BYTES) {
@@ -159,10 +178,7 @@ impl HttpServer {
             Err(_) => Err(BodyProblem::TimedOut),
         };
         match read {
-            Ok(body) => {
-                let caller = self.caller.clone().with_address(Some(peer.to_canonical().to_string()));
-                self.api.handle(&caller, Request::from_parts(parts, body)).await
-            }
+            Ok(body) => self.api.handle(&caller, Request::from_parts(parts, body)).await,
             Err(BodyProblem::TooLarge) => self.api.refuse(&parts.headers, is_head, body_too_large()),
             Err(BodyProblem::Broken) => {
                 self.api.refuse(&parts.headers, is_head, Problem::malformed_body("the body ended too early"))
@@ -176,6 +192,17 @@ impl HttpServer {
                 );
                 self.api.refuse(&parts.headers, is_head, problem)
             }
+        }
+    }
+
+    async fn caller(&self, parts: &Parts) -> Result<Caller, Problem> {
+        match &self.callers {
+            Callers::Everybody(caller) => Ok(caller.as_ref().clone()),
+            // What a route allows is no secret, and a browser asks for it without a token.
+            Callers::WithToken(_) if !parts.uri.path().starts_with(GUARDED) || parts.method == Method::OPTIONS => {
+                Ok(Caller::nobody())
+            }
+            Callers::WithToken(check) => check.caller(&parts.headers, self.api.clock.now()).await,
         }
     }
 

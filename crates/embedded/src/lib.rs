@@ -2,9 +2,11 @@
 
 pub mod background_engine;
 pub mod committer;
+pub mod cursor_key;
 pub mod exports;
-pub mod front_page;
 pub mod http_server;
+pub mod organizations;
 pub mod s3;
 pub mod schedule;
 pub mod serve;
+pub mod tokens;

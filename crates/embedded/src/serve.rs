@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder};
+use auditlake_console::headers::InvalidOrigin;
+use auditlake_console::{Console, Mode, SignIn};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
 use auditlake_event::{Organization, Region};
 use auditlake_lake::Lake;
@@ -22,11 +24,13 @@ use tokio::task::JoinHandle;
 
 use crate::background_engine::{BackgroundEngine, Limits};
 use crate::committer::GroupCommit;
+use crate::cursor_key;
 use crate::exports::{self, LocalExporter};
-use crate::front_page;
-use crate::http_server::{HttpServer, is_loopback};
+use crate::http_server::{Callers, HttpServer, is_loopback};
+use crate::organizations::NotingDoor;
 use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
 use crate::schedule::{self, Housekeeping, Schedule};
+use crate::tokens::{TokenCheck, TokenSettings};
 
 /// How long the last posts may take to be written once the server stops.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -57,8 +61,26 @@ pub struct Settings {
     pub region: Region,
     /// How long landing objects stay after they were sealed, in ms.
     pub landing_retention_ms: i64,
-    /// Whether reads and refusals are recorded as events. A caller on loopback has no name, so usually they are not.
+    /// Whether reads and refusals are recorded as events. A caller on loopback has no name, so usually they are not; with tokens they
+    /// always are.
     pub record_reads: bool,
+    /// Whose tokens are let in; `None` lets everybody in, as an operator.
+    pub tokens: Option<TokenSettings>,
+    /// The console.
+    pub console: ConsoleSettings,
+}
+
+/// What the console is told, besides what follows from the other settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// The console's client at the tokens' issuer; without one, nobody can sign in on the page.
+    pub client_id: Option<String>,
+    /// The scopes to ask for, with spaces between; empty for [`DEFAULT_SCOPE`](auditlake_console::settings::DEFAULT_SCOPE).
+    pub scope: String,
+    /// Origins besides the issuer's that the page speaks to, such as that of the token endpoint.
+    pub connect_origins: Vec<String>,
+    /// Whom to ask for the permission to read.
+    pub contact: Option<String>,
 }
 
 /// Why the server cannot start.
@@ -88,6 +110,9 @@ pub enum StartError {
     /// The lake cannot be opened or created.
     #[error(transparent)]
     Lake(#[from] OpenError),
+    /// The issuer of tokens, or an origin of the console, is not one.
+    #[error(transparent)]
+    Origin(#[from] InvalidOrigin),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -144,6 +169,39 @@ fn sweeper(settings: &Settings) -> Housekeeping {
     })
 }
 
+/// The console, which names organizations only where anybody may ask about each.
+fn console(settings: &Settings, door: Arc<NotingDoor>) -> Result<Console, InvalidOrigin> {
+    let ConsoleSettings { client_id, scope, connect_origins, contact } = settings.console.clone();
+    let sign_in = settings
+        .tokens
+        .as_ref()
+        .zip(client_id)
+        .map(|(tokens, client_id)| SignIn::new(&tokens.issuer, &client_id, Some(&scope), &tokens.audiences));
+    let is_open = settings.tokens.is_none();
+    let organization =
+        settings.organization.as_ref().filter(|_| is_open).map(|organization| organization.as_str().to_owned());
+    let console = Console::new(auditlake_console::Settings {
+        mode: Mode::Local,
+        organization,
+        must_name_organization: is_open,
+        contact,
+        sign_in,
+        connect_origins,
+    })?;
+    Ok(if is_open { console.with_organizations(door) } else { console })
+}
+
+/// Who may call. The keys of an issuer are fetched ahead of the first call, but a server starts without them.
+fn callers(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Callers, InvalidOrigin> {
+    let Some(tokens) = &settings.tokens else {
+        return Ok(Callers::Everybody(Box::new(Caller::operator(settings.organization.clone()))));
+    };
+    let check = Arc::new(TokenCheck::new(tokens.clone())?);
+    let (ahead, clock) = (Arc::clone(&check), Arc::clone(clock));
+    tokio::spawn(async move { ahead.prepare(clock.now()).await });
+    Ok(Callers::WithToken(check))
+}
+
 /// Starts everything. When it returns, events can be posted.
 pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let cannot_listen = |error| StartError::Listen { address: settings.listen, flag: "--listen", error };
@@ -158,9 +216,14 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let entropy = Arc::new(SystemEntropy);
     let (stop, stopped) = watch::channel(false);
     let writer = LandingWriter::new(Arc::clone(&store), lake.clone(), Arc::clone(&clock), Arc::clone(&entropy) as _);
-    let (door, committer) = GroupCommit::start(writer);
-    let recorder = settings
-        .record_reads
+    let (group_commit, committer) = GroupCommit::start(writer);
+    let door = Arc::new(NotingDoor::new(group_commit, settings.data.clone()));
+    let console = console(&settings, Arc::clone(&door))?;
+    let callers = callers(&settings, &clock)?;
+    let private = settings.data.join(PRIVATE);
+    let cursor_key = cursor_key::load_or_create(&private, entropy.as_ref())
+        .map_err(|error| StartError::Directory { path: private.clone(), error })?;
+    let recorder = (settings.record_reads || settings.tokens.is_some())
         .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
     let scan: Arc<dyn Engine> = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
     let exporter = LocalExporter::new(Arc::clone(&scan), Arc::clone(&store), s3_store, lake.clone(), stopped.clone());
@@ -176,9 +239,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
             engine,
             store: Arc::clone(&store),
             lake: lake.clone(),
-            // Any caller on loopback reads every organization, so the signature guards against mistakes only; this key outlives a
-            // restart, and so do cursors.
-            cursor_key: Arc::from(lake.to_bytes()),
+            cursor_key,
             clock: Arc::clone(&clock),
             directory: Directory::new(Arc::clone(&store)),
             exporter: Some(Arc::new(exporter)),
@@ -187,19 +248,14 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
         entropy,
         recorder,
     };
-    let server = HttpServer {
-        api,
-        caller: Caller::operator(settings.organization.clone()),
-        front_page: front_page::html(api_address, settings.organization.as_ref()).into(),
-        is_loopback: is_loopback(api_address),
-    };
+    let server = HttpServer { api, callers, console, is_loopback: is_loopback(api_address) };
     let http = tokio::spawn(Arc::new(server).run(listener, stopped.clone()));
     let schedule = Schedule {
         // Connections of its own: they live on the seal thread's runtime.
         store: Arc::new(s3.store().await?),
         lake: lake.clone(),
         clock,
-        settings: SealSettings { spill_dir: Some(settings.data.join(PRIVATE)), ..schedule::settings_for(&lake) },
+        settings: SealSettings { spill_dir: Some(private), ..schedule::settings_for(&lake) },
         housekeeping: sweeper(&settings),
     };
     let schedule = schedule.start(stopped).map_err(StartError::Thread)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use auditlake_embedded::exports::LocalExporter;
-use auditlake_embedded::serve::{self, Serving, Settings};
+use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
@@ -67,6 +67,8 @@ impl Served {
             region: Region::parse("eu-west-1").unwrap(),
             landing_retention_ms: 60_000,
             record_reads: false,
+            tokens: None,
+            console: ConsoleSettings::default(),
         };
         Self { serving: serve::start(settings).await.unwrap(), _directory: directory }
     }

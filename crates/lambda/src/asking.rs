@@ -15,6 +15,8 @@ const MOST_REUSE_MINUTES: i32 = 10_080;
 pub struct Asking {
     /// `AUDITLAKE_SCAN_MAX_MB` and `AUDITLAKE_MAX_QUERY_MB`, in bytes.
     pub choice: Choice,
+    /// `AUDITLAKE_MAX_EXPORT_MB`, in bytes: an export that could read more is refused; 0 refuses none.
+    pub max_export_bytes: u64,
     /// `AUDITLAKE_REUSE_MINUTES`; `None` if no result is used again.
     pub reuse_minutes: Option<i32>,
     /// `AUDITLAKE_ATHENA_USD_PER_TB`; `None` if answers state no price.
@@ -42,10 +44,12 @@ impl Asking {
             scan_up_to_bytes: environment.parsed_or("AUDITLAKE_SCAN_MAX_MB", 0, megabytes)?,
             refuse_above_bytes: environment.parsed_or("AUDITLAKE_MAX_QUERY_MB", 0, megabytes)?,
         };
+        let max_export_bytes = environment.parsed_or("AUDITLAKE_MAX_EXPORT_MB", 0, megabytes)?;
         let reuse_minutes = environment.parsed_or("AUDITLAKE_REUSE_MINUTES", 0, minutes)?;
         let usd_per_tb = environment.parsed_or("AUDITLAKE_ATHENA_USD_PER_TB", USD_PER_TB, dollars)?;
         Ok(Self {
             choice,
+            max_export_bytes,
             reuse_minutes: (reuse_minutes > 0).then_some(reuse_minutes),
             usd_per_tb: (usd_per_tb > 0.0).then_some(usd_per_tb),
         })
@@ -60,7 +64,7 @@ mod tests {
     fn by_default_athena_answers_everything_at_list_price_and_afresh() {
         let asking = Asking::read(&Environment::of_pairs(&[])).unwrap();
         assert!(!asking.choice.is_needed());
-        assert_eq!((asking.reuse_minutes, asking.usd_per_tb), (None, Some(5.0)));
+        assert_eq!((asking.max_export_bytes, asking.reuse_minutes, asking.usd_per_tb), (0, None, Some(5.0)));
     }
 
     #[test]
@@ -68,15 +72,17 @@ mod tests {
         let pairs = [
             ("AUDITLAKE_SCAN_MAX_MB", "2"),
             ("AUDITLAKE_MAX_QUERY_MB", "500"),
+            ("AUDITLAKE_MAX_EXPORT_MB", "700"),
             ("AUDITLAKE_REUSE_MINUTES", "60"),
             ("AUDITLAKE_ATHENA_USD_PER_TB", "0"),
         ];
         let asking = Asking::read(&Environment::of_pairs(&pairs)).unwrap();
         assert_eq!(asking.choice, Choice { scan_up_to_bytes: 2_097_152, refuse_above_bytes: 524_288_000 });
-        assert_eq!((asking.reuse_minutes, asking.usd_per_tb), (Some(60), None));
+        assert_eq!((asking.max_export_bytes, asking.reuse_minutes, asking.usd_per_tb), (734_003_200, Some(60), None));
         for (name, value) in [
             ("AUDITLAKE_SCAN_MAX_MB", "-1"),
             ("AUDITLAKE_MAX_QUERY_MB", "99999999999999999"),
+            ("AUDITLAKE_MAX_EXPORT_MB", "some"),
             ("AUDITLAKE_REUSE_MINUTES", "10081"),
             ("AUDITLAKE_ATHENA_USD_PER_TB", "NaN"),
         ] {

@@ -1,5 +1,7 @@
 //! A function's settings: environment variables, each checked when the function starts.
 
+use auditlake_api::claims::ClaimNames;
+use auditlake_console::{Console, Mode, Settings as ConsoleSettings, SignIn};
 use auditlake_event::Region;
 use auditlake_event::limits::LEAD_MS;
 use auditlake_lake::length::Length;
@@ -156,6 +158,53 @@ impl LakeSettings {
     }
 }
 
+/// Which claims of a token say what: `AUDITLAKE_TENANT_CLAIM`, `AUDITLAKE_PERMISSIONS_CLAIM`, `AUDITLAKE_OPERATOR_PERMISSION`.
+pub fn claim_names(environment: &Environment) -> ClaimNames {
+    let usual = ClaimNames::default();
+    ClaimNames {
+        tenant: environment.optional("AUDITLAKE_TENANT_CLAIM").unwrap_or(usual.tenant),
+        permissions: environment.optional("AUDITLAKE_PERMISSIONS_CLAIM").unwrap_or(usual.permissions),
+        operator: environment.optional("AUDITLAKE_OPERATOR_PERMISSION"),
+    }
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "must be true or false")
+}
+
+/// The parts of a list that is separated by commas.
+fn list(environment: &Environment, name: &str) -> Vec<String> {
+    let text = environment.optional(name).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// The console, if `AUDITLAKE_CONSOLE` is `true`. Its users sign in if `AUDITLAKE_OIDC_ISSUER` and `AUDITLAKE_OIDC_CLIENT_ID` say where,
+/// with `AUDITLAKE_OIDC_SCOPE` and `AUDITLAKE_OIDC_AUDIENCE`; `AUDITLAKE_CONNECT_ORIGINS` names what else the page speaks to, and
+/// `AUDITLAKE_CONTACT` whom it says to ask for the permission.
+pub fn console(environment: &Environment) -> Result<Option<Console>, InvalidEnvironment> {
+    const ORIGINS: &str = "AUDITLAKE_CONNECT_ORIGINS";
+    if !environment.parsed_or("AUDITLAKE_CONSOLE", false, flag)? {
+        return Ok(None);
+    }
+    let (issuer, client_id) =
+        (environment.optional("AUDITLAKE_OIDC_ISSUER"), environment.optional("AUDITLAKE_OIDC_CLIENT_ID"));
+    let scope = environment.optional("AUDITLAKE_OIDC_SCOPE");
+    let audiences = list(environment, "AUDITLAKE_OIDC_AUDIENCE");
+    let sign_in =
+        issuer.zip(client_id).map(|(issuer, client_id)| SignIn::new(&issuer, &client_id, scope.as_deref(), &audiences));
+    let console = Console::new(ConsoleSettings {
+        mode: Mode::Deployed,
+        organization: None,
+        must_name_organization: false,
+        contact: environment.optional("AUDITLAKE_CONTACT"),
+        sign_in,
+        connect_origins: list(environment, ORIGINS),
+    });
+    console
+        .map(Some)
+        .map_err(|error| InvalidEnvironment { name: ORIGINS.to_owned(), rule: format!("is not valid: {error}") })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +229,20 @@ mod tests {
         }
         let error = LakeSettings::read(&Environment::of_pairs(&[(LANDING_BUCKET, " ")])).unwrap_err();
         assert_eq!(error.to_string(), "environment variable AUDITLAKE_REGION is required");
+    }
+
+    #[test]
+    fn a_console_is_there_where_it_is_wanted_and_its_settings_are_checked() {
+        let pairs = |more: &[(&'static str, &'static str)]| {
+            let mut pairs = vec![("AUDITLAKE_CONSOLE", "true")];
+            pairs.extend_from_slice(more);
+            console(&Environment::of_pairs(&pairs))
+        };
+        assert!(console(&Environment::of_pairs(&[])).unwrap().is_none());
+        assert!(pairs(&[]).unwrap().is_some());
+        assert!(pairs(&[("AUDITLAKE_CONNECT_ORIGINS", "https://a.example, https://b.example")]).unwrap().is_some());
+        assert_eq!(pairs(&[("AUDITLAKE_CONSOLE", "yes")]).err().unwrap().name, "AUDITLAKE_CONSOLE");
+        assert_eq!(pairs(&[("AUDITLAKE_CONNECT_ORIGINS", "*")]).err().unwrap().name, "AUDITLAKE_CONNECT_ORIGINS");
     }
 
     #[test]

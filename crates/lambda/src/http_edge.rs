@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use auditlake_api::api::shown_path;
+use auditlake_api::claims::{ClaimNames, caller};
 use auditlake_api::{Api, Caller, Counted, Problem};
+use auditlake_console::Console;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -11,7 +13,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::claims::{ClaimNames, caller};
 use crate::runtime::Invocation;
 
 /// From this many bytes on an answer is sent as base64: a third more, where escaping JSON inside JSON may double it. A function's
@@ -152,6 +153,13 @@ impl HttpAnswer {
     pub fn body(&self) -> Vec<u8> {
         if self.is_base64_encoded { STANDARD.decode(&self.body).unwrap_or_default() } else { self.body.clone().into_bytes() }
     }
+}
+
+/// Answers a request for the console, or nothing if it is for the API. Needs neither a token nor the lake.
+pub async fn answer_console(console: Option<&Console>, event: &HttpEvent) -> Option<HttpAnswer> {
+    let console = console.filter(|_| Console::owns(event.path()))?;
+    let method = Method::from_bytes(event.request_context.http.method.as_bytes()).unwrap_or(Method::POST);
+    Some(HttpAnswer::of(console.answer(&method, event.path(), &event.headers()).await))
 }
 
 /// Answers one request. Never fails: errors are answers, also that the function could not get ready (503; nothing was taken in).

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auditlake_api::claims::ClaimNames;
 use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder};
 use auditlake_event::Event;
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
@@ -10,9 +11,8 @@ use auditlake_lake::landing::{OpenError, SystemClock, SystemEntropy};
 use lambda_runtime::Error;
 use tokio::sync::OnceCell;
 
-use crate::claims::ClaimNames;
 use crate::clients::LakeAccess;
-use crate::environment::{Environment, InvalidEnvironment};
+use crate::environment::{Environment, InvalidEnvironment, claim_names};
 use crate::http_edge::{HttpAnswer, HttpEvent, answer};
 use crate::queue;
 use crate::runtime::Invocation;
@@ -98,7 +98,7 @@ impl IngestFunction {
             if (1_024..=1_024 * 1_024).contains(&value) { Ok(value) } else { Err("must lie in 1024 to 1048576") }
         })?;
         let door = Arc::new(QueueDoor::new(queue, Arc::clone(&access)));
-        Ok(Self { access, door, names: ClaimNames::read(environment)?, max_event_bytes, api: OnceCell::new() })
+        Ok(Self { access, door, names: claim_names(environment), max_event_bytes, api: OnceCell::new() })
     }
 
     /// The lake's lead is a rule of the door, so the lake is opened before the first event is judged.

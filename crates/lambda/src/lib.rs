@@ -13,7 +13,6 @@
 //! - no function deletes an object; logs and metrics never hold an event's content.
 
 pub mod asking;
-pub mod claims;
 pub mod clients;
 pub mod compact;
 pub mod environment;

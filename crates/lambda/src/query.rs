@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auditlake_api::claims::ClaimNames;
 use auditlake_api::{Api, Counted, Directory, Reader, Recorder};
 use auditlake_athena::{
     AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, identifier::Tables,
 };
+use auditlake_console::Console;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
 use auditlake_query::scan::Settings as ScanSettings;
-use auditlake_query::{ChoosingEngine, Engine, Exporter, QueryError, QueryErrorKind, ScanEngine};
+use auditlake_query::{ChoosingEngine, Engine, Exporter, GuardedExporter, QueryError, QueryErrorKind, ScanEngine};
 use lambda_runtime::Error;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::asking::Asking;
-use crate::claims::ClaimNames;
 use crate::clients::LakeAccess;
-use crate::environment::{Environment, InvalidEnvironment};
-use crate::http_edge::{HttpAnswer, HttpEvent, answer};
+use crate::environment::{Environment, InvalidEnvironment, claim_names, console};
+use crate::http_edge::{HttpAnswer, HttpEvent, answer, answer_console};
 use crate::ingest::{BatchQueue, QueueDoor};
 use crate::runtime::Invocation;
 use crate::telemetry::{Metrics, Unit};
@@ -106,6 +107,8 @@ pub struct QueryFunction {
     /// The bucket of results; without it nothing is exported.
     results_bucket: Option<String>,
     names: ClaimNames,
+    /// Served beside the API, so that page and API are one origin.
+    console: Option<Console>,
     random: auditlake_athena::run::Random,
     api: OnceCell<Api>,
 }
@@ -131,17 +134,23 @@ impl QueryFunction {
             workgroup: environment.required("AUDITLAKE_WORKGROUP")?,
             asking: Asking::read(environment)?,
             results_bucket: environment.optional("AUDITLAKE_RESULTS_BUCKET"),
-            names: ClaimNames::read(environment)?,
+            names: claim_names(environment),
+            console: console(environment)?,
             random,
             api: OnceCell::new(),
         })
     }
 
-    fn exporter(&self, engine: &Arc<AthenaEngine>) -> Option<Arc<dyn Exporter>> {
+    /// Exports, guarded by a limit if there is one.
+    fn exporter(&self, engine: &Arc<AthenaEngine>, scan: impl FnOnce() -> Arc<ScanEngine>) -> Option<Arc<dyn Exporter>> {
         let bucket = self.results_bucket.clone()?;
         let store = Arc::new(self.access.landing.as_ref()?.sibling(&bucket));
         let results = Results { bucket, links: Arc::clone(&store) as _, store };
-        Some(Arc::new(AthenaExporter::new(Arc::clone(engine), results)))
+        let exporter: Arc<dyn Exporter> = Arc::new(AthenaExporter::new(Arc::clone(engine), results));
+        Some(match self.asking.max_export_bytes {
+            0 => exporter,
+            limit => Arc::new(GuardedExporter::new(exporter, scan(), limit)),
+        })
     }
 
     async fn api(&self) -> Result<&Api, Error> {
@@ -163,11 +172,11 @@ impl QueryFunction {
                 Arc::clone(&clock),
                 Arc::clone(&self.random),
             ));
-            let exporter = self.exporter(&athena);
             let store = Arc::clone(&self.access.store);
+            let scan = || Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+            let exporter = self.exporter(&athena, scan);
             let engine: Arc<dyn Engine> = if self.asking.choice.is_needed() {
-                let scan = ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default());
-                Arc::new(ChoosingEngine::new(athena, Arc::new(scan), self.asking.choice))
+                Arc::new(ChoosingEngine::new(athena, scan(), self.asking.choice))
             } else {
                 athena
             };
@@ -188,6 +197,9 @@ impl QueryFunction {
         invocation: Invocation,
         mut metrics: Metrics,
     ) -> (Result<HttpAnswer, Error>, Metrics) {
+        if let Some(answer) = answer_console(self.console.as_ref(), &event).await {
+            return (Ok(answer), metrics);
+        }
         let (answer, Counted { rows, scanned_bytes, .. }) = answer(self.api().await, &self.names, event, &invocation).await;
         metrics
             .put("Queries", Unit::Count, 1)

@@ -113,6 +113,74 @@ async fn what_is_small_is_scanned_where_that_is_switched_on() {
     assert!(call(&guarded, "GET", "/v1/events", "wait=1").await.0 >= 500);
 }
 
+/// A request without a token, as a browser makes it that opens a page.
+async fn browse(function: &QueryFunction, method: &str, path: &str) -> (Value, Vec<u8>) {
+    let event = json!({
+        "version": "2.0", "rawPath": path, "rawQueryString": "", "headers": {"accept-encoding": "gzip"},
+        "requestContext": {"http": {"method": method}, "stage": "$default"}, "isBase64Encoded": false,
+    });
+    let invocation =
+        Invocation { request_id: "r-1".to_owned(), deadline: auditlake_event::Timestamp::from_millis(i64::MAX / 2) };
+    let (answer, _) = function.handle(serde_json::from_value(event).unwrap(), invocation, Metrics::of("query")).await;
+    let answer = answer.unwrap();
+    let body = answer.body();
+    (serde_json::to_value(answer).unwrap(), body)
+}
+
+#[tokio::test]
+async fn the_console_is_served_without_a_token_and_what_is_compressed_goes_as_base64() {
+    let settings = [
+        ("AUDITLAKE_CONSOLE", "true"),
+        ("AUDITLAKE_OIDC_ISSUER", "https://id.example/"),
+        ("AUDITLAKE_OIDC_AUDIENCE", "console,lake"),
+        ("AUDITLAKE_OIDC_CLIENT_ID", "console"),
+        ("AUDITLAKE_CONNECT_ORIGINS", "https://tokens.example"),
+        ("AUDITLAKE_CONTACT", "security@acme.example"),
+    ];
+    let function = function(&settings).await;
+    let (answer, body) = browse(&function, "GET", "/console.json").await;
+    assert_eq!(answer["statusCode"], 200);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&body).unwrap(),
+        json!({
+            "version": env!("CARGO_PKG_VERSION"), "mode": "deployed", "organization": null, "organizations": [],
+            "must_name_organization": false, "contact": "security@acme.example",
+            "oidc": {"issuer": "https://id.example/", "client_id": "console", "scope": "openid profile email", "audience": "lake"},
+        })
+    );
+    let policy = answer["headers"]["content-security-policy"].as_str().unwrap();
+    assert!(policy.contains("connect-src 'self' https://id.example https://tokens.example;"), "{policy}");
+    assert_eq!(answer["headers"]["strict-transport-security"], "max-age=31536000");
+
+    let (page, _) = browse(&function, "GET", "/").await;
+    assert_eq!((&page["statusCode"], &page["headers"]["content-type"]), (&json!(200), &json!("text/html; charset=utf-8")));
+    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../console/dist/assets");
+    let mut compressed = 0;
+    for entry in std::fs::read_dir(assets).unwrap() {
+        let name = entry.unwrap().file_name();
+        let (asset, body) = browse(&function, "GET", &format!("/assets/{}", name.to_str().unwrap())).await;
+        assert_eq!(asset["statusCode"], 200, "{name:?}");
+        if asset["headers"]["content-encoding"] == "gzip" {
+            assert_eq!((&asset["isBase64Encoded"], &body[..2]), (&json!(true), &[0x1f, 0x8b][..]), "{name:?}");
+            compressed += 1;
+        }
+    }
+    assert!(compressed > 0);
+    assert_eq!(browse(&function, "POST", "/").await.0["statusCode"], 405);
+    for path in ["/v1/events", "/v1/status", "/v1/exports/x"] {
+        assert_eq!(browse(&function, "GET", path).await.0["statusCode"], 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_console_its_paths_are_not_there() {
+    let function = function(&[]).await;
+    for path in ["/", "/console.json", "/favicon.svg"] {
+        assert_eq!(browse(&function, "GET", path).await.0["statusCode"], 401, "{path}");
+    }
+    assert_eq!(browse(&function, "GET", "/openapi.json").await.0["statusCode"], 200);
+}
+
 #[tokio::test]
 async fn queries_are_routed_by_their_id() {
     let function = function(&[]).await;

@@ -73,7 +73,7 @@ impl ChoosingEngine {
 }
 
 /// What is said of a query that is refused: the estimate, the limit, and what to narrow.
-fn refusal(estimate: &Estimate, limit: u64) -> String {
+pub(crate) fn refusal(estimate: &Estimate, limit: u64) -> String {
     let landing = estimate.landing_bytes.div_ceil(MIB);
     let (bytes, limit) = (estimate.bytes().div_ceil(MIB), limit / MIB);
     let counted = match (estimate.is_cut, estimate.counted_since) {

@@ -11,6 +11,7 @@ pub mod choosing;
 pub mod cursor;
 pub mod engine;
 pub mod export;
+pub mod export_guard;
 pub mod export_id;
 pub mod parameters;
 pub mod progress;
@@ -25,6 +26,7 @@ pub use engine::{
     SearchRequest,
 };
 pub use export::{ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport};
+pub use export_guard::GuardedExporter;
 pub use export_id::{ExportId, NotAnExportId};
 pub use progress::{Progress, Ticket};
 pub use scan::{Estimate, ScanEngine, Settings};

@@ -1,16 +1,16 @@
-//! From the gateway's verified claims to the caller.
+//! From a token's verified claims to the caller: the same in the functions and in `serve`.
 //!
-//! API Gateway's JWT authorizer has checked signature, issuer, audience and times; here the claims become a tenant and permissions.
-//! Claims arrive as texts; an array arrives as `"[a b c]"`. An emulator may pass a real array: both are read, split exactly, and a
-//! tenant that could be mistaken for a list is refused.
+//! An edge (API Gateway's JWT authorizer, the server of `serve`) has checked signature, issuer, audience and times; here the claims become
+//! a tenant and permissions. The gateway hands claims over as texts, an array as `"[a b c]"`; as the token has them, an array is one: both
+//! are read, split exactly, and a tenant that could be mistaken for a list is refused.
 
 use std::collections::HashMap;
 
-use auditlake_api::{Caller, Identity, Problem};
 use auditlake_event::Organization;
 use serde_json::Value;
 
-use crate::environment::{Environment, InvalidEnvironment};
+use crate::caller::{Caller, Identity};
+use crate::problem::Problem;
 
 /// The permission to read a tenant's events.
 pub const READ: &str = "iam:tenant:iam:audit:read";
@@ -28,15 +28,9 @@ pub struct ClaimNames {
     pub operator: Option<String>,
 }
 
-impl ClaimNames {
-    /// Reads them from `AUDITLAKE_TENANT_CLAIM`, `AUDITLAKE_PERMISSIONS_CLAIM` and `AUDITLAKE_OPERATOR_PERMISSION`.
-    pub fn read(environment: &Environment) -> Result<Self, InvalidEnvironment> {
-        let name = |variable: &str, default: &str| environment.optional(variable).unwrap_or_else(|| default.to_owned());
-        Ok(Self {
-            tenant: name("AUDITLAKE_TENANT_CLAIM", "tenant"),
-            permissions: name("AUDITLAKE_PERMISSIONS_CLAIM", "permissions"),
-            operator: environment.optional("AUDITLAKE_OPERATOR_PERMISSION"),
-        })
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self { tenant: "tenant".to_owned(), permissions: "permissions".to_owned(), operator: None }
     }
 }
 

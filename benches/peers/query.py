@@ -29,6 +29,9 @@ def questions(folder, days):
     first = first.astimezone(dt.timezone.utc) if first.tzinfo else first.replace(tzinfo=dt.timezone.utc)
     start = first.replace(hour=0, minute=0, second=0, microsecond=0)
     day = lambda n: (start + dt.timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    last = one(f"select max(event_time) from {table}")
+    last = last.astimezone(dt.timezone.utc) if last.tzinfo else last.replace(tzinfo=dt.timezone.utc)
+    hour = lambda n: (last.replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=n + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     actors = connection.execute(f"select actor_id, count(*) n from {table} group by 1 order by n desc, 1").fetchall()
     common, rare = actors[len(actors) // 8][0], actors[len(actors) * 3 // 4][0]
     total = one(f"select count(*) from {table}")
@@ -39,6 +42,7 @@ def questions(folder, days):
     week = min(7, days)
     return {
         "newest 100": [org, ["limit", "100"]],
+        "the last hour": [org, ["from", hour(-1)], ["to", hour(0)], ["limit", "1000"]],
         "one actor, 30 days, newest 100": [org, ["actor", common]],
         "a rare actor, 30 days": [org, ["actor", rare]],
         "one id": [org, ["event_id", event_id]],

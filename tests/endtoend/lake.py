@@ -77,6 +77,14 @@ class Lake:
             parameters.setdefault("source!", RECORDS)
         return self.call("GET", path, tenant, params=parameters)
 
+    def get_patiently(self, tenant, path, **parameters):
+        """Asks, and follows the links of a question that takes long, as a client does."""
+        answer = self.get(tenant, path, **parameters)
+        while answer.status_code == 202:
+            answer = self.call("GET", answer.json()["link"], tenant)
+        assert answer.status_code == 200, (answer.status_code, answer.text)
+        return answer
+
     def events(self, tenant, **parameters):
         """All events that match, page by page, as the API gives them."""
         found, cursor = [], None

@@ -144,7 +144,7 @@ def test_objects_of_every_source_arrive_in_the_query_api(lake):
         lake.s3.put_object(Bucket=IMPORT_BUCKET, Key=f"any/{name}", Body=(FIXTURES / name).read_bytes())
 
     def answered():
-        counts = lake.get("acme", "/v1/stats", group_by="source", limit=100).json()["counts"]
+        counts = lake.get_patiently("acme", "/v1/stats", group_by="source", limit=100).json()["counts"]
         return set(OF_EACH_SOURCE.values()) == {count["value"] for count in counts}
 
     until("each source is answered", answered, 90, between=1)

@@ -1,7 +1,9 @@
 //! Makes a lake of sealed hours on disk out of NDJSON in near time order, quickly: the archive is written directly, with the
 //! archive writer that seals use, as if every event had arrived in time.
 //!
-//! `gen.py /dev/stdout 10000000 --hours 720 | make_lake FOLDER`
+//! `gen.py /dev/stdout 10000000 --hours 720 | make_lake FOLDER [UNSEALED]`
+//!
+//! With a second folder the same events also become a lake of which nothing is sealed yet: landing objects of some 12,000 events.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,11 +16,12 @@ use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
-use auditlake_event::{Column, Organization, Region, Timestamp};
+use auditlake_event::{Column, Event, Organization, Region, Timestamp};
 use auditlake_lake::archive_file::ArchiveEncoder;
-use auditlake_lake::layout::{self, ArchiveKey, Partition};
+use auditlake_lake::landing_file::encode;
+use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::merkle::Hash;
-use auditlake_lake::{Codec, Lake, Period, SealTime};
+use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime};
 
 /// How much of the input is parsed at once.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
@@ -27,6 +30,8 @@ const CLOSE_AFTER_MS: i64 = 120_000;
 
 struct Maker {
     folder: PathBuf,
+    unsealed: Option<PathBuf>,
+    landed: u64,
     open: BTreeMap<(i64, String, String), EventBatchBuilder>,
     first_hour: Option<i64>,
     last_hour: i64,
@@ -45,14 +50,27 @@ impl Maker {
         if let Some(error) = parsed.errors.first() {
             return Err(format!("{error:?}").into());
         }
-        let mut newest = i64::MIN;
+        let Some(newest) = parsed.events.iter().map(|event| event.event_time.millis()).max() else { return Ok(()) };
+        self.land(&parsed.events, newest)?;
         for event in &parsed.events {
             let hour = event.event_time.hour();
             let key = (hour.millis(), event.region.to_string(), event.organization.to_string());
             self.open.entry(key).or_insert_with(|| EventBatchBuilder::with_capacity(1024)).append(event, hour);
-            newest = newest.max(event.event_time.millis());
         }
         self.close_before(newest - CLOSE_AFTER_MS - Timestamp::HOUR_MS)
+    }
+
+    /// Writes a landing object that arrived just after the newest of its events.
+    fn land(&mut self, events: &[Event<'_>], newest: i64) -> Result<(), Box<dyn Error>> {
+        let Some(folder) = &self.unsealed else { return Ok(()) };
+        let arrival = Arrival(Timestamp::from_millis(newest + 1_000));
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&self.landed.to_be_bytes());
+        let path = folder.join(LandingKey::new(arrival, random).to_string());
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, encode(events, arrival, &lake_of(Timestamp::from_millis(newest)).rule())?.bytes)?;
+        self.landed += 1;
+        Ok(())
     }
 
     /// Writes the hours that begin before `time`.
@@ -94,9 +112,12 @@ impl Maker {
     fn finish(&mut self) -> Result<(), Box<dyn Error>> {
         self.close_before(i64::MAX)?;
         let first = SealTime::from_start(Timestamp::from_millis(self.first_hour.ok_or("no events")?));
-        let mut lake = Lake::new(first.start(), Period::HOUR, 300_000, 300_000, Codec::Snappy);
+        let mut lake = lake_of(first.start());
         lake.first_period = first;
-        fs::write(self.folder.join(layout::LAKE_FILE), lake.to_bytes())?;
+        for folder in [Some(&self.folder), self.unsealed.as_ref()].into_iter().flatten() {
+            fs::create_dir_all(folder)?;
+            fs::write(folder.join(layout::LAKE_FILE), lake.to_bytes())?;
+        }
         let mut period = first;
         while period.start().millis() <= self.last_hour {
             let path = self.folder.join(layout::record_key(period));
@@ -109,12 +130,19 @@ impl Maker {
     }
 }
 
+fn lake_of(created: Timestamp) -> Lake {
+    Lake::new(created, Period::HOUR, 300_000, 300_000, Codec::Snappy)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(folder) = std::env::args().nth(1) else {
-        return Err("usage: make_lake FOLDER < EVENTS.ndjson".into());
+    let mut arguments = std::env::args().skip(1);
+    let Some(folder) = arguments.next() else {
+        return Err("usage: make_lake FOLDER [UNSEALED] < EVENTS.ndjson".into());
     };
     let mut maker = Maker {
         folder: folder.into(),
+        unsealed: arguments.next().map(PathBuf::from),
+        landed: 0,
         open: BTreeMap::new(),
         first_hour: None,
         last_hour: i64::MIN,

@@ -85,7 +85,11 @@ export function App(properties: Properties) {
     return (
       <>
         {header}
-        <ChooseOrganization known={settings.organizations} onChoose={(chosen) => navigate({ organization: chosen })} />
+        <ChooseOrganization
+          known={settings.organizations}
+          hint="No organization has events yet. Name the one that will: the page then shows how to post its first event."
+          onChoose={(chosen) => navigate({ organization: chosen })}
+        />
       </>
     );
   }
@@ -174,6 +178,10 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
     };
   };
 
+  // An operator, who may read the log of any organization, has to say whose.
+  if (list.error?.status === 400 && organization === null && list.error.fields.some(({ field }) => field === 'organization')) {
+    return <ChooseOrganization known={[]} onChoose={(chosen) => navigate({ organization: chosen })} />;
+  }
   if (list.error?.status === 403) return <NoPermission settings={settings} signIn={signIn} detail={list.error.detail} />;
 
   const index = list.events.findIndex((event) => isOpen(event, open));

@@ -6,6 +6,7 @@ import { acme, actions, expect, freePort, Lake, test as base } from './lake';
 // A lake that wants tokens, and an issuer that gives them.
 const READER: Person = { id: 'p-1', email: 'auditor@acme.example', tenant: 'acme', permissions: ['iam:tenant:iam:audit:read', 'iam:tenant:iam:audit:write'] };
 const STRANGER: Person = { id: 'p-2', email: 'guest@acme.example', tenant: 'acme', permissions: [] };
+const OPERATOR: Person = { id: 'p-4', email: 'op@example.com', tenant: '', permissions: ['audit:operate'] };
 const OTHER: Person = { id: 'p-3', email: 'eve@evil.example', tenant: 'evil', permissions: ['iam:tenant:iam:audit:read'] };
 
 const test = base.extend<object, { issuer: Issuer }>({
@@ -21,7 +22,7 @@ const test = base.extend<object, { issuer: Issuer }>({
     async ({ issuer }, use) => {
       const port = await freePort();
       issuer.serve(`http://127.0.0.1:${port}/`);
-      const tokens = ['--oidc-issuer', issuer.url, '--oidc-audience', AUDIENCE, '--oidc-client-id', CLIENT];
+      const tokens = ['--oidc-issuer', issuer.url, '--oidc-audience', AUDIENCE, '--oidc-client-id', CLIENT, '--operator-permission', 'audit:operate'];
       const lake = await Lake.start([...tokens, '--contact', 'security@acme.example', '--record-reads'], port);
       await lake.run('import', '--organization', 'acme', '--source', 'auditlake', await lake.file('events.ndjson', acme().map((event) => JSON.stringify(event)).join('\n')));
       await use(lake);
@@ -97,6 +98,16 @@ test('a reader sees that the refusal was recorded, and nobody sees another organ
   await expect(page.locator('.who-name')).toHaveText('eve@evil.example');
   await page.goto('/?range=all&action=role_assign');
   await expect(page.getByRole('heading', { name: 'No event matches these filters' })).toBeVisible();
+});
+
+test('an operator says whose log is to be shown', async ({ page, issuer }) => {
+  issuer.person = OPERATOR;
+  await page.goto('/?action=login');
+  await page.getByRole('button', signIn).click();
+  await expect(page.getByRole('heading', { name: 'Whose audit log?' })).toBeVisible();
+  await page.getByRole('textbox', { name: 'Organization' }).fill('acme');
+  await page.getByRole('button', { name: 'Show its log' }).click();
+  await expect.poll(() => actions(page)).toEqual(['login', 'login']);
 });
 
 test('an issuer that refuses is quoted, and the next try succeeds', async ({ page, issuer }) => {

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 export const ORGANIZATION_PATTERN = '[a-z0-9][a-z0-9_\\-]{0,62}';
 
 /** Asks whose log is to be shown, where the caller says so. */
-export function ChooseOrganization({ known, onChoose }: { known: string[]; onChoose: (organization: string) => void }) {
+export function ChooseOrganization({ known, hint, onChoose }: { known: string[]; hint?: string; onChoose: (organization: string) => void }) {
   const [name, setName] = useState('');
   return (
     <main class="state-page">
@@ -20,7 +20,7 @@ export function ChooseOrganization({ known, onChoose }: { known: string[]; onCho
           ))}
         </ul>
       )}
-      {known.length === 0 && <p class="quiet">No organization has events yet. Name the one that will: the page then shows how to post its first event.</p>}
+      {known.length === 0 && hint !== undefined && <p class="quiet">{hint}</p>}
       <form
         class="field-row"
         onSubmit={(event) => {

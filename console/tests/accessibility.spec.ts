@@ -88,7 +88,10 @@ for (const { screen, viewport } of SCREENS) {
         test(`${name} has no violation`, async ({ page }) => {
           await prepare?.(page);
           await page.goto(`/${search}`);
-          if (prepare === undefined) await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+          if (prepare === undefined && search !== '') {
+            await expect(page.locator('.answer-facts')).toContainText(/\d/);
+            await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+          }
           await expect(page.locator('main')).toBeVisible();
           if (name === 'slow') await expect(page.getByText('takes a while')).toBeVisible();
           if (name === 'error') await expect(page.getByRole('alert')).toBeVisible();

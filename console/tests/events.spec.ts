@@ -1,4 +1,4 @@
-import { actions, expect, test } from './lake';
+import { actions, ago, expect, test } from './lake';
 
 test('thousands of rows load as they are scrolled to, and only those in sight are in the document', async ({ page, open }) => {
   await open('?organization=many');
@@ -82,6 +82,17 @@ test('columns are chosen, ordered, and shared by the link', async ({ page, open 
   await page.getByRole('button', { name: 'Columns' }).click();
   await page.getByRole('button', { name: 'As usual' }).click();
   await expect(page.getByRole('columnheader')).toHaveText(['Time', 'Status', 'User', 'Action', 'Target', 'IP address', 'Source']);
+});
+
+test('whatever columns are chosen, they fit into the window', async ({ page, open }) => {
+  const all = 'time,ago,outcome,actor,action,target,source_ip,source,category,actor_type,actor_id,actor_via,error,changes,service,user_agent,http,region,event_id';
+  await page.setViewportSize({ width: 1200, height: 800 });
+  for (const columns of [all, 'time,outcome,actor,action,target,source_ip,source']) {
+    await open(`?organization=acme&columns=${columns}&event=assign&at=${ago(3600)}`);
+    await expect(page.getByRole('columnheader')).toHaveCount(columns.split(',').length);
+    const [grid, last] = [await page.locator('.grid').boundingBox(), await page.getByRole('columnheader').last().boundingBox()];
+    expect((last?.x ?? Infinity) + (last?.width ?? 0)).toBeLessThanOrEqual((grid?.x ?? 0) + (grid?.width ?? 0));
+  }
 });
 
 test('times are shown in UTC or in the reader’s zone', async ({ page, open }) => {

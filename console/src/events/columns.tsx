@@ -19,7 +19,7 @@ export interface CellContext {
 export interface EventColumn {
   id: string;
   label: string;
-  /** A track of the grid. */
+  /** A track of the grid. All can shrink, so that any choice of columns fits into any window. */
   width: string;
   cell: (event: Event, context: CellContext) => ComponentChildren;
 }
@@ -73,25 +73,25 @@ function targetCell(event: Event): ComponentChildren {
 }
 
 export const COLUMNS: readonly EventColumn[] = [
-  { id: 'time', label: 'Time', width: '12.5rem', cell: timeCell },
-  { id: 'ago', label: 'Age', width: '7rem', cell: agoCell },
-  { id: 'outcome', label: 'Status', width: '7.6rem', cell: (event) => <OutcomeBadge outcome={event.outcome} /> },
-  { id: 'actor', label: 'User', width: 'minmax(9rem, 1.4fr)', cell: (event) => text(actorName(event)) },
-  { id: 'action', label: 'Action', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.action) },
-  { id: 'target', label: 'Target', width: 'minmax(10rem, 1.8fr)', cell: targetCell },
-  { id: 'source_ip', label: 'IP address', width: '9rem', cell: (event) => text(event.source_ip) },
-  { id: 'source', label: 'Source', width: '8.5rem', cell: (event) => text(event.source) },
-  { id: 'category', label: 'Category', width: '10rem', cell: (event) => text(event.category && words(event.category)) },
-  { id: 'actor_type', label: 'User type', width: '7rem', cell: (event) => text(event.actor_type && words(event.actor_type)) },
-  { id: 'actor_id', label: 'Actor id', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.actor_id) },
-  { id: 'actor_via', label: 'Through role', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.actor_via) },
-  { id: 'error', label: 'Error', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.error_message ?? event.error_code) },
-  { id: 'changes', label: 'Changes', width: '6rem', cell: (event) => text(event.changes?.length || undefined) },
-  { id: 'service', label: 'Service', width: '9rem', cell: (event) => text(event.service_name) },
-  { id: 'user_agent', label: 'User agent', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.user_agent) },
-  { id: 'http', label: 'HTTP', width: 'minmax(8rem, 1fr)', cell: (event) => text([event.http_method, event.http_status, event.http_path].filter(Boolean).join(' ')) },
-  { id: 'region', label: 'Region', width: '7rem', cell: (event) => text(event.region) },
-  { id: 'event_id', label: 'Event id', width: 'minmax(8rem, 1fr)', cell: (event) => text(event.event_id) },
+  { id: 'time', label: 'Time', width: 'minmax(0, 12.5rem)', cell: timeCell },
+  { id: 'ago', label: 'Age', width: 'minmax(0, 7rem)', cell: agoCell },
+  { id: 'outcome', label: 'Status', width: 'minmax(0, 7.6rem)', cell: (event) => <OutcomeBadge outcome={event.outcome} /> },
+  { id: 'actor', label: 'User', width: 'minmax(5rem, 1.4fr)', cell: (event) => text(actorName(event)) },
+  { id: 'action', label: 'Action', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.action) },
+  { id: 'target', label: 'Target', width: 'minmax(5rem, 1.8fr)', cell: targetCell },
+  { id: 'source_ip', label: 'IP address', width: 'minmax(0, 9rem)', cell: (event) => text(event.source_ip) },
+  { id: 'source', label: 'Source', width: 'minmax(0, 8.5rem)', cell: (event) => text(event.source) },
+  { id: 'category', label: 'Category', width: 'minmax(0, 10rem)', cell: (event) => text(event.category && words(event.category)) },
+  { id: 'actor_type', label: 'User type', width: 'minmax(0, 7rem)', cell: (event) => text(event.actor_type && words(event.actor_type)) },
+  { id: 'actor_id', label: 'Actor id', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_id) },
+  { id: 'actor_via', label: 'Through role', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_via) },
+  { id: 'error', label: 'Error', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.error_message ?? event.error_code) },
+  { id: 'changes', label: 'Changes', width: 'minmax(0, 6rem)', cell: (event) => text(event.changes?.length || undefined) },
+  { id: 'service', label: 'Service', width: 'minmax(0, 9rem)', cell: (event) => text(event.service_name) },
+  { id: 'user_agent', label: 'User agent', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.user_agent) },
+  { id: 'http', label: 'HTTP', width: 'minmax(5rem, 1fr)', cell: (event) => text([event.http_method, event.http_status, event.http_path].filter(Boolean).join(' ')) },
+  { id: 'region', label: 'Region', width: 'minmax(0, 7rem)', cell: (event) => text(event.region) },
+  { id: 'event_id', label: 'Event id', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.event_id) },
 ];
 
 /** The columns that are shown if nobody says otherwise. */

@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "AUDITLAKE_OPERATOR_PERMISSION": "iam:operator:iam:audit:read", "AUDITLAKE_IMPORT_RULES": "[]",
     "AUDITLAKE_SHARD_QUEUE_URL": "http://127.0.0.1:9/000000000000/shards", "AUDITLAKE_DATABASE": "auditlake",
     "AUDITLAKE_WORKGROUP": "auditlake", "AUDITLAKE_CURSOR_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:cursor",
-    "AUDITLAKE_SCAN_MAX_MB": "0",
+    "AUDITLAKE_SCAN_MAX_MB": "0", "AUDITLAKE_RESULTS_BUCKET": "results",
 }
 
 

@@ -7,8 +7,7 @@ import type { Exports } from './exports/exports';
 import { useExports } from './exports/ExportDialog';
 import { Popover } from './ui/Popover';
 import { bytes, count, dollars } from './view/text';
-import { minuteTime } from './view/time';
-import type { Zone } from './view/view';
+import { minuteTime, type Zone } from './view/time';
 
 interface Properties {
   list: EventList;

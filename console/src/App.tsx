@@ -14,7 +14,7 @@ import type { Exports } from './exports/exports';
 import { FilterPanel } from './filters/FilterPanel';
 import { Header } from './Header';
 import type { Session, SignIn } from './session/session';
-import { applyTheme, isRecents, isTheme, useStored, withRecent, type Recent, type Theme } from './session/preferences';
+import { applyTheme, forgetQuestions, isRecents, isTheme, RECENTS, useStored, withRecent, type Recent, type Theme } from './session/preferences';
 import type { Settings } from './session/settings';
 import { ChooseOrganization } from './states/ChooseOrganization';
 import { Expired, NoPermission, SignedOut } from './states/Access';
@@ -39,7 +39,8 @@ const AROUND = 5 * 60_000;
 /** Values that are suggested for a filter. */
 const SUGGESTIONS = 50;
 
-export function useSignIn(session: Session): SignIn {
+/** Where the sign-in stands, now and whenever it changes. */
+function useSignIn(session: Session): SignIn {
   const [signIn, setSignIn] = useState(session.signIn);
   useEffect(() => {
     setSignIn(session.signIn);
@@ -70,7 +71,10 @@ export function App(properties: Properties) {
       onOrganization={(next) => navigate({ organization: next, open: null })}
       onZone={(zone) => navigate({ zone }, 'replace')}
       onTheme={setTheme}
-      onSignOut={() => void session.signOut()}
+      onSignOut={() => {
+        forgetQuestions();
+        void session.signOut();
+      }}
     />
   );
   if (signIn.state === 'signed-out') {
@@ -116,7 +120,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
   // One moment for all questions of a look at the log: the list, the chart and the counts then speak of the same range.
   const [now, setNow] = useState(Date.now);
   const [dialog, setDialog] = useState<'export' | 'shortcuts' | null>(null);
-  const [recents, setRecents] = useStored<Recent[]>('recents', [], isRecents);
+  const [recents, setRecents] = useStored<Recent[]>(RECENTS, [], isRecents);
   const isDark = useMedia('(prefers-color-scheme: dark)');
   const showsTop = view.top ?? false;
 

@@ -8,7 +8,7 @@ import type { Settings } from './session/settings';
 import { ORGANIZATION_PATTERN } from './states/ChooseOrganization';
 import { Popover } from './ui/Popover';
 import { Untrusted } from './ui/Untrusted';
-import type { Zone } from './view/view';
+import type { Zone } from './view/time';
 
 interface Properties {
   settings: Settings;

@@ -122,3 +122,12 @@ test('a new event is there after a refresh', async ({ page, open, lake }) => {
   await page.getByRole('button', { name: 'Refresh' }).click();
   await expect.poll(() => actions(page)).toEqual(['came_now']);
 });
+
+test('what a question cost is shown where the engine says it', async ({ page, open }) => {
+  await page.route('**/v1/events?*', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), engine: 'athena', cost_usd: 0.000047684 } });
+  });
+  await open('?organization=acme');
+  await expect(page.locator('.answer-facts')).toContainText('$0.000048');
+});

@@ -146,6 +146,41 @@ export function acme(): object[] {
   ].map((event) => JSON.parse(JSON.stringify(event)));
 }
 
+/** The access key of the record from CloudTrail in organization `mixed`. */
+export const CREDENTIAL = 'AKIAEXAMPLEKEY000042';
+
+/** Organization `mixed`: two events that were posted, from two regions. */
+export function posted(): object[] {
+  const plain = { organization: 'mixed', outcome: 'success', actor_id: 'u-1' };
+  return [
+    { ...plain, event_id: 'here', event_time: ago(60), action: 'posted_here' },
+    { ...plain, event_id: 'far', event_time: ago(120), action: 'posted_far_away', region: 'eu-far' },
+  ];
+}
+
+/** Organization `mixed`: a call that CloudTrail recorded, as its file. */
+export function recorded(): string {
+  const record = {
+    eventVersion: '1.11',
+    userIdentity: { type: 'IAMUser', principalId: 'AIDAEXAMPLE', arn: 'arn:aws:iam::123456789012:user/carol', accountId: '123456789012', accessKeyId: CREDENTIAL, userName: 'carol' },
+    eventTime: `${ago(180).slice(0, 19)}Z`,
+    eventSource: 's3.amazonaws.com',
+    eventName: 'GetObject',
+    awsRegion: 'eu-central-1',
+    sourceIPAddress: '203.0.113.9',
+    userAgent: 'aws-cli/2',
+    requestParameters: { bucketName: 'example', key: 'a.txt' },
+    responseElements: null,
+    requestID: 'REQ1',
+    eventID: '8d7cf3c2-5b5c-4f0a-9d0a-2b6a1f6f0a01',
+    readOnly: true,
+    eventType: 'AwsApiCall',
+    managementEvent: false,
+    recipientAccountId: '123456789012',
+  };
+  return JSON.stringify({ Records: [record] });
+}
+
 /** Organization `many`: thousands of events, one a second. */
 export function many(count: number): object[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -194,6 +229,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await lake.post(acme());
       for (const start of [0, 1, 2]) await lake.post(many(6000).slice(start * 2000, (start + 1) * 2000));
       await lake.post(hostile());
+      await lake.post(posted());
+      await lake.run('import', '--organization', 'mixed', '--source', 'aws.cloudtrail', await lake.file('recorded.json', recorded()));
       await lake.run('import', '--organization', 'cloud', path.join(ROOT, 'crates/sources/tests/fixtures/cloudtrail'));
       await use(lake);
       await lake.stop();

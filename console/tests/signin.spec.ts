@@ -100,6 +100,19 @@ test('a reader sees that the refusal was recorded, and nobody sees another organ
   await expect(page.getByRole('heading', { name: 'No event matches these filters' })).toBeVisible();
 });
 
+test('whoever signs out leaves no question behind for the next person at the device', async ({ page }) => {
+  await page.goto('/?action=login');
+  await page.getByRole('button', signIn).click();
+  await expect.poll(() => actions(page)).toEqual(['login', 'login']);
+  const kept = (): Promise<string[]> => page.evaluate(() => Object.keys(localStorage).filter((key) => /recents|exports/.test(key)));
+  await page.getByRole('button', { name: 'Clear all' }).click();
+  await expect.poll(kept).toContain('auditlake.recents');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Yes, sign out' }).click();
+  await expect(page.getByRole('button', signIn)).toBeVisible();
+  expect(await kept()).toEqual([]);
+});
+
 test('an operator says whose log is to be shown', async ({ page, issuer }) => {
   issuer.person = OPERATOR;
   await page.goto('/?action=login');

@@ -78,15 +78,20 @@ export class Api {
     return response;
   }
 
+  /** Calls a link that an answer gave. */
+  private follow(link: string, how: RequestInit): Promise<Response> {
+    return this.fetch(new Request(new URL(link, new URL(this.base, location.href)), how));
+  }
+
   private async fetchLink<T>(link: string, signal: AbortSignal): Promise<Answer<T>> {
-    const response = await this.fetch(new Request(new URL(link, new URL(this.base, location.href)), { signal }));
+    const response = await this.follow(link, { signal });
     const body: unknown = await response.json().catch(() => undefined);
     return response.ok ? { data: body as T, response } : { error: body, response };
   }
 
   private stop(link: string): void {
     // The page goes on, and may be gone before the answer: nobody waits for it, and the question ends by age if it is lost.
-    this.fetch(new Request(new URL(link, new URL(this.base, location.href)), { method: 'DELETE', keepalive: true })).catch(() => undefined);
+    this.follow(link, { method: 'DELETE', keepalive: true }).catch(() => undefined);
   }
 
   /** Asks until there is an answer: follows the newest link of a slow question, comes back when a busy server says so. */
@@ -165,7 +170,7 @@ export class Api {
 
   /** Cancels an export. */
   async cancelExport(link: string): Promise<void> {
-    const response = await this.fetch(new Request(new URL(link, new URL(this.base, location.href)), { method: 'DELETE' }));
+    const response = await this.follow(link, { method: 'DELETE' });
     if (!response.ok && response.status !== 410) throw new ApiError(response.status, 'Not cancelled', 'The export could not be cancelled.');
   }
 }

@@ -7,8 +7,7 @@ import type { Outcome, Statistics } from '../api/types';
 import { Failure } from '../ui/Failure';
 import { OUTCOMES, words } from '../view/fields';
 import { count } from '../view/text';
-import { minuteTime, type BucketSize, type Span } from '../view/time';
-import type { Zone } from '../view/view';
+import { minuteTime, type BucketSize, type Span, type Zone } from '../view/time';
 import { brushed, buckets, type Bucket } from './buckets';
 
 interface Properties {

@@ -12,8 +12,8 @@ import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { describe, words, type Field } from '../view/fields';
 import { prettyJson, prettyText } from '../view/text';
-import { fullTime, relativeTime } from '../view/time';
-import type { Filter, OpenEvent, Zone } from '../view/view';
+import { fullTime, relativeTime, type Zone } from '../view/time';
+import type { Filter, OpenEvent } from '../view/view';
 import { ChangeView } from './Difference';
 
 interface Properties {

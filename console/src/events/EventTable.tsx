@@ -6,8 +6,8 @@ import { Failure } from '../ui/Failure';
 import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { useMedia } from '../ui/media';
-import { exactTime, relativeTime } from '../view/time';
-import type { OpenEvent, Zone } from '../view/view';
+import { exactTime, relativeTime, type Zone } from '../view/time';
+import type { OpenEvent } from '../view/view';
 import { actorName, columnOf, targetName } from './columns';
 import { useEventTable, useWindowList } from './table';
 
@@ -40,7 +40,6 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
   const { events, hasMore, isLoadingMore, moreError, loadMore } = list;
   const isNarrow = useMedia('(max-width: 720px)');
   const body = useRef<HTMLDivElement>(null);
-  const grid = useRef<HTMLDivElement>(null);
   const [margin, setMargin] = useState(0);
   const openIndex = events.findIndex((event) => isOpen(event, open));
   const [active, setActive] = useState(0);
@@ -91,7 +90,6 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
   return (
     <section class="events" aria-label="Events" aria-busy={list.isLoading}>
       <div
-        ref={grid}
         role="grid"
         class={`grid ${isNarrow ? 'is-narrow' : ''} ${list.isLoading ? 'is-former' : ''}`}
         aria-label="Events, newest first"

@@ -7,8 +7,7 @@ import type { Event } from '../api/types';
 import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { words } from '../view/fields';
-import { exactTime, fullTime, relativeTime } from '../view/time';
-import type { Zone } from '../view/view';
+import { exactTime, fullTime, relativeTime, type Zone } from '../view/time';
 
 /** What a cell needs to know beside its event. */
 export interface CellContext {

@@ -4,7 +4,7 @@ import type { Api } from '../api/client';
 import { pause } from '../api/client';
 import { asApiError, isAbort } from '../api/problem';
 import type { Export } from '../api/types';
-import { readStored, writeStored } from '../session/preferences';
+import { EXPORTS, readStored, writeStored } from '../session/preferences';
 
 /** An export as this page knows it. */
 export interface KnownExport {
@@ -20,7 +20,6 @@ export interface KnownExport {
 
 type Listener = (exports: KnownExport[]) => void;
 
-const STORED = 'exports';
 const MOST_KEPT = 10;
 /** How long an id works (milliseconds). */
 const LIFETIME = 24 * 3600 * 1000;
@@ -37,7 +36,7 @@ export class Exports {
 
   constructor(private readonly api: Api) {
     const now = Date.now();
-    this.known = readStored<KnownExport[]>(STORED, [], isExports).filter(({ started }) => now - started < LIFETIME);
+    this.known = readStored<KnownExport[]>(EXPORTS, [], isExports).filter(({ started }) => now - started < LIFETIME);
     for (const one of this.known) if (one.state.status === 'running') this.follow(one.link);
   }
 
@@ -53,7 +52,7 @@ export class Exports {
   private set(known: KnownExport[]): void {
     this.known = known.slice(0, MOST_KEPT);
     // Links to files are as good as the files: they are not kept on the device.
-    writeStored(STORED, this.known.map((one) => ({ ...one, state: { ...one.state, files: undefined } })));
+    writeStored(EXPORTS, this.known.map((one) => ({ ...one, state: { ...one.state, files: undefined } })));
     for (const listener of this.listeners) listener(this.known);
   }
 

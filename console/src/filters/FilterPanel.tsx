@@ -8,8 +8,8 @@ import { Popover } from '../ui/Popover';
 import { Untrusted } from '../ui/Untrusted';
 import { useMedia } from '../ui/media';
 import { describe, FIELDS, OUTCOMES, type FieldDescription } from '../view/fields';
-import type { TimeRange } from '../view/time';
-import { countValues, valuesOf, withValue, withValues, type Filter, type Zone } from '../view/view';
+import type { TimeRange, Zone } from '../view/time';
+import { countValues, valuesOf, withValue, withValues, type Filter } from '../view/view';
 import { FieldInput } from './FieldInput';
 import { RangePicker } from './RangePicker';
 

@@ -2,8 +2,7 @@ import { CalendarClock } from 'lucide-preact';
 import { useState } from 'preact/hooks';
 
 import { Popover } from '../ui/Popover';
-import { inputValue, momentOfInput, PRESETS, rangeLabel, type Preset, type TimeRange } from '../view/time';
-import type { Zone } from '../view/view';
+import { inputValue, momentOfInput, PRESETS, rangeLabel, type Preset, type TimeRange, type Zone } from '../view/time';
 
 interface Properties {
   range: TimeRange;

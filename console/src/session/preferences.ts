@@ -3,6 +3,10 @@
 import { useCallback, useState } from 'preact/hooks';
 
 const PREFIX = 'auditlake.';
+/** Where recent filters are kept. */
+export const RECENTS = 'recents';
+/** Where the exports that were started are kept. */
+export const EXPORTS = 'exports';
 
 export function readStored<T>(name: string, otherwise: T, isValid: (value: unknown) => boolean): T {
   try {
@@ -20,6 +24,17 @@ export function writeStored(name: string, value: unknown): void {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
     // The choice is then kept for as long as the page is open.
+  }
+}
+
+/** Forgets what a person asked for, so that the next one at this device does not see it; how the page looks stays. */
+export function forgetQuestions(): void {
+  for (const name of [RECENTS, EXPORTS]) {
+    try {
+      localStorage.removeItem(PREFIX + name);
+    } catch {
+      // Nothing was kept, then.
+    }
   }
 }
 

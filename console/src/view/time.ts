@@ -1,7 +1,9 @@
 // Ranges of time, and times as people read them. Everything is computed in UTC; a zone only changes what is shown.
 
 import type { Interval } from '../api/types';
-import type { Zone } from './view';
+
+/** In which zone times are shown and entered. */
+export type Zone = 'utc' | 'local';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

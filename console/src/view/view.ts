@@ -1,7 +1,7 @@
 // What the page shows, as a value: the URL holds all of it, so that a link shares a view.
 
-import { isPreset, type TimeRange } from './time';
 import { describe, FIELDS, type Field } from './fields';
+import { isPreset, type TimeRange, type Zone } from './time';
 
 /** One condition: a column is one of some values, or none of them. */
 export interface Filter {
@@ -16,8 +16,6 @@ export interface OpenEvent {
   at: string;
   source: string | null;
 }
-
-export type Zone = 'utc' | 'local';
 
 export interface View {
   organization: string | null;

@@ -91,6 +91,13 @@ def answer(rows, event_id, is_count):
     edge = lambda row: row[event_id] if row is not None else "none"
     return f"{len(rows)} rows, {edge(rows[0] if rows else None)} to {edge(rows[-1] if rows else None)}"
 
+def ask_scan(query_once, folder, name, asked):
+    """What the scan engine says to one question, by the program `query_once`."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({name: asked}, file)
+        file.flush()
+        return json.loads(subprocess.run([query_once, folder, file.name], check=True, capture_output=True, text=True).stdout)
+
 def run_duckdb(folder, asked):
     import duckdb
     glob = f"{folder}/etl/v1/data/region=*/organization=org-{ORGANIZATION}/year=*/month=*/day=*/hour=*/*.parquet"
@@ -164,10 +171,7 @@ def main():
     print("|---|" + "---:|" * (5 + 3 * len(peers)))
     wrong = 0
     for name, parameters in asked.items():
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump({name: parameters}, file)
-            file.flush()
-            ours = json.loads(subprocess.run([arguments.query_once, arguments.folder, file.name], check=True, capture_output=True, text=True).stdout)
+        ours = ask_scan(arguments.query_once, arguments.folder, name, parameters)
         cells = [f"{ours['ms']:.1f}", f"{ours['warm_ms']:.1f}", f"{ours['bytes'] / 1e6:.1f}", str(ours["peak_mb"])]
         best = 1e12
         for peer in peers:

@@ -5,9 +5,9 @@ usage: unsealed.py SEALED UNSEALED QUERY_ONCE [--days N]     (needs duckdb from 
 
 Bytes are counted, not timed: the scan engine counts what it asks of storage, and DuckDB's are those its process reads through system
 calls (/proc/self/io). Each answer is compared with DuckDB's of the same files. The questions are those of query.py."""
-import argparse, json, subprocess, sys, tempfile
+import argparse, json, subprocess, sys
 
-from query import answer, io_bytes, questions, run_duckdb, sql
+from query import answer, ask_scan, io_bytes, questions, run_duckdb, sql
 
 def duckdb_of_landing(folder, asked):
     """One question of landing objects, in which organizations are mixed and no path says the hour."""
@@ -47,10 +47,7 @@ def main():
     for name, asked in questions(arguments.sealed, arguments.days).items():
         found = {}
         for kind, folder in (("landing", arguments.unsealed), ("archive", arguments.sealed)):
-            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-                json.dump({name: asked}, file)
-                file.flush()
-                ours = json.loads(subprocess.run([arguments.query_once, folder, file.name], check=True, capture_output=True, text=True).stdout)
+            ours = ask_scan(arguments.query_once, folder, name, asked)
             run = subprocess.run([sys.executable, __file__, "--child", kind, folder, json.dumps(asked)], check=True, capture_output=True, text=True)
             found[kind] = ours, json.loads(run.stdout.splitlines()[-1])
         answers = {one["answer"] for pair in found.values() for one in pair}

@@ -8,7 +8,7 @@ use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials};
 use auditlake_event::limits::LEAD_MS;
 use auditlake_lake::landing::{self, Clock, Entropy, OpenError, SystemClock, SystemEntropy};
 use auditlake_lake::layout::{LAKE_FILE, LANDING_BUCKET};
-use auditlake_lake::{Codec, Lake, Period};
+use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
 use auditlake_query::scan::{ScanEngine, Settings};
 use auditlake_store::routed::RoutedStore;
@@ -18,9 +18,6 @@ use auditlake_store::{ErrorKind, SharedStore, StoreError};
 use crate::arguments::{CodecName, NewLakeArguments, StorageArguments};
 use crate::failure::Failure;
 use auditlake_lake::length::Length;
-
-/// The slack of a new lake, in ms.
-const DEFAULT_SLACK_MS: i64 = 300_000;
 
 /// An open storage. While it lives, a storage over a directory is served to this process on a port of its own.
 pub struct Storage {

@@ -13,9 +13,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_ord::sort::{SortColumn, lexsort_to_indices};
+use arrow_select::take::take_record_batch;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
@@ -189,7 +191,7 @@ fn ordered(rows: &RecordBatch, layout: &Layout) -> Result<RecordBatch, Failure> 
         groups.push(take_record_batch(&group, &indices)?);
         start += group.num_rows();
     }
-    Ok(arrow::compute::concat_batches(&archive_schema(), &groups)?)
+    Ok(arrow_select::concat::concat_batches(&archive_schema(), &groups)?)
 }
 
 fn write(rows: &RecordBatch, layout: &Layout) -> Result<Written, Failure> {

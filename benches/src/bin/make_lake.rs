@@ -11,8 +11,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use arrow_array::RecordBatch;
+use arrow_ord::sort::{SortColumn, lexsort_to_indices};
+use arrow_select::take::take_record_batch;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};

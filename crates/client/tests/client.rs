@@ -1,13 +1,9 @@
 //! The client against a served lake.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
 
-use std::net::SocketAddr;
-
 use auditlake_client::{Change, Client, Error, NewEvent, Question};
-use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
+use auditlake_embedded::serve::{self, Serving, Settings};
 use auditlake_event::{Organization, Region};
-use auditlake_lake::landing::{Clock, SystemClock};
-use auditlake_lake::{Codec, Lake, Period};
 use serde_json::json;
 
 struct Served {
@@ -18,19 +14,8 @@ struct Served {
 
 async fn served() -> Served {
     let data = tempfile::tempdir().unwrap();
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        data: data.path().to_owned(),
-        listen,
-        s3_listen: listen,
-        wanted: Lake::new(SystemClock.now(), Period::HOUR, 300_000, 300_000, Codec::Snappy),
-        organization: Some(Organization::parse("acme").unwrap()),
-        region: Region::parse("eu-west-1").unwrap(),
-        landing_retention_ms: 60_000,
-        record_reads: false,
-        tokens: None,
-        console: ConsoleSettings::default(),
-    };
+    let acme = Organization::parse("acme").unwrap();
+    let settings = Settings::on_free_ports(data.path().to_owned(), acme, Region::parse("eu-west-1").unwrap());
     let serving = serve::start(settings).await.unwrap();
     let client = Client::new(format!("http://{}/", serving.api_address), None);
     Served { serving, client, _data: data }

@@ -31,15 +31,20 @@ const FIXED: [(HeaderName, &str); 6] = [
 /// A year: who has reached the page by TLS once does not go without.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
+/// Whether a host, without its port, is this machine under a name that nobody else can give it.
+#[must_use]
+pub fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// The origin of an `https` URL, or of an `http` URL on loopback.
 pub fn origin_of(url: &str) -> Result<String, InvalidOrigin> {
     let invalid = || InvalidOrigin(url.to_owned());
     let uri: Uri = url.parse().map_err(|_| invalid())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(invalid()) };
     let host = authority.host();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let is_loopback = host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback());
-    let is_allowed = scheme == "https" || (scheme == "http" && is_loopback);
+    let is_allowed = scheme == "https" || (scheme == "http" && is_loopback_host(host));
     // An authority may hold a user's name, and marks that would end a directive; a host and its port hold neither.
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
     if !is_allowed || host.is_empty() || !is_plain(authority.as_str()) {

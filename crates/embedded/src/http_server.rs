@@ -11,6 +11,7 @@ use std::time::Duration;
 use auditlake_api::body::body_too_large;
 use auditlake_api::{Api, Caller, Problem};
 use auditlake_console::Console;
+use auditlake_console::headers::is_loopback_host;
 use auditlake_event::limits::MAX_BODY_BYTES;
 use bytes::{Bytes, BytesMut};
 use http::header::{
@@ -71,12 +72,6 @@ enum BodyProblem {
     TooLarge,
     TimedOut,
     Broken,
-}
-
-/// Whether a host, without its port, is this machine under a name that nobody else can give it.
-fn is_loopback_host(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_loopback_authority(text: &str) -> bool {

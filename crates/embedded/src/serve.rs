@@ -10,11 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder};
 use auditlake_console::headers::InvalidOrigin;
 use auditlake_console::{Console, Mode, SignIn};
-use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
+use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Organization, Region};
-use auditlake_lake::Lake;
 use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
 use auditlake_lake::seal::SealSettings;
+use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
 use auditlake_query::scan::{ScanEngine, Settings as ScanSettings};
 use auditlake_store::{SharedStore, StoreError};
@@ -32,6 +32,8 @@ use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
 use crate::schedule::{self, Housekeeping, Schedule};
 use crate::tokens::{TokenCheck, TokenSettings};
 
+/// How long landing objects stay after they were sealed if nobody says otherwise: a day.
+const DEFAULT_LANDING_RETENTION_MS: i64 = 86_400_000;
 /// How long the last posts may take to be written once the server stops.
 const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the seal thread may take to notice that it must stop.
@@ -68,6 +70,26 @@ pub struct Settings {
     pub tokens: Option<TokenSettings>,
     /// The console.
     pub console: ConsoleSettings,
+}
+
+impl Settings {
+    /// A lake of hours, made if there is none, served to everybody on free loopback ports.
+    #[must_use]
+    pub fn on_free_ports(data: PathBuf, organization: Organization, region: Region) -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            data,
+            listen: free,
+            s3_listen: free,
+            wanted: Lake::new(SystemClock.now(), Period::HOUR, DEFAULT_SLACK_MS, LEAD_MS, Codec::Snappy),
+            organization: Some(organization),
+            region,
+            landing_retention_ms: DEFAULT_LANDING_RETENTION_MS,
+            record_reads: false,
+            tokens: None,
+            console: ConsoleSettings::default(),
+        }
+    }
 }
 
 /// What the console is told, besides what follows from the other settings.

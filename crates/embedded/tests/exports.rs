@@ -3,14 +3,13 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use auditlake_embedded::exports::LocalExporter;
-use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
+use auditlake_embedded::serve::{self, Serving, Settings};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
@@ -57,19 +56,8 @@ struct Served {
 impl Served {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = Settings {
-            data: directory.path().to_owned(),
-            listen,
-            s3_listen: listen,
-            wanted: Lake::new(SystemClock.now(), Period::HOUR, 300_000, 300_000, Codec::Snappy),
-            organization: Some(Organization::parse("acme").unwrap()),
-            region: Region::parse("eu-west-1").unwrap(),
-            landing_retention_ms: 60_000,
-            record_reads: false,
-            tokens: None,
-            console: ConsoleSettings::default(),
-        };
+        let acme = Organization::parse("acme").unwrap();
+        let settings = Settings::on_free_ports(directory.path().to_owned(), acme, Region::parse("eu-west-1").unwrap());
         Self { serving: serve::start(settings).await.unwrap(), _directory: directory }
     }
 

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int32Builder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
-    TimestampMillisecondBuilder,
-};
-use arrow::datatypes::{Int32Type, TimestampMillisecondType};
-use arrow::error::ArrowError;
+use arrow_array::builder::{Int32Builder, StringBuilder, TimestampMillisecondBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMillisecondType};
+use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_schema::ArrowError;
 
 use crate::columns::{Column, ColumnKind, landing_schema};
 use crate::model::{ActorType, Category, Event, Outcome};

@@ -9,8 +9,10 @@
 
 use std::borrow::Cow;
 
-use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampMillisecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMillisecondType};
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_schema::{DataType, TimeUnit};
 use sha2::{Digest, Sha256};
 
 use crate::columns::{Column, ColumnKind};

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use auditlake_event::batch::{EventBatchBuilder, EventRows, NotAnEvent};
 use auditlake_event::canonical::{
     CANONICAL_ORDER, ColumnarHasher, NotCanonical, event_hash, write_canonical, write_canonical_without_id,

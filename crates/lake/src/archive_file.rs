@@ -5,8 +5,9 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, RecordBatch};
 use auditlake_event::columns::{SCHEMA_VERSION, archive_schema};
 use auditlake_event::{Column, Timestamp};
 use bytes::Bytes;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::{Schema, TimestampMillisecondType};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::{ArrowError, Schema};
 use auditlake_event::Column;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::columns::archive_schema;

@@ -7,6 +7,8 @@ use crate::period::{Period, SealRule, SealTime};
 
 /// The version of the layout, of plans, digests and records that this code reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
+/// How long after a period's end its events may still arrive if nobody says otherwise (milliseconds).
+pub const DEFAULT_SLACK_MS: i64 = 300_000;
 
 /// How long before its creation, beyond the slack, a lake's first period may begin, in ms: writers' clocks differ.
 const CREATION_SKEW_MS: i64 = 10_000;

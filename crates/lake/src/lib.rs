@@ -28,5 +28,5 @@ pub mod shard;
 pub mod status;
 mod stored_object;
 
-pub use lake_file::{Codec, Lake};
+pub use lake_file::{Codec, DEFAULT_SLACK_MS, Lake};
 pub use period::{Arrival, Period, SealTime};

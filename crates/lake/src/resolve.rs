@@ -1,9 +1,10 @@
 //! Which copy of an event is kept: the one an earlier seal wrote, else the first that arrived.
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampMillisecondType;
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_schema::ArrowError;
+use arrow_select::filter::filter_record_batch;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::{Column, Timestamp};
 use auditlake_store::Store;

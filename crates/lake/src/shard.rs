@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use auditlake_event::canonical::NotCanonical;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_store::{Put, Store, StoreError, Upload};

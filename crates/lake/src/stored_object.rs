@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
-use arrow::datatypes::TimestampMillisecondType;
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, RecordBatch, RecordBatchReader};
+use arrow_schema::ArrowError;
 use auditlake_event::canonical::{ColumnarHasher, NotCanonical};
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Column, Timestamp};

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array};
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array};
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::take::take;
 use auditlake_event::batch::{EventBatchBuilder, EventRows};
 use auditlake_event::columns::landing_schema;
 use auditlake_event::{Column, Event, Outcome, Timestamp};

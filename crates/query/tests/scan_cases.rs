@@ -6,7 +6,7 @@ mod model;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use auditlake_event::{Column, Event, Organization, Timestamp};
 use auditlake_lake::landing_file::{decode, encode};
 use auditlake_lake::layout::LandingKey;

@@ -6,7 +6,7 @@ mod lakefs_support;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, StringArray};
+use arrow_array::{ArrayRef, Int32Array, StringArray};
 use common::{context, gzip};
 use lakefs_support::{batch, parquet, parquet_of, read, read_with, row, rows, written};
 use parquet::basic::{Compression, ZstdLevel};
@@ -134,7 +134,7 @@ fn a_file_of_more_rows_than_bytes_is_refused() {
 #[test]
 fn a_page_that_would_fill_the_memory_is_refused() {
     let huge: ArrayRef = Arc::new(StringArray::from(vec!["0".repeat(80 << 20)]));
-    let batch = arrow::record_batch::RecordBatch::try_from_iter([("data_path", huge)]).unwrap();
+    let batch = arrow_array::RecordBatch::try_from_iter([("data_path", huge)]).unwrap();
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap()))
         .set_dictionary_enabled(false)
@@ -151,8 +151,7 @@ fn long_texts_that_many_rows_share_count_as_often_as_they_are_read() {
     // A dictionary holds the text once; 100 rows of 1 MB name it.
     let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_000_000); 100]));
     let ids: ArrayRef = Arc::new((0..100).map(|number| Some(format!("req-{number}"))).collect::<StringArray>());
-    let batch =
-        arrow::record_batch::RecordBatch::try_from_iter([("data_operation_id", long), ("data_request_id", ids)]).unwrap();
+    let batch = arrow_array::RecordBatch::try_from_iter([("data_operation_id", long), ("data_request_id", ids)]).unwrap();
     let properties =
         WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_page_size_limit(4 << 20).build();
     let object = written(&[batch], properties);

@@ -6,13 +6,15 @@ mod lakefs_support;
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::builder::{MapBuilder, StringBuilder};
+use arrow_array::types::{Int32Type, IntervalDayTime};
+use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Float32Array,
-    Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray, MapBuilder, StringArray, StringBuilder,
-    StringViewArray, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, UInt64Array,
+    Float64Array, Int8Array, Int32Array, Int64Array, IntervalDayTimeArray, LargeStringArray, ListArray, StringArray,
+    StringViewArray, StructArray, Time32MillisecondArray, Time64MicrosecondArray, Time64NanosecondArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow_schema::{DataType, Field};
 use auditlake_sources::{Confidence, SetAsideKind, by_name, detect};
 use common::{compact, context, fixture_file, gzip, read_as, read_sniffed};
 use lakefs_support::{event_of, metadata, only_event, parquet, parquet_of, read, read_with, row, rows};
@@ -125,6 +127,9 @@ fn extra_columns_of_every_type_are_kept() {
         column("x_decimal", Arc::new(Decimal128Array::from(vec![-1250]).with_precision_and_scale(10, 2).unwrap())),
         column("x_date", Arc::new(Date32Array::from(vec![20_513]))),
         column("x_time", Arc::new(Time64MicrosecondArray::from(vec![3_661_000_001]))),
+        column("x_time_millis", Arc::new(Time32MillisecondArray::from(vec![86_399_999]))),
+        column("x_time_nanos", Arc::new(Time64NanosecondArray::from(vec![1]))),
+        column("x_interval", Arc::new(IntervalDayTimeArray::from(vec![IntervalDayTime::new(-3, 4_005)]))),
         column("x_timestamp", Arc::new(TimestampMillisecondArray::from(vec![1_772_356_500_001]))),
         column("x_bytes", Arc::new(BinaryArray::from(vec![&b"\xff\x00"[..]]))),
         column("x_fixed", Arc::new(FixedSizeBinaryArray::try_from_iter([[0x0f_u8, 0xf0]].iter()).unwrap())),
@@ -137,7 +142,8 @@ fn extra_columns_of_every_type_are_kept() {
     // 20,513 days after 1970-01-01 is 2026-03-01 (56 years with 14 leap days, January and February).
     let expected = json!({
         "x_bool": false, "x_int8": -7, "x_uint64": u64::MAX, "x_float": 0.1, "x_nan": "NaN", "x_decimal": -12.50,
-        "x_date": "2026-03-01", "x_time": "01:01:01.000001", "x_timestamp": "2026-03-01T09:15:00.001Z", "x_bytes": "ff00",
+        "x_date": "2026-03-01", "x_time": "01:01:01.000001", "x_time_millis": "23:59:59.999",
+        "x_time_nanos": "00:00:00.000000001", "x_interval": "P-3DT4.005S", "x_timestamp": "2026-03-01T09:15:00.001Z", "x_bytes": "ff00",
         "x_fixed": "0ff0", "x_list": [1, null, 3], "x_struct": {"a": true, "b": "x \"y\""},
         "x_map": [{"key": "k", "value": "v"}], "data_new": "kept",
     });

@@ -1,13 +1,10 @@
 //! A served lake with and without tokens, asked over HTTP: the API, and the console beside it.
 
-use std::net::SocketAddr;
-
 use auditlake_api::claims::{ClaimNames, READ, WRITE};
 use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
 use auditlake_embedded::tokens::TokenSettings;
 use auditlake_event::{Organization, Region};
 use auditlake_lake::landing::{Clock, SystemClock};
-use auditlake_lake::{Codec, Lake, Period};
 use serde_json::{Value, json};
 
 use super::issuer::{Issuer, Key};
@@ -26,19 +23,9 @@ struct Answer {
 impl Served {
     async fn start(tokens: Option<TokenSettings>, console: ConsoleSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = Settings {
-            data: directory.path().to_owned(),
-            listen,
-            s3_listen: listen,
-            wanted: Lake::new(SystemClock.now(), Period::HOUR, 300_000, 300_000, Codec::Snappy),
-            organization: Some(Organization::parse("acme").unwrap()),
-            region: Region::parse("eu-west-1").unwrap(),
-            landing_retention_ms: 60_000,
-            record_reads: false,
-            tokens,
-            console,
-        };
+        let acme = Organization::parse("acme").unwrap();
+        let region = Region::parse("eu-west-1").unwrap();
+        let settings = Settings { tokens, console, ..Settings::on_free_ports(directory.path().to_owned(), acme, region) };
         Self { serving: serve::start(settings).await.unwrap(), directory }
     }
 

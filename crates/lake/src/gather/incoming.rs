@@ -2,9 +2,12 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array};
+use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take_record_batch;
 use auditlake_event::columns::{archive_schema, landing_schema};
 use auditlake_event::{Column, Organization, Region, Timestamp};
 

@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array, new_null_array,
-};
-use arrow::compute::interleave;
-use arrow::datatypes::TimestampMillisecondType;
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array, new_null_array};
+use arrow_schema::ArrowError;
+use arrow_select::interleave::interleave;
 use auditlake_event::Column;
 use auditlake_event::columns::archive_schema;
 

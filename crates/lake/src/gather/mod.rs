@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::error::ArrowError;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::ArrowError;
 use auditlake_event::columns::archive_schema;
 
 pub use keyed::{BatchLimit, SortedBatch};

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use auditlake_event::columns::{SCHEMA_VERSION, landing_schema};
 use auditlake_event::{ActorType, Category, Column, Outcome, Timestamp};
 use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use auditlake_event::batch::{EventBatchBuilder, EventRows};
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Event, Outcome, Timestamp, canonical};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use auditlake_event::batch::EventRows;
 use auditlake_event::canonical::event_hash;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey};

@@ -78,7 +78,7 @@ impl Needle {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, StringArray};
+    use arrow_array::{Array, StringArray};
     use proptest::prelude::*;
 
     use super::*;

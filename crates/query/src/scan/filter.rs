@@ -1,8 +1,9 @@
 //! Late materialisation: conditions first, on their own columns; other columns only of the rows that are left.
 
-use arrow::array::{Array, AsArray, Int64Array, StringArray};
-use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{Int64Type, TimestampMillisecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMillisecondType};
+use arrow_array::{Array, Int64Array, StringArray};
+use arrow_buffer::BooleanBuffer;
 use auditlake_event::Column;
 
 use super::object::{Damaged, Opened, Texts};

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, new_null_array};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
+use arrow_array::{ArrayRef, new_null_array};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
 use auditlake_lake::layout::Partition;
@@ -77,8 +77,8 @@ impl From<ParquetError> for Damaged {
     }
 }
 
-impl From<arrow::error::ArrowError> for Damaged {
-    fn from(error: arrow::error::ArrowError) -> Self {
+impl From<arrow_schema::ArrowError> for Damaged {
+    fn from(error: arrow_schema::ArrowError) -> Self {
         Self(error.to_string())
     }
 }

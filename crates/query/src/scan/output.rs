@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use auditlake_event::batch::EventRows;
 use auditlake_event::columns::ColumnKind;
 use auditlake_event::{Column, Event};

@@ -1,8 +1,9 @@
 //! The conditions of a query, compiled to tests of columns.
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
-use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::Int32Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
+use arrow_buffer::BooleanBuffer;
 use auditlake_event::Column;
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow::buffer::BooleanBuffer;
+use arrow_buffer::BooleanBuffer;
 use parquet::arrow::arrow_reader::RowSelection;
 
 /// Rows of a row group, ascending.

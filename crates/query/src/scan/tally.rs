@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
-use arrow::datatypes::Int32Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, Int64Array};
 use auditlake_event::{Column, Timestamp};
 
 use crate::engine::{Count, CountRequest, GroupBy, QueryError, QueryErrorKind};

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::Int64Array;
+use arrow_array::Int64Array;
 use auditlake_event::{Column, Timestamp};
 
 use super::landing::Group;

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use auditlake_sources::ImportContext;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;

@@ -24,7 +24,7 @@ use std::fmt::Display;
 use std::io::BufRead;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::Length;

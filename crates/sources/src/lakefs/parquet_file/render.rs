@@ -1,21 +1,21 @@
 //! A row as JSON.
 //!
 //! Texts are texts, numbers and decimals numbers, booleans booleans; times are RFC 3339 texts with as many digits as their
-//! unit has (without a time zone they count as UTC), dates texts; lists are arrays, structures objects, maps arrays of
-//! `{"key":…,"value":…}`. Bytes that are neither text nor said to be are hexadecimal digits. What is null is left out, in
-//! a list it is `null`.
+//! unit has (without a time zone they count as UTC), dates and times of day texts, intervals ISO 8601 durations; lists are
+//! arrays, structures objects, maps arrays of `{"key":…,"value":…}`. Bytes that are neither text nor said to be are
+//! hexadecimal digits. What is null is left out, in a list it is `null`.
 
 use std::fmt::Write as _;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType,
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTime, IntervalDayTimeType,
+    Time32MillisecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{ArrowError, DataType, IntervalUnit, TimeUnit};
 use auditlake_event::Timestamp;
 use uuid::Uuid;
 
@@ -97,10 +97,23 @@ impl Renderer<'_> {
             }
             DataType::List(_) => self.elements(array.as_list::<i32>().value(row).as_ref(), bytes)?,
             DataType::Map(..) => self.elements(&array.as_map().value(row), bytes)?,
-            _ => {
-                let text = ArrayFormatter::try_new(array, &FormatOptions::default())?.value(row).try_to_string()?;
-                json::write_text(&text, self.out);
+            DataType::Time32(TimeUnit::Millisecond) => {
+                self.time_of_day(TimeUnit::Millisecond, array.as_primitive::<Time32MillisecondType>().value(row).into());
             }
+            DataType::Time64(TimeUnit::Microsecond) => {
+                self.time_of_day(TimeUnit::Microsecond, array.as_primitive::<Time64MicrosecondType>().value(row));
+            }
+            DataType::Time64(TimeUnit::Nanosecond) => {
+                self.time_of_day(TimeUnit::Nanosecond, array.as_primitive::<Time64NanosecondType>().value(row));
+            }
+            DataType::Interval(IntervalUnit::DayTime) => {
+                let IntervalDayTime { days, milliseconds } = array.as_primitive::<IntervalDayTimeType>().value(row);
+                let (sign, milliseconds) = (if milliseconds < 0 { "-" } else { "" }, milliseconds.unsigned_abs());
+                let (seconds, fraction) = (milliseconds / 1_000, milliseconds % 1_000);
+                write!(self.out, "\"P{days}DT{sign}{seconds}.{fraction:03}S\"").unwrap_or_default();
+            }
+            // Parquet has no other type.
+            other => return Err(ArrowError::NotYetImplemented(format!("values of type {other}"))),
         }
         Ok(())
     }
@@ -156,13 +169,16 @@ impl Renderer<'_> {
         }
     }
 
+    /// A time since midnight.
+    fn time_of_day(&mut self, unit: TimeUnit, value: i64) {
+        let (per_second, digits) = parts_of(unit);
+        let (seconds, fraction) = (value.div_euclid(per_second), value.rem_euclid(per_second));
+        let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        write!(self.out, "\"{hours:02}:{minutes:02}:{seconds:02}.{fraction:0digits$}\"").unwrap_or_default();
+    }
+
     fn time(&mut self, unit: TimeUnit, value: i64) {
-        let (per_second, digits) = match unit {
-            TimeUnit::Second => (1, 0),
-            TimeUnit::Millisecond => (1_000, 3),
-            TimeUnit::Microsecond => (1_000_000, 6),
-            TimeUnit::Nanosecond => (1_000_000_000, 9),
-        };
+        let (per_second, digits) = parts_of(unit);
         let (seconds, fraction) = (value.div_euclid(per_second), value.rem_euclid(per_second));
         let whole = seconds.checked_mul(1_000).and_then(|millis| Timestamp::from_millis(millis).rfc3339_bytes());
         let Some(text) = whole.as_ref().and_then(|text| std::str::from_utf8(text.get(..19)?).ok()) else {
@@ -173,6 +189,16 @@ impl Renderer<'_> {
         let written =
             if digits == 0 { write!(self.out, "\"{text}Z\"") } else { write!(self.out, "\"{text}.{fraction:0digits$}Z\"") };
         written.unwrap_or_default();
+    }
+}
+
+/// How many of a unit are a second, and with how many digits its fraction is written.
+const fn parts_of(unit: TimeUnit) -> (i64, usize) {
+    match unit {
+        TimeUnit::Second => (1, 0),
+        TimeUnit::Millisecond => (1_000, 3),
+        TimeUnit::Microsecond => (1_000_000, 6),
+        TimeUnit::Nanosecond => (1_000_000_000, 9),
     }
 }
 

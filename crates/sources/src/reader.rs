@@ -7,6 +7,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
+use zstd::stream::raw::{self, DParameter, InBuffer, Operation, OutBuffer};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -15,6 +16,10 @@ const BUFFER_BYTES: usize = 128 * 1024;
 const HEAD_BYTES: usize = 16 * 1024;
 /// The largest zstd window that is accepted (2^27 B = 128 MiB), as the `zstd` command does.
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// The bytes of a zstd block's header (RFC 8878 section 3.1.1.2).
+const ZSTD_BLOCK_HEADER_BYTES: usize = 3;
+/// The most bytes of a zstd block (RFC 8878 section 3.1.1.2.4).
+const ZSTD_BLOCK_BYTES: usize = 128 * 1024;
 
 /// How an object was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +62,7 @@ pub fn open<R: Read>(object: R, max_inflated_bytes: u64) -> io::Result<ObjectRea
     let (compression, decoder) = if head.starts_with(&GZIP_MAGIC) {
         (Compression::Gzip, Decoder::Gzip(Gzip::new(input)))
     } else if head.starts_with(&ZSTD_MAGIC) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
-        decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-        (Compression::Zstd, Decoder::Zstd(Box::new(decoder)))
+        (Compression::Zstd, Decoder::Zstd(Zstd::new(input)?))
     } else {
         (Compression::None, Decoder::Plain(input))
     };
@@ -120,7 +123,7 @@ impl<R: Read> ObjectReader<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Unavailable>()) => unwrap(error),
                 Err(error) if broken_content(&error).is_some() => error,
-                Err(error) => broken(describe(self.compression, &error)),
+                Err(error) => broken(format!("the object is broken: {error}")),
             };
             if self.end > 0 {
                 self.failure = Some(failure);
@@ -158,14 +161,6 @@ fn unwrap(error: io::Error) -> io::Error {
     match error.downcast::<Unavailable>() {
         Ok(Unavailable(inner)) => inner,
         Err(error) => error,
-    }
-}
-
-fn describe(compression: Compression, error: &io::Error) -> String {
-    match compression {
-        Compression::Zstd if error.kind() == io::ErrorKind::UnexpectedEof => "the zstd stream is cut off".to_owned(),
-        Compression::Zstd => format!("the zstd stream is broken: {error}"),
-        Compression::Gzip | Compression::None => format!("the object is broken: {error}"),
     }
 }
 
@@ -211,7 +206,7 @@ impl<R: Read> Read for Raw<R> {
 enum Decoder<R: Read> {
     Plain(BufReader<Raw<R>>),
     Gzip(Gzip<R>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Raw<R>>>>),
+    Zstd(Zstd<R>),
 }
 
 impl<R: Read> Decoder<R> {
@@ -219,7 +214,7 @@ impl<R: Read> Decoder<R> {
         match self {
             Decoder::Plain(input) => input.read(target),
             Decoder::Gzip(gzip) => gzip.read(target),
-            Decoder::Zstd(decoder) => decoder.read(target),
+            Decoder::Zstd(zstd) => zstd.read(target),
         }
     }
 }
@@ -282,6 +277,80 @@ impl<R: Read> Gzip<R> {
             }
             if given > 0 {
                 return Ok(given);
+            }
+        }
+    }
+}
+
+/// zstd frames one after the other. The library forgets what it inflated in a step that fails, and how much a step does depends on
+/// how much it is given. Here it is given one part of a frame at a time (the frame's header, a block's header, a block), and each
+/// one whole: what comes before a broken part is given out, and is the same however the bytes come.
+struct Zstd<R: Read> {
+    input: BufReader<Raw<R>>,
+    inflater: raw::Decoder<'static>,
+    /// The part that the library is given, and how much of it was taken.
+    part: Vec<u8>,
+    taken: usize,
+    /// How many bytes the library would take next; 0 between two frames, where the stream may end.
+    wanted: usize,
+    failed: Option<String>,
+}
+
+impl<R: Read> Zstd<R> {
+    fn new(input: BufReader<Raw<R>>) -> io::Result<Self> {
+        let mut inflater = raw::Decoder::new()?;
+        inflater.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+        Ok(Self { input, inflater, part: Vec::new(), taken: 0, wanted: 0, failed: None })
+    }
+
+    /// Reads the next part, or what is left of the object.
+    fn next_part(&mut self) -> io::Result<()> {
+        // Of a block the library wants the header of the next one, too. Only a frame to be skipped is longer than a block.
+        let length = match self.wanted {
+            0 => 1,
+            few if few <= ZSTD_BLOCK_HEADER_BYTES => few,
+            more => (more - ZSTD_BLOCK_HEADER_BYTES).min(ZSTD_BLOCK_BYTES),
+        };
+        self.taken = 0;
+        self.part.clear();
+        while self.part.len() < length {
+            let available = self.input.fill_buf()?;
+            if available.is_empty() {
+                break;
+            }
+            let count = available.len().min(length - self.part.len());
+            self.part.extend_from_slice(available.get(..count).unwrap_or_default());
+            self.input.consume(count);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(reason) = &self.failed {
+                return Err(broken(reason.clone()));
+            }
+            if self.taken == self.part.len() {
+                self.next_part()?;
+            }
+            let at_end = self.part.is_empty();
+            if at_end && self.wanted == 0 {
+                return Ok(0);
+            }
+            let mut from = InBuffer::around(self.part.get(self.taken..).unwrap_or_default());
+            let mut to = OutBuffer::around(&mut *target);
+            match self.inflater.run(&mut from, &mut to) {
+                Ok(wanted) => {
+                    self.wanted = wanted;
+                    self.taken += from.pos();
+                    match to.pos() {
+                        // With nothing left the library still gives out what it holds back.
+                        0 if at_end => self.failed = Some("the zstd stream is cut off".to_owned()),
+                        0 => {}
+                        given => return Ok(given),
+                    }
+                }
+                Err(error) => self.failed = Some(format!("the zstd stream is broken: {error}")),
             }
         }
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use auditlake_sources::{Confidence, ReadError, SetAsideKind, detect, open};
 use common::{cloudtrail, compact, fixture, gzip, read, read_sniffed};
@@ -211,5 +211,49 @@ fn gzip_and_zstd_are_taken_off_whole() {
         let mut inflated = Vec::new();
         open(&object[..], u64::MAX).unwrap().read_to_end(&mut inflated).unwrap();
         assert!(inflated == content);
+    }
+}
+
+/// What is inflated of an object, and why it ends.
+fn inflated(object: impl Read) -> (Vec<u8>, Option<String>) {
+    let mut content = Vec::new();
+    let ended = open(object, u64::MAX).unwrap().read_to_end(&mut content);
+    (content, ended.err().map(|error| error.to_string()))
+}
+
+#[test]
+fn what_comes_before_a_broken_block_of_zstd_is_read_however_it_comes() {
+    // A frame without a size; a block of five bytes as they are; a block of the type that is reserved.
+    let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 5 << 3, 0, 0][..], b"hello", &[0x06, 0, 0]].concat();
+    for (content, reason) in [inflated(&frame[..]), inflated(Trickle(&frame, None))] {
+        assert_eq!(content, b"hello");
+        assert!(reason.as_ref().is_some_and(|reason| reason.starts_with("the zstd stream is broken")), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_broken_object_is_read_as_far_in_pieces_as_at_once() {
+    let content: Vec<u8> = (0..60_000_u32).flat_map(|number| (number % 700).to_le_bytes()).collect();
+    let with_sum = {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(&content).unwrap();
+        encoder.finish().unwrap()
+    };
+    for object in [gzip(&content), with_sum, zstd::bulk::compress(&content, 1).unwrap()] {
+        assert_eq!(inflated(Trickle(&object, None)), (content.clone(), None));
+        for at in (4..object.len()).step_by(1 + object.len() / 300) {
+            let mut damaged = object.clone();
+            damaged[at] ^= 0x55;
+            let (at_once, in_pieces) = (inflated(&damaged[..]), inflated(Trickle(&damaged, None)));
+            assert_eq!(
+                (at_once.0.len(), &at_once.1),
+                (in_pieces.0.len(), &in_pieces.1),
+                "byte {at} of {:02x?}",
+                &object[..4]
+            );
+            assert!(at_once.0 == in_pieces.0, "byte {at}");
+            assert!(inflated(&object[..at]) == inflated(Trickle(&object[..at], None)), "cut at {at} of {}", object.len());
+        }
     }
 }

@@ -4,22 +4,19 @@
 //! again helps), and the bytes are there but are no whole gzip or zstd stream ([`broken_content`], trying again does not
 //! help). Whatever was inflated before a break is delivered first.
 
+mod gzip;
+mod zstd;
+
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::{Decompress, FlushDecompress, Status};
-use zstd::stream::raw::{self, DParameter, InBuffer, Operation, OutBuffer};
+use self::gzip::Gzip;
+use self::zstd::Zstd;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BUFFER_BYTES: usize = 128 * 1024;
 /// How much `fill_buf` gives at least, unless the object is smaller.
 const HEAD_BYTES: usize = 16 * 1024;
-/// The largest zstd window that is accepted (2^27 B = 128 MiB), as the `zstd` command does.
-const ZSTD_WINDOW_LOG: u32 = 27;
-/// The bytes of a zstd block's header (RFC 8878 section 3.1.1.2).
-const ZSTD_BLOCK_HEADER_BYTES: usize = 3;
-/// The most bytes of a zstd block (RFC 8878 section 3.1.1.2.4).
-const ZSTD_BLOCK_BYTES: usize = 128 * 1024;
 
 /// How an object was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,143 +212,6 @@ impl<R: Read> Decoder<R> {
             Decoder::Plain(input) => input.read(target),
             Decoder::Gzip(gzip) => gzip.read(target),
             Decoder::Zstd(zstd) => zstd.read(target),
-        }
-    }
-}
-
-/// gzip members one after the other. Unlike `flate2`'s reader it gives out what was inflated in the very step that failed.
-struct Gzip<R: Read> {
-    input: BufReader<Raw<R>>,
-    inflater: Decompress,
-    /// Between two members, where the stream may end.
-    between: bool,
-    failed: Option<&'static str>,
-}
-
-impl<R: Read> Gzip<R> {
-    fn new(input: BufReader<Raw<R>>) -> Self {
-        Self { input, inflater: Decompress::new_gzip(15), between: false, failed: None }
-    }
-
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(reason) = self.failed {
-                return Err(broken(reason));
-            }
-            let available = self.input.fill_buf()?;
-            if self.between {
-                match available.first() {
-                    None => return Ok(0),
-                    // Zero bytes after the last member are padding, as the `gzip` command sees it.
-                    Some(0) => {
-                        let padding = available.iter().take_while(|byte| **byte == 0).count();
-                        self.input.consume(padding);
-                        continue;
-                    }
-                    Some(byte) if *byte == GZIP_MAGIC[0] => {
-                        self.inflater = Decompress::new_gzip(15);
-                        self.between = false;
-                    }
-                    Some(_) => {
-                        self.failed = Some("bytes that are not gzip follow the gzip stream");
-                        continue;
-                    }
-                }
-                continue;
-            }
-            // With no input left this still gives out what the inflater holds back.
-            let at_end = available.is_empty();
-            let (before_in, before_out) = (self.inflater.total_in(), self.inflater.total_out());
-            let status = self.inflater.decompress(available, target, FlushDecompress::None);
-            let taken = usize::try_from(self.inflater.total_in() - before_in).unwrap_or(usize::MAX);
-            let given = usize::try_from(self.inflater.total_out() - before_out).unwrap_or(usize::MAX);
-            self.input.consume(taken);
-            match status {
-                Ok(Status::StreamEnd) => self.between = true,
-                Ok(Status::Ok | Status::BufError) if taken == 0 && given == 0 => {
-                    self.failed =
-                        Some(if at_end { "the gzip stream is cut off" } else { "the gzip stream makes no progress" });
-                }
-                Ok(Status::Ok | Status::BufError) => {}
-                Err(_) => self.failed = Some("the gzip stream is broken"),
-            }
-            if given > 0 {
-                return Ok(given);
-            }
-        }
-    }
-}
-
-/// zstd frames one after the other. The library forgets what it inflated in a step that fails, and how much a step does depends on
-/// how much it is given. Here it is given one part of a frame at a time (the frame's header, a block's header, a block), and each
-/// one whole: what comes before a broken part is given out, and is the same however the bytes come.
-struct Zstd<R: Read> {
-    input: BufReader<Raw<R>>,
-    inflater: raw::Decoder<'static>,
-    /// The part that the library is given, and how much of it was taken.
-    part: Vec<u8>,
-    taken: usize,
-    /// How many bytes the library would take next; 0 between two frames, where the stream may end.
-    wanted: usize,
-    failed: Option<String>,
-}
-
-impl<R: Read> Zstd<R> {
-    fn new(input: BufReader<Raw<R>>) -> io::Result<Self> {
-        let mut inflater = raw::Decoder::new()?;
-        inflater.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
-        Ok(Self { input, inflater, part: Vec::new(), taken: 0, wanted: 0, failed: None })
-    }
-
-    /// Reads the next part, or what is left of the object.
-    fn next_part(&mut self) -> io::Result<()> {
-        // Of a block the library wants the header of the next one, too. Only a frame to be skipped is longer than a block.
-        let length = match self.wanted {
-            0 => 1,
-            few if few <= ZSTD_BLOCK_HEADER_BYTES => few,
-            more => (more - ZSTD_BLOCK_HEADER_BYTES).min(ZSTD_BLOCK_BYTES),
-        };
-        self.taken = 0;
-        self.part.clear();
-        while self.part.len() < length {
-            let available = self.input.fill_buf()?;
-            if available.is_empty() {
-                break;
-            }
-            let count = available.len().min(length - self.part.len());
-            self.part.extend_from_slice(available.get(..count).unwrap_or_default());
-            self.input.consume(count);
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(reason) = &self.failed {
-                return Err(broken(reason.clone()));
-            }
-            if self.taken == self.part.len() {
-                self.next_part()?;
-            }
-            let at_end = self.part.is_empty();
-            if at_end && self.wanted == 0 {
-                return Ok(0);
-            }
-            let mut from = InBuffer::around(self.part.get(self.taken..).unwrap_or_default());
-            let mut to = OutBuffer::around(&mut *target);
-            match self.inflater.run(&mut from, &mut to) {
-                Ok(wanted) => {
-                    self.wanted = wanted;
-                    self.taken += from.pos();
-                    match to.pos() {
-                        // With nothing left the library still gives out what it holds back.
-                        0 if at_end => self.failed = Some("the zstd stream is cut off".to_owned()),
-                        0 => {}
-                        given => return Ok(given),
-                    }
-                }
-                Err(error) => self.failed = Some(format!("the zstd stream is broken: {error}")),
-            }
         }
     }
 }

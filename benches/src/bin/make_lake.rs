@@ -94,8 +94,7 @@ impl Maker {
         let sort = sort.map(|column| SortColumn { values: rows.column(column.index()).clone(), options: None });
         let rows = take_record_batch(rows, &lexsort_to_indices(&sort, None)?)?;
         let seal_time = SealTime::from_start(partition.hour);
-        let mut hasher = ColumnarHasher::new(&rows, None)?;
-        let hashes: Vec<Hash> = (0..rows.num_rows()).map(|row| Hash::new(hasher.hash(row))).collect();
+        let hashes: Vec<Hash> = ColumnarHasher::new(&rows, None)?.hashes().into_iter().map(Hash::new).collect();
         let mut encoder = ArchiveEncoder::new(Codec::Snappy, seal_time, rows.num_rows() as u64);
         encoder.push(&rows.project(&kept)?, &hashes)?;
         let Some((bytes, facts)) = encoder.finish()? else { return Ok(()) };

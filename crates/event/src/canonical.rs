@@ -13,12 +13,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMillisecondType};
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::{DataType, TimeUnit};
-use sha2::{Digest, Sha256};
 
+use crate::byte_buffer::ByteBuffer;
 use crate::columns::{Column, ColumnKind};
-use crate::escape::escape_into;
 use crate::model::Event;
 use crate::name::{Organization, Region};
+use crate::sha256;
 use crate::time::Timestamp;
 
 /// The columns of the canonical form in the order of RFC 8785 section 3.2.3 (all names are ASCII: byte order).
@@ -68,34 +68,24 @@ enum Plain {
 // The keys of texts and times end with the opening quote of the value.
 
 #[inline]
-fn put_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
-    out.extend_from_slice(key);
-    escape_into(text, out);
-    out.push(b'"');
-}
-
-/// As [`put_text`], without a look at what needs no escapes.
-#[inline]
-fn put_plain(out: &mut Vec<u8>, key: &[u8], text: &str) {
-    out.extend_from_slice(key);
-    out.extend_from_slice(text.as_bytes());
+fn put_text(out: &mut ByteBuffer, key: &[u8], text: &str) {
+    out.put(key);
+    out.put_escaped(text);
     out.push(b'"');
 }
 
 #[inline]
-fn put_time(out: &mut Vec<u8>, key: &[u8], time: Timestamp) {
-    out.extend_from_slice(key);
+fn put_time(out: &mut ByteBuffer, key: &[u8], time: Timestamp) {
     match time.rfc3339_bytes() {
-        Some(bytes) => out.extend_from_slice(&bytes),
-        None => out.extend_from_slice(time.to_string().as_bytes()),
+        Some(bytes) => out.put_quoted(key, &bytes),
+        None => out.put_quoted(key, time.to_string().as_bytes()),
     }
-    out.push(b'"');
 }
 
 #[inline]
-fn put_integer(out: &mut Vec<u8>, key: &[u8], value: Option<i32>) {
+fn put_integer(out: &mut ByteBuffer, key: &[u8], value: Option<i32>) {
     let Some(value) = value else { return };
-    out.extend_from_slice(key);
+    out.put(key);
     let mut digits = [0_u8; 10];
     let mut position = digits.len();
     let mut rest = value.unsigned_abs();
@@ -110,30 +100,37 @@ fn put_integer(out: &mut Vec<u8>, key: &[u8], value: Option<i32>) {
     if value < 0 {
         out.push(b'-');
     }
-    out.extend_from_slice(&digits[position..]);
+    out.put_bytes(&digits[position..]);
 }
 
 /// Replaces the content of `out` by the canonical form of `event`.
 pub fn write_canonical(event: &Event<'_>, out: &mut Vec<u8>) {
-    write_form(event, true, Plain::Unknown, out);
+    replace(out, |form| append_form(event, true, Plain::Unknown, form));
 }
 
-/// As [`write_canonical`], for an event whose borrowed texts stood in JSON strings without escapes.
-pub(crate) fn write_canonical_as_read(event: &Event<'_>, out: &mut Vec<u8>) {
-    write_form(event, true, Plain::Borrowed, out);
-    debug_assert_eq!(hash_canonical(out), event_hash(event), "a borrowed text needs escapes");
+/// Appends the canonical form of an event whose borrowed texts stood in JSON strings without escapes.
+pub(crate) fn append_canonical_as_read(event: &Event<'_>, out: &mut ByteBuffer) {
+    let start = out.len();
+    append_form(event, true, Plain::Borrowed, out);
+    debug_assert_eq!(hash_canonical(&out.as_slice()[start..]), event_hash(event), "a borrowed text needs escapes");
 }
 
 /// Replaces the content of `out` by the canonical form of `event` without its `event_id`: what a derived id is made of.
 pub fn write_canonical_without_id(event: &Event<'_>, out: &mut Vec<u8>) {
-    write_form(event, false, Plain::Unknown, out);
+    replace(out, |form| append_form(event, false, Plain::Unknown, form));
+}
+
+/// Replaces the content of `out` by what is written.
+fn replace(out: &mut Vec<u8>, write: impl FnOnce(&mut ByteBuffer)) {
+    let mut buffer = ByteBuffer::over(std::mem::take(out));
+    write(&mut buffer);
+    *out = buffer.into_vec();
 }
 
 #[inline(always)]
-fn write_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut Vec<u8>) {
-    out.clear();
-    let text = |out: &mut Vec<u8>, key: &[u8], text: &Cow<'_, str>| match text {
-        Cow::Borrowed(text) if plain == Plain::Borrowed => put_plain(out, key, text),
+fn append_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut ByteBuffer) {
+    let text = |out: &mut ByteBuffer, key: &[u8], text: &Cow<'_, str>| match text {
+        Cow::Borrowed(text) if plain == Plain::Borrowed => out.put_quoted(key, text.as_bytes()),
         text => put_text(out, key, text),
     };
     macro_rules! put {
@@ -150,7 +147,7 @@ fn write_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut Vec<u8>)
     }
     macro_rules! put_listed {
         ($text:expr, $key:literal) => {
-            put_plain(out, concat!($key, "\":\"").as_bytes(), $text)
+            out.put_quoted(concat!($key, "\":\"").as_bytes(), $text.as_bytes())
         };
     }
     put!(event.action, "{\"action");
@@ -203,7 +200,7 @@ pub fn event_hash(event: &Event<'_>) -> [u8; 32] {
 
 /// SHA-256 of bytes that are a canonical form.
 pub fn hash_canonical(canonical: &[u8]) -> [u8; 32] {
-    Sha256::digest(canonical).into()
+    sha256::digest(canonical)
 }
 
 /// Why a batch has no canonical form.
@@ -234,8 +231,9 @@ enum Values<'a> {
 
 /// The canonical form and hash of the rows of a batch, computed from the columns without building events.
 pub struct ColumnarHasher<'a> {
+    /// Those that hold anything, with what stands before a value.
     columns: Vec<(Vec<u8>, Values<'a>)>,
-    buffer: Vec<u8>,
+    rows: usize,
 }
 
 impl<'a> ColumnarHasher<'a> {
@@ -248,7 +246,7 @@ impl<'a> ColumnarHasher<'a> {
         }
         let mut columns = Vec::with_capacity(CANONICAL_ORDER.len());
         for column in CANONICAL_ORDER {
-            let separator = if columns.is_empty() { '{' } else { ',' };
+            let separator = if column == CANONICAL_ORDER[0] { '{' } else { ',' };
             let quote = if column.kind() == ColumnKind::Int32 { "" } else { "\"" };
             let key = format!("{separator}\"{}\":{quote}", column.name()).into_bytes();
             let values = match (column, partition) {
@@ -259,14 +257,19 @@ impl<'a> ColumnarHasher<'a> {
                     typed_values(column, array)?
                 }
             };
-            columns.push((key, values));
+            if !values.are_null() {
+                columns.push((key, values));
+            }
         }
-        Ok(Self { columns, buffer: Vec::with_capacity(1024) })
+        Ok(Self { columns, rows: batch.num_rows() })
     }
 
     /// Replaces the content of `out` by the canonical form of a row. The row must lie in the batch.
     pub fn canonical(&self, row: usize, out: &mut Vec<u8>) {
-        out.clear();
+        replace(out, |form| self.append(row, form));
+    }
+
+    fn append(&self, row: usize, out: &mut ByteBuffer) {
         for (key, values) in &self.columns {
             match values {
                 Values::Text(array) if array.is_valid(row) => put_text(out, key, array.value(row)),
@@ -281,13 +284,68 @@ impl<'a> ColumnarHasher<'a> {
         out.push(b'}');
     }
 
-    /// The event hash of a row. The row must lie in the batch.
-    pub fn hash(&mut self, row: usize) -> [u8; 32] {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        self.canonical(row, &mut buffer);
-        let hash = hash_canonical(&buffer);
-        self.buffer = buffer;
-        hash
+    /// The event hash of each row of the batch.
+    pub fn hashes(&self) -> Vec<[u8; 32]> {
+        let mut hashes = Vec::with_capacity(self.rows);
+        let mut forms = CanonicalForms::default();
+        for row in 0..self.rows {
+            self.append(row, forms.next());
+            forms.keep();
+            if forms.is_enough() || row + 1 == self.rows {
+                hashes.append(&mut forms.hash());
+            }
+        }
+        hashes
+    }
+}
+
+/// Canonical forms that are hashed together, because that is quicker.
+#[derive(Default)]
+pub(crate) struct CanonicalForms {
+    forms: ByteBuffer,
+    /// Where each form ends.
+    ends: Vec<usize>,
+}
+
+impl CanonicalForms {
+    /// As many as lie in a core's own cache.
+    const ENOUGH: usize = 32;
+
+    /// Where the next form is to be appended.
+    pub fn next(&mut self) -> &mut ByteBuffer {
+        self.forms.truncate(self.ends.last().copied().unwrap_or_default());
+        &mut self.forms
+    }
+
+    /// Keeps the form that was appended last; one that is not kept is forgotten.
+    pub fn keep(&mut self) {
+        self.ends.push(self.forms.len());
+    }
+
+    /// Whether it is time to hash them.
+    pub fn is_enough(&self) -> bool {
+        self.ends.len() >= Self::ENOUGH
+    }
+
+    /// The hashes of the forms, in their order; the forms are forgotten.
+    pub fn hash(&mut self) -> Vec<[u8; 32]> {
+        let forms = self.forms.as_slice();
+        let start = |position: usize| position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let hashes = sha256::digest_each((0..self.ends.len()).map(|form| &forms[start(form)..self.ends[form]]));
+        self.ends.clear();
+        hashes
+    }
+}
+
+impl Values<'_> {
+    fn are_null(&self) -> bool {
+        let is_null = |array: &dyn Array| array.null_count() == array.len();
+        match self {
+            Values::Text(array) => is_null(array),
+            Values::Int32(array) => is_null(array),
+            Values::Time(array) => is_null(array),
+            Values::Constant(_) => false,
+        }
     }
 }
 

@@ -34,8 +34,10 @@ macro_rules! columns {
 
             /// The column's name, as in JSON, Parquet and SQL.
             pub const fn name(self) -> &'static str {
-                match self { $(Column::$variant => $name,)* }
+                Self::NAMES[self.index()]
             }
+
+            const NAMES: &'static [&'static str] = &[$($name),*];
 
             /// What the column holds.
             pub const fn kind(self) -> ColumnKind {

@@ -13,6 +13,7 @@
 
 pub mod address;
 pub mod batch;
+mod byte_buffer;
 pub mod canonical;
 pub mod columns;
 mod escape;
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod model;
 pub mod name;
 mod normal_json;
+pub mod sha256;
 pub mod shapes;
 pub mod time;
 pub mod transport;

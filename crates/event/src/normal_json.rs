@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::escape::write_string;
+use crate::byte_buffer::ByteBuffer;
 use crate::json::{LoneSurrogate, Reader, SyntaxError};
 use crate::limits::MAX_JSON_DEPTH;
 
@@ -234,11 +234,29 @@ impl<'a> Tree<'a> {
         matches!(self.node(id), Some(Node::Literal("null")))
     }
 
+    /// Whether two values have the same normal form.
+    pub fn is_same(&self, left: NodeId, right: NodeId) -> bool {
+        let are_same = |left: &[Member<'a>], right: &[Member<'a>]| {
+            let mut pairs = left.iter().zip(right);
+            left.len() == right.len()
+                && pairs.all(|(left, right)| left.name == right.name && self.is_same(left.value, right.value))
+        };
+        match (self.node(left), self.node(right)) {
+            (Some(Node::Literal(left)), Some(Node::Literal(right))) => left == right,
+            (Some(Node::Text(left)), Some(Node::Text(right))) => left == right,
+            (Some(Node::Array(first, count)), Some(Node::Array(other_first, other_count)))
+            | (Some(Node::Object(first, count)), Some(Node::Object(other_first, other_count))) => {
+                are_same(self.range(*first, *count), self.range(*other_first, *other_count))
+            }
+            _ => false,
+        }
+    }
+
     /// Appends the normal form of a value.
-    pub fn write(&self, id: NodeId, out: &mut Vec<u8>) {
+    pub fn write(&self, id: NodeId, out: &mut ByteBuffer) {
         match self.node(id) {
-            Some(Node::Literal(literal)) => out.extend_from_slice(literal.as_bytes()),
-            Some(Node::Text(text)) => write_string(text, out),
+            Some(Node::Literal(literal)) => out.put_bytes(literal.as_bytes()),
+            Some(Node::Text(text)) => out.put_string(text),
             Some(Node::Array(first, count)) => {
                 out.push(b'[');
                 for (position, element) in self.range(*first, *count).iter().enumerate() {
@@ -255,7 +273,7 @@ impl<'a> Tree<'a> {
                     if position > 0 {
                         out.push(b',');
                     }
-                    write_string(&member.name, out);
+                    out.put_string(&member.name);
                     out.push(b':');
                     self.write(member.value, out);
                 }

@@ -206,11 +206,11 @@ pub(crate) async fn search(
                 decoder.push_ranges(ranges, bytes)?;
             }
             DecodeResult::Data(batch) => {
-                let mut hasher = ColumnarHasher::new(&batch, Some((&partition.region, &partition.organization)))?;
+                let hashes = ColumnarHasher::new(&batch, Some((&partition.region, &partition.organization)))?.hashes();
                 let columns = IdentityColumns::of(&batch)?;
-                for row in 0..batch.num_rows() {
+                for (row, hash) in hashes.into_iter().enumerate() {
                     let (time, id, source) = (columns.times.value(row), columns.ids.value(row), columns.sources.value(row));
-                    let hash: Hash = hasher.hash(row).into();
+                    let hash = Hash::new(hash);
                     matches.extend(wanted.positions(time, id, source).map(|position| (position, hash)));
                 }
             }

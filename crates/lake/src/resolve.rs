@@ -69,8 +69,8 @@ impl<'a> Resolver<'a> {
     pub async fn resolve(&mut self, batch: SortedBatch) -> Result<(RecordBatch, Vec<Hash>), ShardError> {
         let SortedBatch { rows, copies, copy_of } = batch;
         let names = Some((&self.partition.region, &self.partition.organization));
-        let mut hasher = ColumnarHasher::new(&rows, names)?;
-        let mut hashes: Vec<Hash> = (0..rows.num_rows()).map(|row| hasher.hash(row).into()).collect();
+        let hasher = ColumnarHasher::new(&rows, names)?;
+        let mut hashes: Vec<Hash> = hasher.hashes().into_iter().map(Hash::new).collect();
         let columns = IdentityColumns::of(&rows)?;
         let late_rows = self.late_rows(&columns);
         let late_row = |row: usize| LateRow {
@@ -96,13 +96,12 @@ impl<'a> Resolver<'a> {
             }
         }
         if copies.num_rows() > 0 {
-            let mut hasher = ColumnarHasher::new(&copies, names)?;
+            let hasher = ColumnarHasher::new(&copies, names)?;
             let columns = IdentityColumns::of(&copies)?;
             self.counts.late_rows += self.late_rows(&columns) as u64;
-            for (row, original) in copy_of.iter().enumerate() {
+            for (row, (original, hash)) in copy_of.iter().zip(hasher.hashes()).enumerate() {
                 let kept = original.map_or(self.last, kept_of);
-                let hash = hasher.hash(row).into();
-                if let Some(conflict) = self.judge(kept, &hasher, &columns, row, hash)? {
+                if let Some(conflict) = self.judge(kept, &hasher, &columns, row, hash.into())? {
                     conflicts.push((*original, conflict));
                 }
             }

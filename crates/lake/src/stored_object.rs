@@ -132,8 +132,8 @@ impl StoredObject {
         let partition = (&self.key.partition.region, &self.key.partition.organization);
         for batch in self.reader()? {
             let batch = batch?;
-            let mut hasher = ColumnarHasher::new(&batch, Some(partition))?;
-            let hashes: Vec<Hash> = (0..batch.num_rows()).map(|row| hasher.hash(row).into()).collect();
+            let hashes = ColumnarHasher::new(&batch, Some(partition))?.hashes();
+            let hashes: Vec<Hash> = hashes.into_iter().map(Hash::new).collect();
             take(&batch, &hashes)?;
         }
         Ok(())

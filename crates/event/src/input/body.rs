@@ -170,6 +170,7 @@ impl<'a> Batch<'a> {
     }
 
     fn finish(mut self) -> ParsedBody<'a> {
+        self.hash_kept();
         self.parsed.errors = self.door.take_errors();
         self.parsed
     }
@@ -192,31 +193,53 @@ impl<'a> Batch<'a> {
         Ok(index)
     }
 
+    /// Hashes the events that were taken in since the last time: they are the last ones.
+    fn hash_kept(&mut self) {
+        let hashes = self.door.forms().hash();
+        let known = self.parsed.receipts.len().saturating_sub(hashes.len());
+        for (receipt, event_hash) in self.parsed.receipts.iter_mut().skip(known).zip(hashes) {
+            receipt.event_hash = event_hash;
+        }
+    }
+
     /// Takes the last of the events in, unless one with the same key and other content is in already.
-    fn accept(&mut self, index: usize, event_hash: [u8; 32]) {
+    fn accept(&mut self, index: usize) {
         let Some((event, others)) = self.parsed.events.split_last() else { return };
         let mut slot = self.hasher.hash_one((&event.event_id, event.event_time.millis()));
-        let mut refusal = None;
+        let mut first = None;
         while let Some(position) = self.by_key.get(&slot) {
-            let (Some(other), Some(receipt)) = (others.get(*position), self.parsed.receipts.get(*position)) else { break };
-            if !is_same_event(other, event) {
-                // Another key with the same hash.
-                slot = slot.wrapping_add(1);
-                continue;
+            if others.get(*position).is_some_and(|other| is_same_event(other, event)) {
+                first = Some(*position);
+                break;
             }
-            if receipt.event_hash != event_hash {
-                refusal = Some(receipt.index);
-            }
-            break;
+            // Another key with the same hash.
+            slot = slot.wrapping_add(1);
         }
-        if let Some(first) = refusal {
-            self.parsed.events.pop();
-            let detail = format!("is that of the event at index {first} of this batch, whose content differs");
-            self.door.refuse_column(index, Column::EventId, detail);
+        if first.is_none() {
+            self.by_key.insert(slot, others.len());
+        }
+        self.door.forms().keep();
+        // The hash follows when there are enough to be hashed together.
+        self.parsed.receipts.push(Receipt { index, event_hash: [0; 32] });
+        if first.is_some() || self.door.forms().is_enough() {
+            self.hash_kept();
+        }
+        if let Some(first) = first {
+            self.refuse_if_other(index, first);
+        }
+    }
+
+    /// Refuses the last of the events, which has the key of the one at the position `first`, if its content differs.
+    fn refuse_if_other(&mut self, index: usize, first: usize) {
+        let receipts = &mut self.parsed.receipts;
+        let Some((last, original)) = receipts.last().zip(receipts.get(first)) else { return };
+        if last.event_hash == original.event_hash {
             return;
         }
-        self.by_key.entry(slot).or_insert(others.len());
-        self.parsed.receipts.push(Receipt { index, event_hash });
+        let detail = format!("is that of the event at index {} of this batch, whose content differs", original.index);
+        receipts.pop();
+        self.parsed.events.pop();
+        self.door.refuse_column(index, Column::EventId, detail);
     }
 
     fn read_lines(mut self, body: &'a [u8], random: &mut dyn FnMut() -> [u8; 10]) -> Result<ParsedBody<'a>, BodyError> {
@@ -256,8 +279,8 @@ impl<'a> Batch<'a> {
         }
         let accepted = self.parsed.events.len();
         match self.event_of_line(index, line, random) {
-            Ok(Some(event_hash)) => self.accept(index, event_hash),
-            Ok(None) => {}
+            Ok(true) => self.accept(index),
+            Ok(false) => {}
             Err(error) => {
                 self.parsed.events.truncate(accepted);
                 self.door.forget(index);
@@ -271,12 +294,12 @@ impl<'a> Batch<'a> {
         index: usize,
         line: &'a str,
         random: &mut dyn FnMut() -> [u8; 10],
-    ) -> Result<Option<[u8; 32]>, SyntaxError> {
+    ) -> Result<bool, SyntaxError> {
         let mut reader = Reader::new(line);
         reader.skip_whitespace();
-        let event_hash = self.door.read(index, &mut reader, random, &mut self.parsed.events)?;
+        let is_event = self.door.read(index, &mut reader, random, &mut self.parsed.events)?;
         reader.skip_whitespace();
-        if reader.rest().is_empty() { Ok(event_hash) } else { Err(reader.error("the end of the line")) }
+        if reader.rest().is_empty() { Ok(is_event) } else { Err(reader.error("the end of the line")) }
     }
 
     fn read_json(mut self, text: &'a str, random: &mut dyn FnMut() -> [u8; 10]) -> Result<ParsedBody<'a>, BodyError> {
@@ -332,11 +355,11 @@ impl<'a> Batch<'a> {
     fn read_event(&mut self, reader: &mut Reader<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Result<(), BodyError> {
         let index = self.next_index()?;
         let (start, body_bytes) = (reader.position, reader.rest().len());
-        if let Some(event_hash) = self.door.read(index, reader, random, &mut self.parsed.events)? {
+        if self.door.read(index, reader, random, &mut self.parsed.events)? {
             if index == 0 {
                 self.expect_events(body_bytes, reader.position - start);
             }
-            self.accept(index, event_hash);
+            self.accept(index);
         }
         Ok(())
     }

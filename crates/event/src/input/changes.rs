@@ -1,7 +1,7 @@
 //! `changes` in its three shapes, and the one it is kept in.
 
 use super::door::Problem;
-use crate::escape::write_string;
+use crate::byte_buffer::ByteBuffer;
 use crate::limits::MAX_SHORT_TEXT_BYTES;
 use crate::normal_json::{NodeId, Tree, compare_names};
 
@@ -21,8 +21,9 @@ struct Change<'t> {
     after: Option<NodeId>,
 }
 
-/// The canonical text of `changes`: a JSON array of `{"after":…,"before":…,"field":…}`; `None` if nothing changed.
-pub(super) fn normalise(tree: &Tree<'_>, changes: NodeId) -> Result<Option<String>, Problem> {
+/// The canonical text of `changes`: a JSON array of `{"after":…,"before":…,"field":…}`; `None` if nothing changed. It is put
+/// together in `out`.
+pub(super) fn normalise(tree: &Tree<'_>, changes: NodeId, out: &mut ByteBuffer) -> Result<Option<String>, Problem> {
     let list = if let Some(entries) = tree.as_array(changes) {
         let listed = entries.iter().enumerate().map(|(position, entry)| listed_change(tree, position, entry.value));
         listed.collect::<Result<Vec<_>, _>>()?
@@ -34,24 +35,25 @@ pub(super) fn normalise(tree: &Tree<'_>, changes: NodeId) -> Result<Option<Strin
     if list.is_empty() {
         return Ok(None);
     }
-    let mut out = Vec::with_capacity(64 * list.len());
+    out.clear();
     for change in &list {
-        out.extend_from_slice(if out.is_empty() { b"[{\"after\":" } else { b",{\"after\":" });
-        write_value(tree, change.after, &mut out);
-        out.extend_from_slice(b",\"before\":");
-        write_value(tree, change.before, &mut out);
-        out.extend_from_slice(b",\"field\":");
-        write_string(change.field, &mut out);
+        out.push(if out.len() == 0 { b'[' } else { b',' });
+        out.put(b"{\"after\":");
+        write_value(tree, change.after, out);
+        out.put(b",\"before\":");
+        write_value(tree, change.before, out);
+        out.put(b",\"field\":");
+        out.put_string(change.field);
         out.push(b'}');
     }
     out.push(b']');
-    Ok(String::from_utf8(out).ok())
+    Ok(out.to_text())
 }
 
-fn write_value(tree: &Tree<'_>, value: Option<NodeId>, out: &mut Vec<u8>) {
+fn write_value(tree: &Tree<'_>, value: Option<NodeId>, out: &mut ByteBuffer) {
     match value {
         Some(value) => tree.write(value, out),
-        None => out.extend_from_slice(b"null"),
+        None => out.put(b"null"),
     }
 }
 
@@ -99,7 +101,6 @@ fn differences<'t>(tree: &'t Tree<'_>, before: Option<NodeId>, after: Option<Nod
     let members = |snapshot: Option<NodeId>| snapshot.and_then(|id| tree.as_object(id)).unwrap_or_default();
     let (mut before, mut after) = (members(before), members(after));
     let mut list = Vec::with_capacity(before.len().max(after.len()));
-    let (mut left, mut right) = (Vec::new(), Vec::new());
     loop {
         let order = match (before.first(), after.first()) {
             (Some(old), Some(new)) => compare_names(&old.name, &new.name),
@@ -109,14 +110,8 @@ fn differences<'t>(tree: &'t Tree<'_>, before: Option<NodeId>, after: Option<Nod
         };
         let old = if order.is_le() { take_first(&mut before) } else { None };
         let new = if order.is_ge() { take_first(&mut after) } else { None };
-        if let (Some(old), Some(new)) = (old, new) {
-            left.clear();
-            right.clear();
-            tree.write(old.value, &mut left);
-            tree.write(new.value, &mut right);
-            if left == right {
-                continue;
-            }
+        if old.zip(new).is_some_and(|(old, new)| tree.is_same(old.value, new.value)) {
+            continue;
         }
         let Some(named) = old.or(new) else { return list };
         let value = |member: Option<&crate::normal_json::Member<'_>>| member.map(|member| member.value);

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
 use super::foreign::read_converted;
-use crate::canonical::{hash_canonical, write_canonical_as_read, write_canonical_without_id};
+use crate::byte_buffer::ByteBuffer;
+use crate::canonical::{CanonicalForms, append_canonical_as_read, write_canonical_without_id};
 use crate::columns::Column;
 use crate::json::{RawString, Reader, SyntaxError};
 use crate::model::Event;
@@ -69,7 +70,9 @@ pub(super) struct Door<'a> {
     expected: Vec<Column>,
     errors: Vec<FieldError>,
     index: usize,
-    canonical: Vec<u8>,
+    /// JSON that is put together.
+    text: ByteBuffer,
+    forms: CanonicalForms,
 }
 
 const fn bit(column: Column) -> u64 {
@@ -88,19 +91,21 @@ impl<'a> Door<'a> {
             expected: Vec::with_capacity(Column::ALL.len()),
             errors: Vec::new(),
             index: 0,
-            canonical: Vec::with_capacity(1024),
+            text: ByteBuffer::default(),
+            forms: CanonicalForms::default(),
         }
     }
 
-    /// Reads the event that is next, which is the one of position `index`, appends it to `events` and gives its hash.
-    /// `Ok(None)` if it breaks a rule; the errors are in [`Door::take_errors`]. Fails if it is not JSON. In both cases of a rule the reader stands behind the event.
+    /// Reads the event that is next, which is the one of position `index`, appends it to `events` and its canonical form to
+    /// [`Door::forms`]. Gives whether it keeps every rule; the errors are in [`Door::take_errors`], and the reader stands behind the
+    /// event. Fails if it is not JSON.
     pub fn read(
         &mut self,
         index: usize,
         reader: &mut Reader<'a>,
         random: &mut dyn FnMut() -> [u8; 10],
         events: &mut Vec<Event<'a>>,
-    ) -> Result<Option<[u8; 32]>, SyntaxError> {
+    ) -> Result<bool, SyntaxError> {
         self.index = index;
         self.stated = 0;
         self.others.clear();
@@ -109,13 +114,13 @@ impl<'a> Door<'a> {
         if reader.peek() != Some(b'{') {
             reader.skip_value()?;
             self.refuse_event("must be a JSON object");
-            return Ok(None);
+            return Ok(false);
         }
         if let Foreign::Announced(shape) = self.foreign {
             let text = reader.skip_value()?;
             if text.len() > self.context.max_event_bytes {
                 self.refuse_large_event();
-                return Ok(None);
+                return Ok(false);
             }
             return Ok(self.read_foreign(shape, text, random, events));
         }
@@ -124,7 +129,7 @@ impl<'a> Door<'a> {
         if reader.position - start > self.context.max_event_bytes {
             self.forget(index);
             self.refuse_large_event();
-            return Ok(None);
+            return Ok(false);
         }
         if let Some(shape) = self.foreign_shape(reader, start) {
             self.forget(index);
@@ -133,9 +138,12 @@ impl<'a> Door<'a> {
         events.push(self.event());
         if self.errors.len() > errors_before {
             events.pop();
-            return Ok(None);
+            return Ok(false);
         }
-        Ok(events.last_mut().map(|event| self.identify(event, random)))
+        if let Some(event) = events.last_mut() {
+            self.identify(event, random);
+        }
+        Ok(true)
     }
 
     /// The shape of the event that was read from `start` on, if it is none of ours. An event of ours states its time, so that it
@@ -156,19 +164,25 @@ impl<'a> Door<'a> {
         text: &str,
         random: &mut dyn FnMut() -> [u8; 10],
         events: &mut Vec<Event<'a>>,
-    ) -> Option<[u8; 32]> {
+    ) -> bool {
         let index = self.index;
         let read = shape.convert(text).and_then(|converted| read_converted(&converted, index, &self.context, random));
         match read {
-            Ok((event, event_hash)) => {
+            Ok(event) => {
+                append_canonical_as_read(&event, self.forms.next());
                 events.push(event);
-                Some(event_hash)
+                true
             }
             Err(errors) => {
                 self.errors.extend(errors.into_iter().map(|error| FieldError { index, ..error }));
-                None
+                false
             }
         }
+    }
+
+    /// The canonical forms of the events that are kept, and of the one that was read last.
+    pub fn forms(&mut self) -> &mut CanonicalForms {
+        &mut self.forms
     }
 
     /// What was wrong with the events read since the last call.
@@ -321,30 +335,30 @@ impl<'a> Door<'a> {
         Ok(())
     }
 
-    /// Gives the event an id if it has none; its hash.
-    fn identify(&mut self, event: &mut Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> [u8; 32] {
+    /// Gives the event an id if it has none, and writes its canonical form.
+    fn identify(&mut self, event: &mut Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) {
         if event.event_id.is_empty() {
             event.event_id = match self.context.event_id {
                 Some(event_id) => Cow::Borrowed(event_id),
                 None => Cow::Owned(self.derived_id(event, random).hyphenated().to_string()),
             };
         }
-        write_canonical_as_read(event, &mut self.canonical);
-        hash_canonical(&self.canonical)
+        append_canonical_as_read(event, self.forms.next());
     }
 
-    fn derived_id(&mut self, event: &Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Uuid {
+    fn derived_id(&self, event: &Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Uuid {
         let Some(key) = self.context.idempotency_key else {
             let millis = u64::try_from(event.received_time.millis()).unwrap_or(0);
             return uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid();
         };
-        write_canonical_without_id(event, &mut self.canonical);
-        let mut name = Vec::with_capacity(key.len() + self.canonical.len() + 16);
+        let mut canonical = Vec::new();
+        write_canonical_without_id(event, &mut canonical);
+        let mut name = Vec::with_capacity(key.len() + canonical.len() + 16);
         name.extend_from_slice(key.as_bytes());
         name.push(0);
         name.extend_from_slice(self.index.to_string().as_bytes());
         name.push(0);
-        name.extend_from_slice(&self.canonical);
+        name.extend_from_slice(&canonical);
         Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, &name)
     }
 }

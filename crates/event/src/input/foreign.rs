@@ -8,28 +8,25 @@ use crate::model::Event;
 use crate::shapes::{Converted, OwnId};
 
 /// Reads an event that was converted from another shape: the rules of the door hold, but that for its size, and errors are under
-/// the sender's names. Gives the event and its hash. An id that the context knows goes before the event's own.
+/// the sender's names. An id that the context knows goes before the event's own.
 pub fn read_converted(
     converted: &Converted,
     index: usize,
     context: &DoorContext<'_>,
     random: &mut dyn FnMut() -> [u8; 10],
-) -> Result<(Event<'static>, [u8; 32]), Vec<FieldError>> {
+) -> Result<Event<'static>, Vec<FieldError>> {
     let json = converted.to_json();
     let own_id = converted.own_id().map(OwnId::event_id);
     let event_id = context.event_id.or(own_id.as_deref());
     let mut door = Door::new(DoorContext { event_id, max_event_bytes: usize::MAX, ..*context }, Foreign::Converted);
     let mut events = Vec::with_capacity(1);
-    let event_hash = match door.read(index, &mut Reader::new(&json), random, &mut events) {
-        Ok(event_hash) => event_hash,
-        Err(error) => {
-            door.refuse(index, format!("is not JSON: {error}"));
-            None
-        }
-    };
-    match (events.pop(), event_hash) {
-        (Some(event), Some(event_hash)) => Ok((event.into_owned(), event_hash)),
-        _ => Err(their_errors(door.take_errors(), converted)),
+    if let Err(error) = door.read(index, &mut Reader::new(&json), random, &mut events) {
+        door.refuse(index, format!("is not JSON: {error}"));
+    }
+    let errors = door.take_errors();
+    match events.pop() {
+        Some(event) if errors.is_empty() => Ok(event.into_owned()),
+        _ => Err(their_errors(errors, converted)),
     }
 }
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::error;
 use super::record::Record;
+use crate::byte_buffer::ByteBuffer;
 use crate::columns::Column;
-use crate::escape::write_string;
 use crate::input::{FieldError, is_event_id};
 use crate::normal_json::NodeId;
 
@@ -113,31 +113,30 @@ impl Converted {
 
     /// The event as JSON.
     pub fn to_json(&self) -> String {
-        let mut out = vec![b'{'];
+        let mut out = open_object();
         for (name, json) in &self.members {
             put(&mut out, name, json);
         }
         let has_conflict = self.their_metadata.iter().any(|(name, _)| self.metadata.contains_key(name));
         let is_apart = |name: &str| self.metadata.contains_key(name) || (has_conflict && name == Column::Metadata.name());
         if !self.metadata.is_empty() || !self.their_metadata.is_empty() {
-            let mut metadata = vec![b'{'];
+            let mut metadata = open_object();
             let free = self.their_metadata.iter().filter(|(name, _)| !is_apart(name));
             let named = self.metadata.iter().chain(free.map(|(name, json)| (name, json)));
             named.for_each(|(name, json)| put(&mut metadata, name, json));
             if has_conflict {
-                let mut apart = vec![b'{'];
+                let mut apart = open_object();
                 for (name, json) in self.their_metadata.iter().filter(|(name, _)| is_apart(name)) {
                     put(&mut apart, name, json);
                 }
                 apart.push(b'}');
-                put(&mut metadata, Column::Metadata.name(), &String::from_utf8_lossy(&apart));
+                put(&mut metadata, Column::Metadata.name(), &text_of(&apart));
             }
             metadata.push(b'}');
-            put(&mut out, Column::Metadata.name(), &String::from_utf8_lossy(&metadata));
+            put(&mut out, Column::Metadata.name(), &text_of(&metadata));
         }
         out.push(b'}');
-        // Put together of texts only, so nothing is ever replaced here.
-        String::from_utf8_lossy(&out).into_owned()
+        text_of(&out).into_owned()
     }
 
     /// The sender's name for the field of an error.
@@ -151,30 +150,41 @@ impl Converted {
     }
 }
 
-fn put(out: &mut Vec<u8>, name: &str, json: &str) {
-    if out.last() != Some(&b'{') {
+fn open_object() -> ByteBuffer {
+    let mut out = ByteBuffer::default();
+    out.push(b'{');
+    out
+}
+
+/// What was put together, of texts only, so that nothing is ever replaced here.
+fn text_of(out: &ByteBuffer) -> Cow<'_, str> {
+    String::from_utf8_lossy(out.as_slice())
+}
+
+fn put(out: &mut ByteBuffer, name: &str, json: &str) {
+    if out.len() > 1 {
         out.push(b',');
     }
-    write_string(name, out);
+    out.put_string(name);
     out.push(b':');
-    out.extend_from_slice(json.as_bytes());
+    out.put_bytes(json.as_bytes());
 }
 
 /// A text as JSON.
 pub(super) fn quoted(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    write_string(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    let mut out = ByteBuffer::default();
+    out.put_string(text);
+    text_of(&out).into_owned()
 }
 
 /// An object of some members as JSON; `None` if there are none.
 pub(super) fn object_json<'n>(record: Record<'_>, members: impl Iterator<Item = (&'n str, NodeId)>) -> Option<String> {
-    let mut out = vec![b'{'];
+    let mut out = open_object();
     for (name, value) in members {
         put(&mut out, name, &record.json(value));
     }
     out.push(b'}');
-    (out.len() > 2).then(|| String::from_utf8_lossy(&out).into_owned())
+    (out.len() > 2).then(|| text_of(&out).into_owned())
 }
 
 /// A conversion that is under way.

@@ -1,5 +1,6 @@
 //! A foreign event as a tree, looked at by names.
 
+use crate::byte_buffer::ByteBuffer;
 use crate::normal_json::{Member, NodeId, Tree};
 
 /// An object of a foreign event. A member that is `null` counts as absent.
@@ -76,9 +77,9 @@ impl<'t> Record<'t> {
 
     /// A node as JSON text, numbers as they were sent.
     pub fn json(self, node: NodeId) -> String {
-        let mut out = Vec::with_capacity(64);
+        let mut out = ByteBuffer::default();
         self.tree.write(node, &mut out);
         // A tree holds texts only, so nothing is ever replaced here.
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8_lossy(out.as_slice()).into_owned()
     }
 }

@@ -127,7 +127,7 @@ impl ShapeSource {
             ..DoorContext::api(context.received_time, &context.region, Some(organization))
         };
         // No id is made at random: one is known.
-        let (event, _) = read_converted(&converted, 0, &door, &mut || [0; 10])?;
+        let event = read_converted(&converted, 0, &door, &mut || [0; 10])?;
         Ok(Event { raw: context.keep_raw.then_some(Cow::Borrowed(raw)), ..event })
     }
 

@@ -39,8 +39,12 @@ impl<'a> Door<'a> {
     }
 
     /// The text of a column, checked against its limit; an empty text is none.
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, column: Column) -> Option<Cow<'a, str>> {
+        if self.stated & bit(column) == 0 { None } else { self.stated_text(column) }
+    }
+
+    fn stated_text(&mut self, column: Column) -> Option<Cow<'a, str>> {
         let string = match self.value(column) {
             Value::Plain(raw) => RawString { raw, escaped: false },
             Value::Escaped(raw) => RawString { raw, escaped: true },
@@ -241,7 +245,7 @@ impl<'a> Door<'a> {
 
     fn changes(&mut self) -> Option<Cow<'a, str>> {
         let Value::Tree(changes) = self.value(Column::Changes) else { return None };
-        match changes::normalise(&self.tree, changes) {
+        match changes::normalise(&self.tree, changes, &mut self.text) {
             Ok(text) => text.map(Cow::Owned),
             Err(Problem { path, detail }) => {
                 self.note(format!("{}{path}", Column::Changes.name()), detail);
@@ -274,9 +278,9 @@ impl<'a> Door<'a> {
             }
         }
         let root = root.filter(|root| self.tree.as_object(*root).is_some_and(|members| !members.is_empty()))?;
-        let mut text = Vec::with_capacity(128);
-        self.tree.write(root, &mut text);
-        String::from_utf8(text).ok().map(Cow::Owned)
+        self.text.clear();
+        self.tree.write(root, &mut self.text);
+        self.text.to_text().map(Cow::Owned)
     }
 }
 

@@ -24,7 +24,7 @@ import { Failure } from './ui/Failure';
 import { useMedia } from './ui/media';
 import type { Field, FieldDescription } from './view/fields';
 import { useView } from './view/router';
-import { rangeLabel, spanAt, spanParameters } from './view/time';
+import { rangeLabel, rangeParameters, spanAt } from './view/time';
 import { countValues, filterParameters, formatView, summary, withValue, withValues, type Filter, type OpenEvent, type View } from './view/view';
 
 interface Properties {
@@ -126,7 +126,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
 
   const span = useMemo(() => spanAt(range, now), [JSON.stringify(range), now]);
   const question = useMemo(
-    () => ({ ...(organization === null ? {} : { organization }), ...spanParameters(span), ...filterParameters(filters) }) as EventParameters,
+    () => ({ ...(organization === null ? {} : { organization }), ...rangeParameters(range, now), ...filterParameters(filters) }) as EventParameters,
     [organization, span, JSON.stringify(filters)],
   );
   const key = JSON.stringify(question);
@@ -174,7 +174,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
     return async () => {
       // What is there besides the conditions on the column itself.
       const others = withValues(withValues(filters, field, false, []), field, true, []);
-      const parameters = { ...(organization === null ? {} : { organization }), ...spanParameters(span), ...filterParameters(others) };
+      const parameters = { ...(organization === null ? {} : { organization }), ...rangeParameters(range, now), ...filterParameters(others) };
       const found = await api.statistics({ ...parameters, group_by: column, limit: SUGGESTIONS } as StatisticsParameters, {
         signal: AbortSignal.timeout(20_000),
       });

@@ -57,11 +57,12 @@ export class Lake {
     return lake;
   }
 
-  async post(events: object[]): Promise<void> {
+  /** Posts events; a text is sent as it is. */
+  async post(events: object[] | string): Promise<void> {
     const response = await fetch(`${this.url}/v1/events`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(events),
+      body: typeof events === 'string' ? events : JSON.stringify(events),
     });
     if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
   }

@@ -3,6 +3,7 @@
 import createClient from 'openapi-fetch';
 
 import type { paths } from '../../../clients/typescript/schema';
+import { readAnswer, readEvent, readPage } from './json';
 import { ApiError, errorOf } from './problem';
 import type { EventInFull, EventParameters, Export, Page, Running, Statistics, StatisticsParameters, Status } from './types';
 
@@ -23,8 +24,9 @@ export interface Asking {
   onProgress?: (progress: Progress) => void;
 }
 
-interface Answer<T> {
-  data?: T | Running;
+interface Answer {
+  /** The body of a good answer, unparsed. */
+  data?: string | undefined;
   error?: unknown;
   response: Response;
 }
@@ -83,10 +85,10 @@ export class Api {
     return this.fetch(new Request(new URL(link, new URL(this.base, location.href)), how));
   }
 
-  private async fetchLink<T>(link: string, signal: AbortSignal): Promise<Answer<T>> {
+  private async fetchLink(link: string, signal: AbortSignal): Promise<Answer> {
     const response = await this.follow(link, { signal });
-    const body: unknown = await response.json().catch(() => undefined);
-    return response.ok ? { data: body as T, response } : { error: body, response };
+    if (response.ok) return { data: await response.text(), response };
+    return { error: await response.json().catch(() => undefined), response };
   }
 
   private stop(link: string): void {
@@ -95,24 +97,24 @@ export class Api {
   }
 
   /** Asks until there is an answer: follows the newest link of a slow question, comes back when a busy server says so. */
-  private async ask<T>(first: () => Promise<Answer<T>>, { signal, onProgress }: Asking): Promise<T> {
+  private async ask<T>(first: () => Promise<Answer>, read: (json: string) => T, { signal, onProgress }: Asking): Promise<T> {
     let call = first;
     let link: string | null = null;
     let busy = 0;
     try {
       for (;;) {
-        const { data, error, response } = await call();
+        const { data = '', error, response } = await call();
         if (response.status === 202) {
-          link = (data as Running).link;
+          link = readAnswer<Running>(data).link;
           const next = withParameter(link, 'wait', String(NEXT_WAIT));
-          call = () => this.fetchLink<T>(next, signal);
+          call = () => this.fetchLink(next, signal);
           busy = 0;
           onProgress?.({ state: 'slow' });
           continue;
         }
         if (response.ok) {
           link = null;
-          return data as T;
+          return read(data);
         }
         const problem = errorOf(response, error);
         const after = Number(response.headers.get('retry-after'));
@@ -133,18 +135,20 @@ export class Api {
 
   /** A page of events, newest first. */
   events(query: EventParameters, asking: Asking): Promise<Page> {
-    return this.ask<Page>(() => this.client.GET('/v1/events', { params: { query: { wait: FIRST_WAIT, ...query } }, signal: asking.signal }), asking);
+    const how = { params: { query: { wait: FIRST_WAIT, ...query } }, signal: asking.signal, parseAs: 'text' } as const;
+    return this.ask(() => this.client.GET('/v1/events', how), readPage, asking);
   }
 
   /** Counts by time and by column. */
   statistics(query: StatisticsParameters, asking: Asking): Promise<Statistics> {
-    return this.ask<Statistics>(() => this.client.GET('/v1/stats', { params: { query: { wait: FIRST_WAIT, ...query } }, signal: asking.signal }), asking);
+    const how = { params: { query: { wait: FIRST_WAIT, ...query } }, signal: asking.signal, parseAs: 'text' } as const;
+    return this.ask(() => this.client.GET('/v1/stats', how), readAnswer<Statistics>, asking);
   }
 
   /** One event in full. */
   event(id: string, query: { at: string; source?: string; organization?: string }, asking: Asking): Promise<EventInFull> {
-    const params = { path: { id }, query: { wait: FIRST_WAIT, ...query } };
-    return this.ask<EventInFull>(() => this.client.GET('/v1/events/{id}', { params, signal: asking.signal }), asking);
+    const how = { params: { path: { id }, query: { wait: FIRST_WAIT, ...query } }, signal: asking.signal, parseAs: 'text' } as const;
+    return this.ask(() => this.client.GET('/v1/events/{id}', how), readEvent, asking);
   }
 
   /** Where the lake stands. */
@@ -163,9 +167,9 @@ export class Api {
 
   /** How an export goes, and the seconds after which to look again. */
   async exportState(link: string, signal: AbortSignal): Promise<{ state: Export; retryAfter: number }> {
-    const { data, error, response } = await this.fetchLink<Export>(link, signal);
+    const { data, error, response } = await this.fetchLink(link, signal);
     if (data === undefined) throw errorOf(response, error);
-    return { state: data as Export, retryAfter: Number(response.headers.get('retry-after')) || 1 };
+    return { state: readAnswer<Export>(data), retryAfter: Number(response.headers.get('retry-after')) || 1 };
   }
 
   /** Cancels an export. */

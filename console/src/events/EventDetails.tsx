@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import type { Api } from '../api/client';
 import { useAsked } from '../api/hooks';
+import { layOut, layOutIfJson } from '../api/json';
 import type { Event, EventInFull } from '../api/types';
 import { CopyButton } from '../ui/CopyButton';
 import { Failure } from '../ui/Failure';
@@ -11,8 +12,7 @@ import { LongText } from '../ui/LongText';
 import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { describe, words, type Field } from '../view/fields';
-import { prettyJson, prettyText } from '../view/text';
-import { fullTime, relativeTime, type Zone } from '../view/time';
+import { fullTime, relativeTime, storedTime, type Zone } from '../view/time';
 import type { Filter, OpenEvent } from '../view/view';
 import { ChangeView } from './Difference';
 
@@ -84,8 +84,9 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
   const event: EventInFull | undefined = full ?? listed;
 
   const time = event === undefined ? 0 : Date.parse(event.event_time);
-  const other = fullTime(time, zone === 'utc' ? 'local' : 'utc');
-  const otherZone = other === fullTime(time, zone) ? null : other;
+  const nanos = event?.event_time_nanos;
+  const other = fullTime(time, zone === 'utc' ? 'local' : 'utc', nanos);
+  const otherZone = other === fullTime(time, zone, nanos) ? null : other;
 
   // Whoever opens an event by keyboard stays in the list, so that the arrows go on; a link's event takes the focus.
   const isDeepLink = listed === undefined;
@@ -126,7 +127,7 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
         {event !== undefined && (
           <>
             <p class="details-when">
-              <time dateTime={event.event_time}>{fullTime(time, zone)}</time>
+              <time dateTime={event.event_time}>{fullTime(time, zone, nanos)}</time>
               <span class="quiet">
                 {relativeTime(time, now)}
                 {otherZone !== null && ` · ${otherZone}`}
@@ -141,9 +142,9 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
               </Section>
             )}
             <Facts event={event} onFilter={onFilter} />
-            {event.metadata !== undefined && Object.keys(event.metadata).length > 0 && (
+            {event.metadata !== undefined && event.metadata !== '{}' && (
               <Section title="Metadata">
-                <LongText text={prettyJson(event.metadata)} block />
+                <LongText text={layOut(event.metadata)} block />
               </Section>
             )}
             {full?.raw !== undefined && (
@@ -151,11 +152,11 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
                 <p>
                   <CopyButton text={() => full.raw ?? ''} label="Copy the record" withText />
                 </p>
-                <LongText text={prettyText(full.raw)} block />
+                <LongText text={layOutIfJson(full.raw)} block />
               </Section>
             )}
             <p class="details-actions">
-              <CopyButton text={() => JSON.stringify(full ?? event, null, 2)} label="Copy as JSON" withText />
+              <CopyButton text={() => layOut((full ?? event).json)} label="Copy as JSON" withText />
               <CopyButton text={() => location.href} label="Copy link" withText />
             </p>
           </>
@@ -252,7 +253,7 @@ function Facts({ event, onFilter }: { event: EventInFull; onFilter: Properties['
         <dl>
           <Row label="Source" value={event.source} field="source" onFilter={onFilter} />
           <Row label="Event id" value={event.event_id} field="event_id" onFilter={onFilter} />
-          <Row label="Event time" value={event.event_time} />
+          <Row label="Event time" value={storedTime(event.event_time, event.event_time_nanos)} />
           <Row label="Received" value={event.received_time} />
           <Row label="Organization" value={event.organization} />
           <Row label="Region" value={event.region} />

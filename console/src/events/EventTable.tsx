@@ -6,9 +6,9 @@ import { Failure } from '../ui/Failure';
 import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { useMedia } from '../ui/media';
-import { exactTime, relativeTime, type Zone } from '../view/time';
+import { relativeTime, type Zone } from '../view/time';
 import type { OpenEvent } from '../view/view';
-import { actorName, columnOf, targetName } from './columns';
+import { actorName, ClockTime, columnOf, targetName } from './columns';
 import { useEventTable, useWindowList } from './table';
 
 interface Properties {
@@ -162,7 +162,7 @@ function Card({ event, zone, now }: { event: Event; zone: Zone; now: number }) {
       <span class="card-line">
         <OutcomeBadge outcome={event.outcome} />
         <time class="quiet" dateTime={event.event_time}>
-          {exactTime(time, zone)} · {relativeTime(time, now)}
+          <ClockTime event={event} zone={zone} /> · {relativeTime(time, now)}
         </time>
       </span>
       <span class="card-line strong">

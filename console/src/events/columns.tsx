@@ -7,7 +7,7 @@ import type { Event } from '../api/types';
 import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { words } from '../view/fields';
-import { exactTime, fullTime, relativeTime, type Zone } from '../view/time';
+import { exactTime, fraction, fullTime, relativeTime, type Zone } from '../view/time';
 
 /** What a cell needs to know beside its event. */
 export interface CellContext {
@@ -42,11 +42,22 @@ export function targetName(event: Event): string | undefined {
   return event.resource_name ?? event.resource_id;
 }
 
+/** The time of an event, down to the last digit that is stored: events of one second are told apart. */
+export function ClockTime({ event, zone }: { event: Event; zone: Zone }) {
+  const time = Date.parse(event.event_time);
+  return (
+    <>
+      {exactTime(time, zone)}
+      <span class="quiet">{fraction(time, event.event_time_nanos)}</span>
+    </>
+  );
+}
+
 function timeCell(event: Event, { zone, now }: CellContext): ComponentChildren {
   const time = Date.parse(event.event_time);
   return (
-    <time dateTime={event.event_time} title={`${fullTime(time, zone)} (${relativeTime(time, now)})`}>
-      {exactTime(time, zone)}
+    <time dateTime={event.event_time} title={`${fullTime(time, zone, event.event_time_nanos)} (${relativeTime(time, now)})`}>
+      <ClockTime event={event} zone={zone} />
     </time>
   );
 }
@@ -54,7 +65,7 @@ function timeCell(event: Event, { zone, now }: CellContext): ComponentChildren {
 function agoCell(event: Event, { zone, now }: CellContext): ComponentChildren {
   const time = Date.parse(event.event_time);
   return (
-    <time dateTime={event.event_time} title={fullTime(time, zone)}>
+    <time dateTime={event.event_time} title={fullTime(time, zone, event.event_time_nanos)}>
       {relativeTime(time, now)}
     </time>
   );

@@ -2,8 +2,8 @@
 
 import { diffLines, diffWordsWithSpace } from 'diff';
 
-import type { Change } from '../api/types';
-import { prettyJson } from '../view/text';
+import { layOut } from '../api/json';
+import type { Change, JsonText } from '../api/types';
 
 /** Part of a line, and whether it is on one side only. */
 export interface Word {
@@ -29,13 +29,18 @@ const CONTEXT = 3;
 /** Most steps of a comparison, so that no record can stop the page. */
 const MAX_EDITS = 2000;
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : prettyJson(value);
+/** A side of a change, or null where it is absent: something was only added, or only taken away. */
+function present(json: JsonText | undefined): JsonText | null {
+  return json === undefined || json === 'null' ? null : json;
 }
 
-/** Whether one of the two is absent: something was only added, or only taken away. */
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
+const isText = (json: JsonText): boolean => json.startsWith('"');
+
+/** A value as it is shown. A text loses its quotes, unless it is compared with something that is none: `"1"` is not `1`. */
+function shown(json: JsonText | null, other: JsonText | null): string | null {
+  if (json === null) return null;
+  const losesQuotes = isText(json) && (other === null || isText(other));
+  return losesQuotes ? (JSON.parse(json) as string) : layOut(json);
 }
 
 function split(value: string): string[] {
@@ -46,8 +51,8 @@ function split(value: string): string[] {
 
 /** Compares what a change states. */
 export function difference(change: Change): Difference {
-  const before = isAbsent(change.before) ? null : text(change.before);
-  const after = isAbsent(change.after) ? null : text(change.after);
+  const [was, is] = [present(change.before), present(change.after)];
+  const [before, after] = [shown(was, is), shown(is, was)];
   const isShort = (value: string | null) => value === null || (value.length <= SHORT && !value.includes('\n'));
   if (isShort(before) && isShort(after)) return { kind: 'short', before, after };
   const parts = diffLines(before ?? '', after ?? '', { maxEditLength: MAX_EDITS });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bytes, dollars, pieces, prettyJson, prettyText } from './text';
+import { bytes, dollars, pieces } from './text';
 
 describe('hidden characters are named', () => {
   test('plain text stays whole', () => expect(pieces('Zoë 🎉\n文件\tمرحبا')).toEqual([{ text: 'Zoë 🎉\n文件\tمرحبا' }]));
@@ -21,13 +21,4 @@ describe('hidden characters are named', () => {
 test('sizes and costs are said with the digits that matter', () => {
   expect([0, 999, 1000, 1_234_567, 250_000_000].map(bytes)).toEqual(['0 B', '999 B', '1.0 kB', '1.2 MB', '250 MB']);
   expect([0, 0.000047684, 0.5, 12.345].map(dollars)).toEqual(['$0', '$0.000048', '$0.50', '$12.35']);
-});
-
-describe('JSON', () => {
-  test('its members are in the order of their names, at every depth', () =>
-    expect(prettyJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{\n  "a": "x",\n  "b": [\n    {\n      "c": null,\n      "d": 1\n    }\n  ]\n}'));
-  test('a member called __proto__ stays a member', () => expect(prettyJson(JSON.parse('{"__proto__":1}'))).toBe('{\n  "__proto__": 1\n}'));
-  test('a text that is no JSON stays as it is', () => expect(prettyText('{oops')).toBe('{oops'));
-  test('a number that the language cannot hold keeps its digits', () => expect(prettyText('{"id":12345678901234567890}')).toBe('{"id":12345678901234567890}'));
-  test('a record is laid out', () => expect(prettyText('{"a":1}')).toBe('{\n  "a": 1\n}'));
 });

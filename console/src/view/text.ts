@@ -59,30 +59,3 @@ export function dollars(value: number): string {
   const digits = Math.min(9, Math.max(2, 1 - Math.floor(Math.log10(value))));
   return `$${value.toFixed(digits)}`;
 }
-
-/** JSON as people read it, its members in the order of their names, so that two of them can be compared. */
-export function prettyJson(value: unknown): string {
-  return JSON.stringify(sorted(value), null, 2) ?? 'null';
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // Not an object literal: a member called `__proto__` must stay a member.
-  const result = Object.create(null) as Record<string, unknown>;
-  for (const [name, member] of entries) result[name] = sorted(member);
-  return result;
-}
-
-/** A text that is JSON as people read it; any other text as it is. */
-export function prettyText(text: string): string {
-  if (!/^\s*[[{]/.test(text)) return text;
-  try {
-    // A number that the language cannot hold exactly would be changed: such a record is shown as it is.
-    if (/\d{16,}/.test(text)) return text;
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bucketSize, bucketStart, exactTime, fullTime, inputValue, momentOfInput, rangeLabel, relativeTime, spanAt, spanParameters } from './time';
+import { bucketSize, bucketStart, exactTime, fraction, fullTime, inputValue, momentOfInput, rangeLabel, rangeParameters, relativeTime, storedTime } from './time';
 
 const NOON = Date.parse('2026-03-01T12:00:00Z');
 const MINUTE = 60_000;
@@ -8,9 +8,9 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 test('a range that moves has no end, so that the newest events are in it', () => {
-  expect(spanParameters(spanAt({ preset: '24h' }, NOON))).toEqual({ from: '2026-02-28T12:00:00.000Z' });
-  expect(spanParameters(spanAt({ preset: 'all' }, NOON))).toEqual({});
-  expect(spanParameters(spanAt({ from: null, to: '2026-03-01T00:00:00.000Z' }, NOON))).toEqual({ to: '2026-03-01T00:00:00.000Z' });
+  expect(rangeParameters({ preset: '24h' }, NOON)).toEqual({ from: '2026-02-28T12:00:00.000Z' });
+  expect(rangeParameters({ preset: 'all' }, NOON)).toEqual({});
+  expect(rangeParameters({ from: null, to: '2026-03-01T00:00:00.000Z' }, NOON)).toEqual({ to: '2026-03-01T00:00:00.000Z' });
 });
 
 test('times are shown as ISO dates in 24 hours', () => {
@@ -18,6 +18,32 @@ test('times are shown as ISO dates in 24 hours', () => {
   expect(exactTime(Date.parse('2026-12-31T23:59:59.999Z'), 'utc')).toBe('2026-12-31 23:59:59');
   expect(fullTime(NOON + 7, 'utc')).toBe('2026-03-01 12:00:00.007 UTC');
   expect(fullTime(-1, 'utc')).toBe('1969-12-31 23:59:59.999 UTC');
+});
+
+test('an exact range is asked for with every digit', () =>
+  expect(rangeParameters({ from: '2026-03-01T00:00:00.123456789Z', to: '2026-03-01T00:00:00.123457Z' }, NOON)).toEqual({
+    from: '2026-03-01T00:00:00.123456789Z',
+    to: '2026-03-01T00:00:00.123457Z',
+  }));
+
+describe('what is stored below the millisecond is shown', () => {
+  test.each([
+    [undefined, '.007', '2026-03-01T12:00:00.007Z'],
+    [456_789, '.007456789', '2026-03-01T12:00:00.007456789Z'],
+    [456_000, '.007456', '2026-03-01T12:00:00.007456Z'],
+    [1, '.007000001', '2026-03-01T12:00:00.007000001Z'],
+    [100, '.007000100', '2026-03-01T12:00:00.007000100Z'],
+    [1000, '.007001', '2026-03-01T12:00:00.007001Z'],
+    [0, '.007', '2026-03-01T12:00:00.007Z'],
+  ])('%s ns', (nanos, digits, stored) => {
+    expect(fullTime(NOON + 7, 'utc', nanos)).toBe(`2026-03-01 12:00:00${digits} UTC`);
+    expect(fraction(NOON + 7, nanos)).toBe(digits);
+    expect(storedTime('2026-03-01T12:00:00.007Z', nanos)).toBe(stored);
+  });
+  test('whole seconds have no fraction', () => {
+    expect(fraction(NOON, undefined)).toBe('');
+    expect(fraction(NOON, 1000)).toBe('.000001');
+  });
 });
 
 describe('ages are rounded down', () => {

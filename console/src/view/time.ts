@@ -44,12 +44,13 @@ export function spanAt(range: TimeRange, now: number): Span {
   return { from: range.from === null ? null : Date.parse(range.from), to: range.to === null ? null : Date.parse(range.to) };
 }
 
-/** A span as parameters of the API. */
-export function spanParameters(span: Span): { from?: string; to?: string } {
-  return {
-    ...(span.from === null ? {} : { from: new Date(span.from).toISOString() }),
-    ...(span.to === null ? {} : { to: new Date(span.to).toISOString() }),
-  };
+/** A range as parameters of the API. An exact one is asked for as it was given, with every digit. */
+export function rangeParameters(range: TimeRange, now: number): { from?: string; to?: string } {
+  if ('preset' in range) {
+    const { from } = spanAt(range, now);
+    return from === null ? {} : { from: new Date(from).toISOString() };
+  }
+  return { ...(range.from === null ? {} : { from: range.from }), ...(range.to === null ? {} : { to: range.to }) };
 }
 
 /** The length of time that one bar of the chart stands for: what is asked of the API, and how many of those are put together. */
@@ -111,10 +112,28 @@ export function minuteTime(time: number, zone: Zone): string {
   return formatter(zone, { ...DATE, hour: '2-digit', minute: '2-digit' }).format(time);
 }
 
-/** `2026-03-01 12:00:00.123 UTC`, or with the offset of the reader's zone. */
-export function fullTime(time: number, zone: Zone): string {
+/** The digits below the second, three at least; `nanos` is what the source states below the millisecond (0 to 999,999). */
+function digitsBelowSecond(time: number, nanos: number | undefined): string {
   const milliseconds = String(((time % 1000) + 1000) % 1000).padStart(3, '0');
-  return `${exactTime(time, zone)}.${milliseconds} ${zoneName(time, zone)}`;
+  const rest = String(nanos ?? 0).padStart(6, '0');
+  return milliseconds + rest.replace(/(000){1,2}$/, '');
+}
+
+/** `.123456`, or nothing where a time is of whole seconds. */
+export function fraction(time: number, nanos: number | undefined): string {
+  const digits = digitsBelowSecond(time, nanos);
+  return digits === '000' ? '' : `.${digits}`;
+}
+
+/** `2026-03-01 12:00:00.123 UTC`, or with the offset of the reader's zone; with microseconds or nanoseconds where there are some. */
+export function fullTime(time: number, zone: Zone, nanos?: number): string {
+  return `${exactTime(time, zone)}.${digitsBelowSecond(time, nanos)} ${zoneName(time, zone)}`;
+}
+
+/** An event's time in RFC 3339 with every digit that is stored. */
+export function storedTime(eventTime: string, nanos: number | undefined): string {
+  if (nanos === undefined) return eventTime;
+  return eventTime.replace(/(?:\.\d*)?Z$/, `.${digitsBelowSecond(Date.parse(eventTime), nanos)}Z`);
 }
 
 /** `UTC`, or `UTC+01:00`. */

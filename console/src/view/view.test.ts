@@ -11,6 +11,7 @@ describe('the URL holds the whole view', () => {
     ['?range=30d', { range: { preset: '30d' } }],
     ['?from=2026-03-01T00%3A00%3A00.000Z&to=2026-03-02T00%3A00%3A00.000Z', { range: { from: '2026-03-01T00:00:00.000Z', to: '2026-03-02T00:00:00.000Z' } }],
     ['?from=2026-03-01T00%3A00%3A00.000Z', { range: { from: '2026-03-01T00:00:00.000Z', to: null } }],
+    ['?to=2026-03-01T00%3A00%3A00.123456789Z', { range: { from: null, to: '2026-03-01T00:00:00.123456789Z' } }],
     ['?q=alice', { filters: [{ field: 'q', exclude: false, values: ['alice'] }] }],
     [
       '?outcome=denied&outcome=failure&action%21=login',

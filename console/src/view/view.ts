@@ -63,11 +63,15 @@ export function parseView(search: string): View {
   };
 }
 
-/** A moment of a URL as RFC 3339 in UTC, or null if it is none. */
+/** A moment that states more than milliseconds, which a `Date` cannot hold. */
+const FINER = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{4,}(?:Z|[+-]\d\d:\d\d)$/;
+
+/** A moment of a URL as RFC 3339 with all its digits, or null if it is none. */
 function moment(text: string | null): string | null {
   if (text === null || text === '') return null;
   const time = Date.parse(text);
-  return Number.isNaN(time) ? null : new Date(time).toISOString();
+  if (Number.isNaN(time)) return null;
+  return FINER.test(text) ? text : new Date(time).toISOString();
 }
 
 /** The parameters by which the API filters: several values of one filter are one list. */

@@ -40,6 +40,7 @@
 //! assert_eq!(actions.0, ["GetObject"]);
 //! ```
 
+mod absent;
 pub mod airbyte;
 pub mod azure;
 pub mod cloudtrail;

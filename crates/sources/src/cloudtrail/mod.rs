@@ -46,6 +46,7 @@ use std::io::BufRead;
 
 use auditlake_event::{Event, Timestamp};
 
+use crate::absent::stated;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
@@ -215,10 +216,10 @@ impl Reading<'_> {
             scope_type: account.map(|_| Cow::Borrowed("account")),
             scope_id: account.map(Cow::Borrowed),
             changes: has_changes.then_some(Cow::Borrowed(buffers.changes.as_str())),
-            source_ip: record.text_at("sourceIPAddress").map(Cow::Borrowed),
-            user_agent: record.text_at("userAgent").map(Cow::Borrowed),
-            service_name: record.text_at("eventSource").map(Cow::Borrowed),
-            request_id: record.text_at("requestID").map(Cow::Borrowed),
+            source_ip: record.text_at("sourceIPAddress").and_then(stated).map(Cow::Borrowed),
+            user_agent: record.text_at("userAgent").and_then(stated).map(Cow::Borrowed),
+            service_name: record.text_at("eventSource").and_then(stated).map(Cow::Borrowed),
+            request_id: record.text_at("requestID").and_then(stated).map(Cow::Borrowed),
             metadata: has_metadata.then_some(Cow::Borrowed(buffers.metadata.as_str())),
             raw: context.keep_raw.then_some(Cow::Borrowed(buffers.raw.as_str())),
             ..context.event(NAME, account)

@@ -1,4 +1,4 @@
-"""The lake, deployed as it is to a stand-in for AWS that runs the release binaries as Lambda functions.
+"""The lake, deployed as it is to a stand-in for AWS that runs the functions' binaries as Lambda does.
 
 AUDITLAKE_FUNCTIONS_DIR   <function>/bootstrap of each function; else target/lambda
 AUDITLAKE_REQUIRE_JAVA   1: fail, rather than skip, what needs Athena's stand-in where Java or Maven are missing

@@ -3,7 +3,7 @@
 
 usage: ingest.py EVENTS.ndjson INGEST_ONCE [--runs N] [--skip-hive]
 
-EVENTS.ndjson  events as `bench/gen.py` makes them
+EVENTS.ndjson  events as `benches/generate.py` makes them
 INGEST_ONCE    the release build of benches/src/bin/ingest_once.rs
 Needs the Python package duckdb. Prints a table of the best run of each and the ratios; auditlake validates, normalises,
 hashes and sorts every event, DuckDB does not.

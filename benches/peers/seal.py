@@ -3,7 +3,7 @@
 
 usage: seal.py [--work FOLDER] [--release FOLDER] [--rows N] [--objects N] [--scales 1,4,16] [--repeat N]
 
-Needs `duckdb` and what ../shared/bench/gen.py needs (numpy, orjson), and `cargo build --release -p auditlake-benches`.
+Needs the Python package `duckdb`, and `cargo build --release -p auditlake-benches`.
 Scale k means k times the objects of the same size, all of one hour; the peer runs at scale 1 only unless --peer-scales says else.
 """
 import argparse, json, os, resource, shutil, statistics, subprocess, sys, time
@@ -54,7 +54,7 @@ def prepare(work, release, rows, objects, scale):
     for part in range(scale):
         events = work / f"events-{rows}-{part}.ndjson"
         if not events.exists():
-            generator = ROOT.parent / "shared" / "bench" / "gen.py"
+            generator = ROOT / "benches" / "generate.py"
             subprocess.run([sys.executable, generator, events, str(rows), "--hours", "1", "--start", HOUR, "--seed", str(7 + part)], check=True)
         run([release / "seal_prepare", events, building, str(objects), str(part)])
         if part > 0:

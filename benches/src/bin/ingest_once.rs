@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let events_per_object: usize = arguments.next().map_or(Ok(10_000), |count| count.parse())?;
     std::fs::create_dir_all(&folder)?;
 
-    // The events of `bench/gen.py` happen on 2026-03-01.
+    // The events of `benches/generate.py` happen on 2026-03-01.
     let received_time = Timestamp::parse("2026-03-02T00:10:00Z")?;
     let region = Region::parse("us-east-1")?;
     let context = DoorContext { max_events: usize::MAX, ..DoorContext::api(received_time, &region, None) };

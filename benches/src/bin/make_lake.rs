@@ -1,7 +1,7 @@
 //! Makes a lake of sealed hours on disk out of NDJSON in near time order, quickly: the archive is written directly, with the
 //! archive writer that seals use, as if every event had arrived in time.
 //!
-//! `gen.py /dev/stdout 10000000 --hours 720 | make_lake FOLDER [UNSEALED]`
+//! `benches/generate.py /dev/stdout 10000000 --hours 720 | make_lake FOLDER [UNSEALED]`
 //!
 //! With a second folder the same events also become a lake of which nothing is sealed yet: landing objects of some 12,000 events.
 

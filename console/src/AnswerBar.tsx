@@ -6,12 +6,12 @@ import { COLUMNS, USUAL_COLUMNS } from './events/columns';
 import type { Exports } from './exports/exports';
 import { useExports } from './exports/ExportDialog';
 import { Popover } from './ui/Popover';
-import { bytes, count, dollars } from './view/text';
+import { bytes, count, counted, dollars } from './view/text';
 import { minuteTime, type Zone } from './view/time';
 
 interface Properties {
   list: EventList;
-  counted: Statistics | null;
+  statistics: Statistics | null;
   cost: Cost;
   zone: Zone;
   columns: string[] | null;
@@ -24,34 +24,36 @@ interface Properties {
 }
 
 /** What the answer says of itself: how many events, how complete, what it cost; and what can be done with it. */
-export function AnswerBar({ list, counted, cost, zone, columns, showsTop, exports, onColumns, onTop, onRefresh, onExport }: Properties) {
+export function AnswerBar({ list, statistics, cost, zone, columns, showsTop, exports, onColumns, onTop, onRefresh, onExport }: Properties) {
   const { events, hasMore, first, isLoading } = list;
-  const total = counted === null ? null : counted.counts.reduce((sum, one) => sum + one.count, 0);
+  const total = statistics === null ? null : statistics.counts.reduce((sum, one) => sum + one.count, 0);
   const running = useExports(exports).filter(({ state, problem }) => state.status === 'running' && problem === null).length;
   const unreadable = first?.unreadable_objects ?? 0;
   return (
-    <section class="answer-bar" aria-label="The answer">
+    <section class="answer-bar" aria-label="Results">
       <div class="answer-facts" role="status">
         <span class="strong">
           {isLoading && first === null
-            ? 'Asking…'
+            ? 'Loading…'
             : first === null
-              ? 'No answer'
+              ? "Couldn't load"
               : hasMore
-                ? `${count(events.length)}${total !== null && total >= events.length ? ` of ${count(total)}` : '+'} events`
-                : `${count(events.length)} ${events.length === 1 ? 'event' : 'events'}`}
+                ? total !== null && total >= events.length
+                  ? `${count(events.length)} of ${counted(total, 'event')}`
+                  : `${count(events.length)}+ events`
+                : counted(events.length, 'event')}
         </span>
         {first !== null && <Completeness isComplete={first.complete} sealedUntil={first.sealed_until} zone={zone} />}
         {unreadable > 0 && (
           <span class="warning">
-            <TriangleAlert size={14} aria-hidden="true" /> {count(unreadable)} objects could not be read
+            <TriangleAlert size={14} aria-hidden="true" /> {counted(unreadable, 'object')} could not be read
           </span>
         )}
         {first !== null && (
-          <span class="quiet" title="What the list, the chart and the counts of this view read and took in the engine, together">
+          <span class="quiet" title="Data read and engine time of the list, the chart and the counts in this view">
             {bytes(cost.scannedBytes)} read · {(cost.engineMs / 1000).toFixed(cost.engineMs < 10_000 ? 2 : 1)} s · {first.engine}
             {cost.usd !== null && ` · ${dollars(cost.usd)}`}
-            {first.reused_result === true && ' · stored result'}
+            {first.reused_result === true && ' · cached result'}
           </span>
         )}
       </div>
@@ -85,12 +87,12 @@ export function AnswerBar({ list, counted, cost, zone, columns, showsTop, export
 function Completeness({ isComplete, sealedUntil, zone }: { isComplete: boolean; sealedUntil: string; zone: Zone }) {
   const until = `${minuteTime(Date.parse(sealedUntil), zone)}${zone === 'utc' ? ' UTC' : ''}`;
   return isComplete ? (
-    <span class="complete" title={`Everything before ${until} is sealed: only an event that is delivered late can still come in`}>
-      <ShieldCheck size={15} aria-hidden="true" /> Complete
+    <span class="complete" title="This range is sealed. Events delivered late can still be added.">
+      <ShieldCheck size={15} aria-hidden="true" /> Sealed
     </span>
   ) : (
-    <span class="incomplete" title="The events shown are all there are now. What is not sealed yet can still be joined by others">
-      <Timer size={15} aria-hidden="true" /> Sealed until {until}, newer events may still arrive
+    <span class="incomplete" title="Newer events may still arrive in the part of this range that is not sealed yet.">
+      <Timer size={15} aria-hidden="true" /> Sealed through {until}
     </span>
   );
 }
@@ -147,7 +149,7 @@ function ColumnPicker({ columns, onColumns }: { columns: string[] | null; onColu
         ))}
       </ul>
       <button type="button" class="link" onClick={() => onColumns(null)}>
-        As usual
+        Reset to default
       </button>
     </div>
   );

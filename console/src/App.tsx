@@ -91,7 +91,7 @@ export function App(properties: Properties) {
         {header}
         <ChooseOrganization
           known={settings.organizations}
-          hint="No organization has events yet. Name the one that will: the page then shows how to post its first event."
+          hint="Nothing recorded yet. Enter a name to get a command that sends its first event."
           onChoose={(chosen) => navigate({ organization: chosen })}
         />
       </>
@@ -230,7 +230,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
         {showsTop && list.error === null && <TopValues api={api} parameters={question as StatisticsParameters} questionKey={key} onFilter={addFilter} onCost={onTopCost} />}
         <AnswerBar
           list={list}
-          counted={counted.data}
+          statistics={counted.data}
           cost={cost}
           zone={zone}
           columns={view.columns}

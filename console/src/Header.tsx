@@ -23,7 +23,7 @@ interface Properties {
 }
 
 const THEMES = [
-  { theme: 'system', label: 'As the system', Icon: SunMoon },
+  { theme: 'system', label: 'System', Icon: SunMoon },
   { theme: 'light', label: 'Light', Icon: Sun },
   { theme: 'dark', label: 'Dark', Icon: Moon },
 ] as const;
@@ -32,7 +32,7 @@ export function Header({ settings, signIn, organization, zone, theme, onOrganiza
   const Icon = THEMES.find((one) => one.theme === theme)?.Icon ?? SunMoon;
   return (
     <header class="top-bar">
-      <a class="brand" href="./" aria-label="auditlake, start">
+      <a class="brand" href="./" aria-label="auditlake home">
         <img src="./favicon.svg" width="24" height="24" alt="" />
         <span>auditlake</span>
       </a>
@@ -105,7 +105,7 @@ function OrganizationForm({ settings, organization, onOrganization }: Pick<Prope
         <div class="field-row">
           <input id={id} type="text" value={name} pattern={ORGANIZATION_PATTERN} spellcheck={false} onInput={(event) => setName(event.currentTarget.value)} />
           <button type="submit" class="button small">
-            Show
+            Open
           </button>
         </div>
       </form>

@@ -26,7 +26,7 @@ async function start(parent: HTMLElement): Promise<void> {
     parent.textContent = '';
     render(
       <main class="state-page">
-        <h1>The page could not start</h1>
+        <h1>The page couldn't load</h1>
         <Failure error={asApiError(error)} onRetry={() => location.reload()} />
       </main>,
       parent,

@@ -31,7 +31,7 @@ const STATES: { name: string; search: string; prepare?: (page: Page) => Promise<
     search: '?organization=acme',
     act: async (page) => {
       await page.getByRole('button', { name: 'Export' }).click();
-      await page.getByRole('button', { name: 'Start the export' }).click();
+      await page.getByRole('button', { name: 'Start export' }).click();
       await expect(page.locator('.export').first()).toContainText('Done');
     },
   },
@@ -93,7 +93,7 @@ for (const { screen, viewport } of SCREENS) {
             await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
           }
           await expect(page.locator('main')).toBeVisible();
-          if (name === 'slow') await expect(page.getByText('takes a while')).toBeVisible();
+          if (name === 'slow') await expect(page.getByText('may take a while')).toBeVisible();
           if (name === 'error') await expect(page.getByRole('alert')).toBeVisible();
           await act?.(page);
           await page.screenshot({ path: `test-results/states/${name}-${screen}-${colorScheme}.png` });

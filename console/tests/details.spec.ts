@@ -25,7 +25,7 @@ test('the raw record of an imported event is shown and copied as it was', async 
   await page.locator('.grid-body .row').first().click();
   const details = page.locator(panel);
   await expect(details.getByRole('heading', { name: 'Raw record' })).toBeVisible();
-  await details.getByRole('button', { name: 'Copy the record' }).click();
+  await details.getByRole('button', { name: 'Copy record' }).click();
   const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText())) as { eventName: string };
   expect(copied.eventName).toBe('AssumeRole');
 });
@@ -53,11 +53,11 @@ test('a link opens an event that is not in the list', async ({ page, open }) => 
 
 test('a link to no event says so', async ({ page, open }) => {
   await open(`?organization=acme&event=nothing&at=${ago(3600)}`);
-  await expect(page.locator(panel)).toContainText('There is no such event');
+  await expect(page.locator(panel)).toContainText('Event not found');
 });
 
 const MORE = [
-  { button: 'More by this user', condition: 'Actor id is u-1' },
+  { button: 'More by this user', condition: 'Actor ID is u-1' },
   { button: 'More on this resource', condition: 'Resource is role/admin' },
   { button: 'More from this IP', condition: 'IP address is 203.0.113.7' },
 ];
@@ -83,6 +83,6 @@ test('around this time shows five minutes on both sides, whoever it was', async 
 test('a value in the details becomes a filter', async ({ page, open }) => {
   await open('?organization=acme');
   await page.locator('.grid-body .row').nth(1).click();
-  await page.getByRole('button', { name: 'Only events whose Status is this' }).click();
+  await page.getByRole('button', { name: 'Only events with this Status' }).click();
   await expect(page.getByRole('list', { name: 'Conditions' })).toContainText('Status is denied');
 });

@@ -15,9 +15,9 @@ for (const { format, count } of [
     await page.getByRole('button', { name: 'Export' }).click();
     await expect(page.locator(dialog)).toContainText('Status is denied, last 7 days');
     await page.locator(dialog).getByText(format, { exact: true }).click();
-    await page.getByRole('button', { name: 'Start the export' }).click();
+    await page.getByRole('button', { name: 'Start export' }).click();
     const done = page.locator('.export').first();
-    await expect(done).toContainText('Done, 1,500 events');
+    await expect(done).toContainText('Done · 1,500 events');
     const download = page.waitForEvent('download');
     await done.getByRole('link').click();
     const file = await readFile(await (await download).path());
@@ -27,9 +27,9 @@ for (const { format, count } of [
     // It is still known after the page was loaded again, without the links, which are as good as the files.
     await page.reload();
     await page.getByRole('button', { name: 'Export' }).click();
-    await expect(page.locator('.export').first()).toContainText('Done, 1,500 events');
+    await expect(page.locator('.export').first()).toContainText('Done · 1,500 events');
     await expect(page.locator('.export').getByRole('link')).toHaveCount(0);
-    await page.getByRole('button', { name: 'Get the links' }).click();
+    await page.getByRole('button', { name: 'Get links' }).click();
     await expect(page.locator('.export').getByRole('link')).toHaveCount(1);
   });
 }
@@ -37,8 +37,8 @@ for (const { format, count } of [
 test('an export of nothing says that there is no file', async ({ page, open }) => {
   await open('?organization=acme&action=nothing');
   await page.getByRole('button', { name: 'Export' }).click();
-  await page.getByRole('button', { name: 'Start the export' }).click();
-  await expect(page.locator('.export').first()).toContainText('Done, 0 events');
+  await page.getByRole('button', { name: 'Start export' }).click();
+  await expect(page.locator('.export').first()).toContainText('Done · 0 events');
 });
 
 test('an export that runs shows that it does, and can be cancelled', async ({ page, open }) => {
@@ -56,7 +56,7 @@ test('an export that runs shows that it does, and can be cancelled', async ({ pa
     await route.fulfill({ status: 200, headers: { 'retry-after': '1' }, json: { ...body, status: 'running', files: undefined } });
   });
   await page.getByRole('button', { name: 'Export' }).click();
-  await page.getByRole('button', { name: 'Start the export' }).click();
+  await page.getByRole('button', { name: 'Start export' }).click();
   const one = page.locator('.export').first();
   await expect(one.getByRole('progressbar')).toBeVisible();
   await expect(page.locator('.answer-bar .badge')).toHaveText('1 running');
@@ -75,7 +75,7 @@ test('an export that failed says why', async ({ page, open }) => {
     }),
   );
   await page.getByRole('button', { name: 'Export' }).click();
-  await page.getByRole('button', { name: 'Start the export' }).click();
+  await page.getByRole('button', { name: 'Start export' }).click();
   await expect(page.locator(dialog).getByRole('alert')).toContainText('shorten the range');
   await expect(page.locator(dialog).getByRole('alert')).toContainText('r-9');
 });

@@ -7,9 +7,9 @@ const CASES: { label: string; value: string; left: string[]; place?: 'more' }[] 
   { label: 'Resource type', value: 'table', left: ['read_table'] },
   { label: 'IP address', value: '203.0.113.7', left: ['role_assign'] },
   { label: 'Resource', value: 'role/admin', left: ['role_assign'], place: 'more' },
-  { label: 'Actor id', value: 'v-1', left: ['read_table'], place: 'more' },
-  { label: 'Through role', value: 'role/vendor', left: ['read_table'], place: 'more' },
-  { label: 'Event id', value: 'failed', left: ['login'], place: 'more' },
+  { label: 'Actor ID', value: 'v-1', left: ['read_table'], place: 'more' },
+  { label: 'Assumed role', value: 'role/vendor', left: ['read_table'], place: 'more' },
+  { label: 'Event ID', value: 'failed', left: ['login'], place: 'more' },
 ];
 const ALL = ['role_assign', 'permission_check', 'login', 'login', 'read_table', 'read_table'];
 
@@ -115,6 +115,22 @@ test('values that are there are suggested, most frequent first', async ({ page, 
   expect(new Set(await list.evaluateAll((options) => options.slice(0, 2).map((option) => (option as HTMLOptionElement).value)))).toEqual(
     new Set(['login', 'read_table']),
   );
+  await expect(list.first()).toHaveText('2 events');
+  await expect(list.last()).toHaveText('1 event');
+});
+
+test('events that say who read the log can be hidden', async ({ page, open }) => {
+  await open('?organization=acme');
+  await page.getByRole('button', { name: 'Hide audit-log access' }).click();
+  await expect(page.getByRole('list', { name: 'Conditions' })).toContainText('Source is not auditlake.api');
+  await page.getByRole('button', { name: 'Hide audit-log access' }).click();
+  await expect(page.getByRole('list', { name: 'Conditions' })).toHaveCount(0);
+  await expect.poll(() => actions(page)).toEqual(ALL);
+});
+
+test('one event is not one events', async ({ page, open }) => {
+  await open('?organization=acme&action=role_assign');
+  await expect(page.locator('.answer-facts')).toContainText(/^1 event(?!s)/);
 });
 
 test('ranges: presets, exact moments in the chosen zone, and the way back', async ({ page, open }) => {

@@ -18,7 +18,7 @@ for (const width of [1440, 390]) {
       while ((await hidden.count()) > 0) await hidden.first().click();
       expect(await page.evaluate(overflows)).toBe(false);
       expect(await details.evaluate((panel) => panel.scrollWidth > panel.clientWidth)).toBe(false);
-      await details.getByRole('button', { name: 'Close the event' }).click();
+      await details.getByRole('button', { name: 'Close event' }).click();
     }
     expect(await page.evaluate(() => (window as unknown as { hurt?: number }).hurt)).toBeUndefined();
     expect(await page.evaluate(() => ({} as { polluted?: boolean }).polluted)).toBeUndefined();

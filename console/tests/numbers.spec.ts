@@ -74,6 +74,6 @@ test('an original record keeps its digits when it is laid out and copied', async
   const more = raw.getByRole('button', { name: /^Show all/ });
   await more.click();
   expect(squeezed(await raw.locator('pre').innerText())).toBe(record);
-  await raw.getByRole('button', { name: 'Copy the record' }).click();
+  await raw.getByRole('button', { name: 'Copy record' }).click();
   expect(await clipboard(page)).toBe(record);
 });

@@ -82,7 +82,7 @@ test('who lacks the permission sees which, and whom to ask', async ({ page, issu
   issuer.person = STRANGER;
   await page.goto('/');
   await page.getByRole('button', signIn).click();
-  await expect(page.getByRole('heading', { name: 'You may not read this audit log' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'You don\'t have access to this audit log' })).toBeVisible();
   await expect(page.locator('main')).toContainText('You are signed in as guest@acme.example.');
   await expect(page.getByRole('link', { name: 'security@acme.example' })).toBeVisible();
 });
@@ -97,7 +97,7 @@ test('a reader sees that the refusal was recorded, and nobody sees another organ
   await page.getByRole('button', signIn).click();
   await expect(page.locator('.who-name')).toHaveText('eve@evil.example');
   await page.goto('/?range=all&action=role_assign');
-  await expect(page.getByRole('heading', { name: 'No event matches these filters' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No events match these filters' })).toBeVisible();
 });
 
 test('whoever signs out leaves no question behind for the next person at the device', async ({ page }) => {
@@ -117,9 +117,9 @@ test('an operator says whose log is to be shown', async ({ page, issuer }) => {
   issuer.person = OPERATOR;
   await page.goto('/?action=login');
   await page.getByRole('button', signIn).click();
-  await expect(page.getByRole('heading', { name: 'Whose audit log?' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Choose an organization' })).toBeVisible();
   await page.getByRole('textbox', { name: 'Organization' }).fill('acme');
-  await page.getByRole('button', { name: 'Show its log' }).click();
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
   await expect.poll(() => actions(page)).toEqual(['login', 'login']);
 });
 

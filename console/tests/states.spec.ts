@@ -41,7 +41,7 @@ test('a question that takes 40 seconds says so, counts, and ends in its answer',
   await page.clock.install();
   await slowly(page, act);
   await page.goto('/?organization=acme');
-  const notice = page.getByRole('status').filter({ hasText: 'takes a while' });
+  const notice = page.getByRole('status').filter({ hasText: 'may take a while' });
   await expect(notice).toBeVisible();
   await page.clock.fastForward(40_000);
   await expect(notice).toContainText(/4\d s so far/);
@@ -58,9 +58,9 @@ test('a slow question is stopped on the server when the person stops it, or asks
   await slowly(page, act);
   await page.goto('/?organization=acme');
   await page.getByRole('button', { name: 'Stop' }).click();
-  await expect(page.getByRole('heading', { name: 'The question was stopped' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Search stopped' })).toBeVisible();
   await expect.poll(() => act.stopped).toBe(1);
-  await page.getByRole('button', { name: 'Ask again' }).click();
+  await page.getByRole('button', { name: 'Search again' }).click();
   await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
   await page.getByRole('group', { name: 'Status' }).getByRole('button', { name: 'Denied' }).click();
   await expect.poll(() => act.stopped).toBe(2);
@@ -74,14 +74,14 @@ test('a busy server is asked again when it says, without a word lost', async ({ 
     else await route.fallback();
   });
   await page.goto('/?organization=acme');
-  await expect(page.getByText('Many questions are asked at once')).toBeVisible();
+  await expect(page.getByText('Too many searches are running')).toBeVisible();
   await expect.poll(() => actions(page)).toContain('role_assign');
 });
 
 const FAILURES = [
   { name: 'an error of the server', answer: problem(500, 'Internal error', 'the engine failed'), said: 'the engine failed' },
   { name: 'a question that reads too much', answer: problem(422, 'The question reads too much', 'shorten the range to 7 days'), said: 'shorten the range' },
-  { name: 'an answer that is no problem document', answer: { status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>Bad gateway</h1>' }, said: 'The server answered 502' },
+  { name: 'an answer that is no problem document', answer: { status: 502, headers: { 'content-type': 'text/html' }, body: '<h1>Bad gateway</h1>' }, said: 'The server returned 502' },
 ];
 for (const { name, answer, said } of FAILURES) {
   test(`${name} is shown, and the next try is answered`, async ({ page }) => {
@@ -90,6 +90,7 @@ for (const { name, answer, said } of FAILURES) {
     await page.goto('/?organization=acme');
     const alert = page.getByRole('alert');
     await expect(alert).toContainText(said);
+    await expect(page.locator('.answer-facts')).toContainText("Couldn't load");
     if (name !== FAILURES[2]?.name) await expect(alert).toContainText('r-42');
     isBroken = false;
     await page.getByRole('button', { name: 'Try again' }).click();
@@ -97,6 +98,12 @@ for (const { name, answer, said } of FAILURES) {
     await expect(page.getByRole('alert')).toHaveCount(0);
   });
 }
+
+test('until there is an answer the page says that it loads', async ({ page }) => {
+  await page.route('**/v1/**', () => undefined);
+  await page.goto('/?organization=acme');
+  await expect(page.locator('.answer-facts')).toHaveText('Loading…');
+});
 
 test('a lost connection is named, and found again', async ({ page }) => {
   let isBroken = true;
@@ -146,12 +153,12 @@ test('an answer that comes after the next question was asked is not shown', asyn
 
 test('without an organization the page asks whose log, and offers those there are', async ({ page }) => {
   await page.goto('/');
-  await expect(page.getByRole('heading', { name: 'Whose audit log?' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Choose an organization' })).toBeVisible();
   await page.getByRole('button', { name: 'many' }).click();
   await expect(page.locator('.answer-facts')).toContainText('of 6,000 events');
   await page.getByRole('button', { name: 'Organization: many' }).click();
   await page.getByLabel('Another organization').fill('acme');
-  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
   await expect.poll(() => actions(page)).toContain('role_assign');
 });
 
@@ -163,7 +170,7 @@ test('an empty log shows how the first event is posted', async ({ page, open }) 
 
 test('no match offers to clear the filters, or to look further back', async ({ page, open }) => {
   await open('?organization=acme&action=user_invite');
-  await expect(page.getByRole('heading', { name: 'No event matches these filters' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No events match these filters' })).toBeVisible();
   await page.getByRole('button', { name: 'All time' }).click();
   await expect.poll(() => actions(page)).toEqual(['user_invite']);
 });
@@ -175,7 +182,7 @@ test('without the permission the page says which, whom to ask, and that the ques
   });
   await page.route('**/v1/**', (route) => route.fulfill(problem(403, 'Forbidden', 'the permission is missing')));
   await page.goto('/?organization=acme');
-  await expect(page.getByRole('heading', { name: 'You may not read this audit log' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'You don\'t have access to this audit log' })).toBeVisible();
   await expect(page.locator('main')).toContainText('iam:tenant:iam:audit:read');
   await expect(page.getByRole('link', { name: 'security@acme.example' })).toHaveAttribute('href', 'mailto:security@acme.example');
   await expect(page.locator('main')).toContainText('recorded');
@@ -184,5 +191,5 @@ test('without the permission the page says which, whom to ask, and that the ques
 test('a page that cannot load its settings says so', async ({ page }) => {
   await page.route('**/console.json', (route) => route.abort('connectionrefused'));
   await page.goto('/');
-  await expect(page.getByRole('heading', { name: 'The page could not start' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'The page couldn\'t load' })).toBeVisible();
 });

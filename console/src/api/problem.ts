@@ -39,7 +39,7 @@ export function errorOf(response: Response, body: unknown): ApiError {
     return new ApiError(response.status, body.title, body.detail ?? '', body.request_id ?? requestId, body.errors ?? []);
   }
   const message = typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string' ? body.message : '';
-  return new ApiError(response.status, `The server answered ${response.status}`, message || response.statusText, requestId);
+  return new ApiError(response.status, `The server returned ${response.status}`, message || response.statusText, requestId);
 }
 
 /** Whether an error only says that nobody waits for the answer any more. */
@@ -53,5 +53,5 @@ export function asApiError(error: unknown): ApiError {
   if (error instanceof TypeError) {
     return new ApiError(0, 'No connection', 'The server could not be reached. Check the network, then try again.');
   }
-  return new ApiError(0, 'Something went wrong in this page', error instanceof Error ? error.message : String(error));
+  return new ApiError(0, 'Something went wrong on this page', error instanceof Error ? error.message : String(error));
 }

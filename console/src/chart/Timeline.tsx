@@ -6,7 +6,7 @@ import type { Asked } from '../api/hooks';
 import type { Outcome, Statistics } from '../api/types';
 import { Failure } from '../ui/Failure';
 import { OUTCOMES, words } from '../view/fields';
-import { count } from '../view/text';
+import { count, counted } from '../view/text';
 import { minuteTime, type BucketSize, type Span, type Zone } from '../view/time';
 import { brushed, buckets, type Bucket } from './buckets';
 
@@ -166,7 +166,7 @@ export function Timeline({ asked, span, size, now, zone, theme, onRange, onOutco
               key={outcome}
               type="button"
               class={`legend-item outcome-${outcome}`}
-              title={`Only events with status ${words(outcome)}`}
+              title={`Show only events with status ${words(outcome)}`}
               disabled={sum === 0}
               onClick={() => onOutcome(outcome)}
             >
@@ -177,17 +177,17 @@ export function Timeline({ asked, span, size, now, zone, theme, onRange, onOutco
         </div>
         <p class="quiet timeline-hint" aria-hidden="true">
           {bar === undefined
-            ? made.buckets.length > 0 && `One bar is ${lengthName(made.length)}. Drag to choose a range.`
+            ? made.buckets.length > 0 && `Each bar is ${lengthName(made.length)}. Drag to select a range.`
             : `${minuteTime(bar.start, zone)}: ${OUTCOMES.filter((outcome) => bar.counts[outcome] > 0)
                 .map((outcome) => `${count(bar.counts[outcome])} ${outcome}`)
-                .join(', ') || 'nothing'}`}
+                .join(', ') || 'no events'}`}
         </p>
       </div>
       {error !== null ? (
         <Failure error={error} compact />
       ) : (
-        <div class={`chart ${isLoading ? 'is-former' : ''}`} ref={place} role="img" aria-label={`${count(total)} events in ${count(made.buckets.length)} bars of ${lengthName(made.length)}`}>
-          {made.buckets.length === 0 && <p class="quiet chart-empty">{isLoading ? 'Counting…' : 'No events to count.'}</p>}
+        <div class={`chart ${isLoading ? 'is-former' : ''}`} ref={place} role="img" aria-label={`${counted(total, 'event')} in ${counted(made.buckets.length, 'bar')} of ${lengthName(made.length)}`}>
+          {made.buckets.length === 0 && <p class="quiet chart-empty">{isLoading ? 'Counting…' : 'No events'}</p>}
         </div>
       )}
       {total > 0 && (

@@ -77,7 +77,7 @@ function TopPanel({ panel, api, parameters, questionKey, onFilter, onCost }: Pro
     <div class="top-panel" aria-busy={isLoading}>
       <div class="top-head">
         <h2>{panel.title}</h2>
-        <select aria-label={`${panel.title}: counted`} value={String(chosen)} onChange={(event) => setChosen(Number(event.currentTarget.value))}>
+        <select aria-label={`${panel.title}: group by`} value={String(chosen)} onChange={(event) => setChosen(Number(event.currentTarget.value))}>
           {panel.columns.map(({ column: name, label }, index) => (
             <option key={name} value={String(index)}>
               {label}
@@ -86,7 +86,7 @@ function TopPanel({ panel, api, parameters, questionKey, onFilter, onCost }: Pro
         </select>
       </div>
       {error !== null && <Failure error={error} compact />}
-      {error === null && counts.length === 0 && <p class="quiet">{isLoading ? 'Counting…' : 'None.'}</p>}
+      {error === null && counts.length === 0 && <p class="quiet">{isLoading ? 'Counting…' : 'No values'}</p>}
       <ol class={isLoading ? 'is-former' : ''}>
         {counts.map(({ value, count: total, actor_directory: known }) => (
           <li key={value}>

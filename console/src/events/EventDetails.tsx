@@ -47,7 +47,7 @@ function Row({ label, value, field, onFilter }: { label: string; value: string |
             <button
               type="button"
               class="icon-button small"
-              aria-label={`Only events whose ${describe(field).label} is this`}
+              aria-label={`Only events with this ${describe(field).label}`}
               title={`Only this ${describe(field).label}`}
               onClick={() => onFilter(field, false, text)}
             >
@@ -116,14 +116,14 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
           <button type="button" class="icon-button" aria-label="Older event" title="Older event (↓)" disabled={onOlder === undefined} onClick={onOlder}>
             <ChevronDown size={18} aria-hidden="true" />
           </button>
-          <button type="button" class="icon-button" aria-label="Close the event" title="Close (Esc)" onClick={onClose}>
+          <button type="button" class="icon-button" aria-label="Close event" title="Close (Esc)" onClick={onClose}>
             <X size={18} aria-hidden="true" />
           </button>
         </div>
       </header>
       <div class="details-body" aria-busy={isLoading}>
         {error !== null && (error.status === 404 ? <NotThere /> : <Failure error={error} compact />)}
-        {event === undefined && isLoading && <p class="quiet">Loading the event…</p>}
+        {event === undefined && isLoading && <p class="quiet">Loading event…</p>}
         {event !== undefined && (
           <>
             <p class="details-when">
@@ -150,7 +150,7 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
             {full?.raw !== undefined && (
               <Section title="Raw record">
                 <p>
-                  <CopyButton text={() => full.raw ?? ''} label="Copy the record" withText />
+                  <CopyButton text={() => full.raw ?? ''} label="Copy record" withText />
                 </p>
                 <LongText text={layOutIfJson(full.raw)} block />
               </Section>
@@ -170,8 +170,8 @@ function NotThere() {
   return (
     <div class="failure compact" role="alert">
       <div>
-        <p class="failure-title">There is no such event</p>
-        <p>The link may belong to another organization, or be cut off. An event is never deleted before its retention ends.</p>
+        <p class="failure-title">Event not found</p>
+        <p>The link may be incomplete or belong to another organization. Events are kept until their retention period ends.</p>
       </div>
     </div>
   );
@@ -215,11 +215,11 @@ function Facts({ event, onFilter }: { event: EventInFull; onFilter: Properties['
         <dl>
           <Row label="Name" value={event.actor_name} />
           <Row label="E-mail" value={event.actor_email} field="actor_email" onFilter={onFilter} />
-          <Row label="In the directory" value={known && [known.name, known.email].filter(Boolean).join(', ')} />
-          <Row label="Id" value={event.actor_id} field="actor" onFilter={onFilter} />
-          <Row label="Kind" value={event.actor_type && words(event.actor_type)} />
-          <Row label="Through role" value={event.actor_via} field="actor_via" onFilter={onFilter} />
-          {!event.actor_id && !event.actor_email && !event.actor_name && <p class="quiet">The record names nobody.</p>}
+          <Row label="Directory" value={known && [known.name, known.email].filter(Boolean).join(', ')} />
+          <Row label="ID" value={event.actor_id} field="actor" onFilter={onFilter} />
+          <Row label="Type" value={event.actor_type && words(event.actor_type)} />
+          <Row label="Assumed role" value={event.actor_via} field="actor_via" onFilter={onFilter} />
+          {!event.actor_id && !event.actor_email && !event.actor_name && <p class="quiet">No user is recorded.</p>}
         </dl>
       </Section>
       <Section title="What">
@@ -227,8 +227,8 @@ function Facts({ event, onFilter }: { event: EventInFull; onFilter: Properties['
           <Row label="Action" value={event.action} field="action" onFilter={onFilter} />
           <Row label="Category" value={event.category} field="category" onFilter={onFilter} />
           <Row label="Target" value={event.resource_id} field="resource_id" onFilter={onFilter} />
-          <Row label="Target's name" value={event.resource_name} />
-          <Row label="Target's type" value={event.resource_type} field="resource_type" onFilter={onFilter} />
+          <Row label="Target name" value={event.resource_name} />
+          <Row label="Target type" value={event.resource_type} field="resource_type" onFilter={onFilter} />
           <Row label="Scope" value={[event.scope_type, event.scope_id].filter(Boolean).join(' ')} />
         </dl>
       </Section>
@@ -245,19 +245,19 @@ function Facts({ event, onFilter }: { event: EventInFull; onFilter: Properties['
           <Row label="IP address" value={event.source_ip} field="source_ip" onFilter={onFilter} />
           <Row label="User agent" value={event.user_agent} />
           <Row label="Request" value={request} />
-          <Row label="Request id" value={event.request_id} />
+          <Row label="Request ID" value={event.request_id} />
           <Row label="Service" value={event.service_name} />
         </dl>
       </Section>
       <Section title="Record">
         <dl>
           <Row label="Source" value={event.source} field="source" onFilter={onFilter} />
-          <Row label="Event id" value={event.event_id} field="event_id" onFilter={onFilter} />
+          <Row label="Event ID" value={event.event_id} field="event_id" onFilter={onFilter} />
           <Row label="Event time" value={storedTime(event.event_time, event.event_time_nanos)} />
           <Row label="Received" value={event.received_time} />
           <Row label="Organization" value={event.organization} />
           <Row label="Region" value={event.region} />
-          {event.same_id !== undefined && event.same_id.length > 0 && <Row label="Others of this id" value={event.same_id.join('\n')} />}
+          {event.same_id !== undefined && event.same_id.length > 0 && <Row label="Other events with this ID" value={event.same_id.join('\n')} />}
         </dl>
       </Section>
     </>

@@ -166,7 +166,7 @@ function Card({ event, zone, now }: { event: Event; zone: Zone; now: number }) {
         </time>
       </span>
       <span class="card-line strong">
-        <Untrusted text={(actorName(event) ?? 'Nobody named').slice(0, 200)} />
+        <Untrusted text={(actorName(event) ?? 'No user recorded').slice(0, 200)} />
       </span>
       <span class="card-line">
         <span>

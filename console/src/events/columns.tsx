@@ -93,15 +93,15 @@ export const COLUMNS: readonly EventColumn[] = [
   { id: 'source', label: 'Source', width: 'minmax(0, 8.5rem)', cell: (event) => text(event.source) },
   { id: 'category', label: 'Category', width: 'minmax(0, 10rem)', cell: (event) => text(event.category && words(event.category)) },
   { id: 'actor_type', label: 'User type', width: 'minmax(0, 7rem)', cell: (event) => text(event.actor_type && words(event.actor_type)) },
-  { id: 'actor_id', label: 'Actor id', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_id) },
-  { id: 'actor_via', label: 'Through role', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_via) },
+  { id: 'actor_id', label: 'Actor ID', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_id) },
+  { id: 'actor_via', label: 'Assumed role', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.actor_via) },
   { id: 'error', label: 'Error', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.error_message ?? event.error_code) },
   { id: 'changes', label: 'Changes', width: 'minmax(0, 6rem)', cell: (event) => text(event.changes?.length || undefined) },
   { id: 'service', label: 'Service', width: 'minmax(0, 9rem)', cell: (event) => text(event.service_name) },
   { id: 'user_agent', label: 'User agent', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.user_agent) },
   { id: 'http', label: 'HTTP', width: 'minmax(5rem, 1fr)', cell: (event) => text([event.http_method, event.http_status, event.http_path].filter(Boolean).join(' ')) },
   { id: 'region', label: 'Region', width: 'minmax(0, 7rem)', cell: (event) => text(event.region) },
-  { id: 'event_id', label: 'Event id', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.event_id) },
+  { id: 'event_id', label: 'Event ID', width: 'minmax(5rem, 1fr)', cell: (event) => text(event.event_id) },
 ];
 
 /** The columns that are shown if nobody says otherwise. */

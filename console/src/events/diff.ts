@@ -4,6 +4,7 @@ import { diffLines, diffWordsWithSpace } from 'diff';
 
 import { layOut } from '../api/json';
 import type { Change, JsonText } from '../api/types';
+import { counted } from '../view/text';
 
 /** Part of a line, and whether it is on one side only. */
 export interface Word {
@@ -106,7 +107,7 @@ function withoutFarLines(lines: Line[]): Line[] {
   let far: Line[] = [];
   const flush = () => {
     if (far.length < SMALLEST_GAP) shown.push(...far);
-    else shown.push({ kind: 'skipped', words: [{ text: `${far.length} unchanged lines`, changed: false }] });
+    else shown.push({ kind: 'skipped', words: [{ text: counted(far.length, 'unchanged line'), changed: false }] });
     far = [];
   };
   lines.forEach((line, index) => {

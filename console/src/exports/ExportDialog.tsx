@@ -5,14 +5,14 @@ import { asApiError, isAbort, type ApiError } from '../api/problem';
 import { Dialog } from '../ui/Dialog';
 import { Failure } from '../ui/Failure';
 import { Untrusted } from '../ui/Untrusted';
-import { bytes, count } from '../view/text';
+import { bytes, counted } from '../view/text';
 import { relativeTime } from '../view/time';
 import type { Exports, KnownExport } from './exports';
 
 const FORMATS = [
-  { format: 'csv', label: 'CSV', hint: 'for spreadsheets; texts that a spreadsheet takes for formulas get an apostrophe before them' },
-  { format: 'ndjson', label: 'NDJSON', hint: 'one JSON object a line, compressed; texts as they are' },
-  { format: 'parquet', label: 'Parquet', hint: 'for DuckDB, pandas and Spark; texts as they are' },
+  { format: 'csv', label: 'CSV', hint: "for spreadsheets; formula-like values are prefixed with ' for safety" },
+  { format: 'ndjson', label: 'NDJSON', hint: 'one JSON object per line, gzip-compressed; values unchanged' },
+  { format: 'parquet', label: 'Parquet', hint: 'for DuckDB, pandas and Spark; values unchanged' },
 ] as const;
 
 interface Properties {
@@ -51,7 +51,7 @@ export function ExportDialog({ exports, filters, label, onClose }: Properties) {
   return (
     <Dialog title="Export this view" onClose={onClose}>
       <p>
-        Every event of <strong class="wrap"><Untrusted text={label} /></strong>, not only those that are loaded.
+        All events of <strong class="wrap"><Untrusted text={label} /></strong>, not only those loaded.
       </p>
       <fieldset class="formats">
         <legend>Format</legend>
@@ -67,18 +67,18 @@ export function ExportDialog({ exports, filters, label, onClose }: Properties) {
       <label class="check">
         <input type="checkbox" checked={withRaw} onChange={(event) => setWithRaw(event.currentTarget.checked)} />
         <span>
-          With the original records <span class="quiet">often larger than all the rest</span>
+          Include original records <span class="quiet">often larger than everything else</span>
         </span>
       </label>
       {error !== null && <Failure error={error} compact />}
       <p>
         <button type="button" class="button primary" disabled={isStarting} onClick={start}>
-          <Download size={16} aria-hidden="true" /> {isStarting ? 'Starting…' : 'Start the export'}
+          <Download size={16} aria-hidden="true" /> {isStarting ? 'Starting…' : 'Start export'}
         </button>
       </p>
       {known.length > 0 && (
         <>
-          <h3>Exports of today</h3>
+          <h3>Exports in the last 24 hours</h3>
           <ul class="exports" aria-live="polite">
             {known.map((one) => (
               <ExportRow key={one.link} one={one} exports={exports} />
@@ -102,7 +102,7 @@ function ExportRow({ one, exports }: { one: KnownExport; exports: Exports }) {
     return () => clearInterval(timer);
   }, [isRunning]);
   const seconds = Math.max(0, Math.round((now - one.started) / 1000));
-  const rows = state.rows === undefined ? '' : `, ${count(state.rows)} events`;
+  const rows = state.rows === undefined ? '' : ` · ${counted(state.rows, 'event')}`;
   return (
     <li class="export">
       <div class="export-head">
@@ -111,12 +111,12 @@ function ExportRow({ one, exports }: { one: KnownExport; exports: Exports }) {
         </span>
         <span class="quiet">
           {STATUS_WORDS[state.status]}
-          {isRunning ? `, ${seconds} s` : rows}
-          {state.scanned_bytes !== undefined && `, ${bytes(state.scanned_bytes)} read`}
-          {!isRunning && `, ${relativeTime(one.started, now)}`}
+          {isRunning ? ` · ${seconds} s` : rows}
+          {state.scanned_bytes !== undefined && ` · ${bytes(state.scanned_bytes)} read`}
+          {!isRunning && ` · ${relativeTime(one.started, now)}`}
         </span>
       </div>
-      {isRunning && <progress aria-label="The export runs" />}
+      {isRunning && <progress aria-label="Export in progress" />}
       {problem !== null && <p class="field-problem">{problem}</p>}
       {state.status === 'failed' && state.error !== undefined && (
         <p class="field-problem">
@@ -124,22 +124,22 @@ function ExportRow({ one, exports }: { one: KnownExport; exports: Exports }) {
         </p>
       )}
       {state.status === 'done' && state.complete === false && (
-        <p class="quiet">Made while newer events could still arrive: what came later is not in it.</p>
+        <p class="quiet">Created while newer events could still arrive. Events that arrived later are not included.</p>
       )}
-      {state.status === 'done' && state.files?.length === 0 && <p class="quiet">No event matched: there is no file.</p>}
+      {state.status === 'done' && state.files?.length === 0 && <p class="quiet">No events matched, so there is no file.</p>}
       {state.files?.map((file) => (
         <p key={file.name}>
           {/* A navigation, not a call: the files lie on another origin, and the browser keeps what it downloads. */}
           <a href={file.url} download={file.name} rel="noreferrer">
             <Download size={14} aria-hidden="true" /> {file.name}
           </a>{' '}
-          <span class="quiet">{bytes(file.bytes)}, the link works for an hour</span>
+          <span class="quiet">{bytes(file.bytes)} · link valid for one hour</span>
         </p>
       ))}
       <p class="export-actions">
         {state.status === 'done' && (
           <button type="button" class="link" onClick={() => void exports.look(link)}>
-            <RotateCw size={14} aria-hidden="true" /> {state.files === undefined ? 'Get the links' : 'New links'}
+            <RotateCw size={14} aria-hidden="true" /> {state.files === undefined ? 'Get links' : 'New links'}
           </button>
         )}
         {isRunning ? (
@@ -148,7 +148,7 @@ function ExportRow({ one, exports }: { one: KnownExport; exports: Exports }) {
           </button>
         ) : (
           <button type="button" class="link" onClick={() => exports.forget(link)}>
-            <X size={14} aria-hidden="true" /> Remove from this list
+            <X size={14} aria-hidden="true" /> Remove from list
           </button>
         )}
       </p>

@@ -75,7 +75,7 @@ export class Exports {
       this.update(link, { state, problem: null });
     } catch (error) {
       const problem = asApiError(error);
-      this.update(link, { problem: problem.status === 404 || problem.status === 410 ? 'Its files are gone; start it again.' : `${problem.title}. ${problem.detail}` });
+      this.update(link, { problem: problem.status === 404 || problem.status === 410 ? 'The files have expired. Start the export again.' : `${problem.title}. ${problem.detail}` });
     }
   }
 

@@ -2,6 +2,7 @@ import { useId, useState } from 'preact/hooks';
 
 import type { FieldDescription } from '../view/fields';
 import { words } from '../view/fields';
+import { counted } from '../view/text';
 
 interface Properties {
   description: FieldDescription;
@@ -64,7 +65,9 @@ export function FieldInput({ description, onAdd, suggest }: Properties) {
             />
             <datalist id={`${id}-values`}>
               {suggestions.map(({ value, count }) => (
-                <option key={value} value={value}>{`${count} events`}</option>
+                <option key={value} value={value}>
+                  {counted(count, 'event')}
+                </option>
               ))}
             </datalist>
           </>

@@ -52,13 +52,13 @@ export function FilterPanel({ filters, range, zone, recents, onFilters, onRange,
       type="button"
       class="button"
       aria-pressed={hidesReads}
-      title="Whoever asks the log something is in the log, too"
+      title="Reading the audit log is itself recorded. Hide those events."
       onClick={() => {
         const others = excludedSources.filter((source) => source !== READS);
         onFilters(withValues(filters, 'source', true, hidesReads ? others : [...others, READS]));
       }}
     >
-      <EyeOff size={16} aria-hidden="true" /> Hide reads of the log
+      <EyeOff size={16} aria-hidden="true" /> Hide audit-log access
     </button>
   );
   return (
@@ -83,7 +83,7 @@ export function FilterPanel({ filters, range, zone, recents, onFilters, onRange,
         >
           {(close) => (
             <div class="recents">
-              {recents.length === 0 && <p class="quiet">Filters you use are kept here, on this device.</p>}
+              {recents.length === 0 && <p class="quiet">Filters you use are saved here, on this device.</p>}
               {recents.map((recent) => (
                 <button
                   key={recent.search}
@@ -99,7 +99,7 @@ export function FilterPanel({ filters, range, zone, recents, onFilters, onRange,
               ))}
               {recents.length > 0 && (
                 <button type="button" class="menu-item quiet" onClick={onForgetRecents}>
-                  Forget them
+                  Clear recent filters
                 </button>
               )}
             </div>
@@ -153,7 +153,7 @@ function SearchBox({ text, onSearch }: { text: string[]; onSearch: (values: stri
         type="search"
         aria-label="Search e-mail, actor or resource"
         placeholder="Search e-mail, actor or resource"
-        title="Enter searches; / comes here from anywhere"
+        title="Press Enter to search. Press / anywhere to come here."
         defaultValue={searched}
         maxLength={2048}
         spellcheck={false}

@@ -13,10 +13,10 @@ export function SignedOut({ problem, onSignIn }: { problem: string | null; onSig
     <main class="state-page">
       <KeyRound size={32} aria-hidden="true" />
       <h1>Sign in to see the audit log</h1>
-      <p>Your organization's sign-in opens, and brings you back to this view.</p>
+      <p>You sign in with your organization's identity provider and then return to this view.</p>
       {problem !== null && (
         <p class="field-problem" role="alert">
-          The last sign-in did not succeed: <Untrusted text={problem} />
+          Sign-in failed: <Untrusted text={problem} />
         </p>
       )}
       <p>
@@ -32,7 +32,7 @@ export function Expired({ name, onSignIn }: { name: string; onSignIn: () => void
   return (
     <Dialog title="Your session has ended">
       <p>
-        Sign in again as <Untrusted text={name} /> to go on. This view, with its filters and the open event, is kept.
+        Sign in again as <Untrusted text={name} /> to continue. Your filters and the open event are kept.
       </p>
       <p>
         <button type="button" class="button primary" onClick={onSignIn}>
@@ -48,22 +48,22 @@ export function NoPermission({ settings, signIn, detail }: { settings: Settings;
   return (
     <main class="state-page">
       <Lock size={32} aria-hidden="true" />
-      <h1>You may not read this audit log</h1>
+      <h1>You don't have access to this audit log</h1>
       {'name' in signIn && (
         <p>
           You are signed in as <Untrusted text={signIn.name} />.
         </p>
       )}
       <p>
-        Reading it needs the permission <code>{PERMISSION}</code>. That you asked is recorded in the log, as every question is.
+        You need the permission <code>{PERMISSION}</code>. This attempt was recorded in the audit log.
       </p>
-      {detail !== '' && <p class="quiet">The server says: {detail}</p>}
+      {detail !== '' && <p class="quiet">Message from the server: {detail}</p>}
       <p>
         {contact === null ? (
-          'Ask whoever manages your organization’s roles.'
+          'Ask the person who manages your organization’s roles.'
         ) : (
           <>
-            To get it, ask <strong>{contact.includes('@') && !contact.includes(' ') ? <a href={`mailto:${contact}`}>{contact}</a> : contact}</strong>.
+            To get access, contact <strong>{contact.includes('@') && !contact.includes(' ') ? <a href={`mailto:${contact}`}>{contact}</a> : contact}</strong>.
           </>
         )}
       </p>

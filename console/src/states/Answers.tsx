@@ -31,12 +31,12 @@ export function Slow({ progress, since, onStop }: { progress: Progress; since: n
       <Hourglass size={20} aria-hidden="true" />
       <div>
         <p class="strong">
-          {progress.state === 'slow' ? 'This question reads much and takes a while.' : `Many questions are asked at once; this one waits ${progress.seconds} s and is asked again.`}
+          {progress.state === 'slow' ? 'This search scans a lot of data and may take a while.' : `Too many searches are running. Retrying in ${progress.seconds} s.`}
         </p>
         <p class="quiet">
-          <span aria-hidden="true">{seconds} s so far. </span>A shorter range or one more filter makes it quicker.
+          <span aria-hidden="true">{seconds} s so far. </span>A shorter range or another filter makes it faster.
         </p>
-        <progress aria-label="The question runs" />
+        <progress aria-label="Search in progress" />
       </div>
       <button type="button" class="button small" onClick={onStop}>
         Stop
@@ -63,10 +63,10 @@ export function NothingFound({ settings, organization, wasStopped, hasFilters, r
   if (wasStopped) {
     return (
       <div class="state-page in-list">
-        <h2>The question was stopped</h2>
+        <h2>Search stopped</h2>
         <p>
           <button type="button" class="button" onClick={onRefresh}>
-            Ask again
+            Search again
           </button>
         </p>
       </div>
@@ -75,11 +75,11 @@ export function NothingFound({ settings, organization, wasStopped, hasFilters, r
   return (
     <div class="state-page in-list">
       <Icon size={32} aria-hidden="true" />
-      <h2>{hasFilters ? 'No event matches these filters' : isAll ? 'No events yet' : 'No events in this range'}</h2>
+      <h2>{hasFilters ? 'No events match these filters' : isAll ? 'No events yet' : 'No events in this range'}</h2>
       <p class="state-actions">
         {hasFilters && (
           <button type="button" class="button" onClick={onClear}>
-            Clear the filters
+            Clear filters
           </button>
         )}
         {!isAll &&
@@ -103,9 +103,9 @@ function FirstEvent({ organization }: { organization: string }) {
   "changes": [{"field": "role", "before": "viewer", "after": "admin"}]}'`;
   return (
     <div class="first-event">
-      <p>Post one:</p>
+      <p>Send the first event:</p>
       <pre class="block">{command}</pre>
-      <CopyButton text={() => command} label="Copy the command" withText />
+      <CopyButton text={() => command} label="Copy command" withText />
     </div>
   );
 }

@@ -8,7 +8,7 @@ export function ChooseOrganization({ known, hint, onChoose }: { known: string[];
   const [name, setName] = useState('');
   return (
     <main class="state-page">
-      <h1>Whose audit log?</h1>
+      <h1>Choose an organization</h1>
       {known.length > 0 && (
         <ul class="choices">
           {known.map((organization) => (
@@ -31,16 +31,16 @@ export function ChooseOrganization({ known, hint, onChoose }: { known: string[];
         <input
           type="text"
           aria-label="Organization"
-          placeholder="acme"
+          placeholder="for example acme"
           pattern={ORGANIZATION_PATTERN}
-          title="Small letters, digits, - and _; it begins with a letter or digit"
+          title="Lowercase letters, digits, - and _, starting with a letter or digit"
           required
           spellcheck={false}
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
         />
         <button type="submit" class="button primary">
-          Show its log
+          Open
         </button>
       </form>
     </main>

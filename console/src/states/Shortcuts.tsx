@@ -2,17 +2,17 @@ import { Dialog } from '../ui/Dialog';
 
 const SHORTCUTS = [
   ['/', 'Search'],
-  ['↑ ↓ or k j', 'Go through the events'],
-  ['Page Up, Page Down, Home, End', 'Go further'],
-  ['Enter', 'Open the event'],
-  ['Esc', 'Close the event'],
+  ['↑ ↓ or k j', 'Move between events'],
+  ['Page Up, Page Down, Home, End', 'Move by a page, or to the first or last event'],
+  ['Enter', 'Open event'],
+  ['Esc', 'Close event'],
   ['r', 'Refresh'],
-  ['?', 'Show this'],
+  ['?', 'Show this list'],
 ] as const;
 
 export function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keyboard" onClose={onClose}>
+    <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl class="shortcuts">
         {SHORTCUTS.map(([keys, what]) => (
           <div key={keys}>

@@ -17,7 +17,7 @@ export function CopyButton({ text, label, withText = false }: { text: () => stri
       setState('failed');
     }
   };
-  const said = state === 'done' ? 'Copied' : state === 'failed' ? 'Not allowed' : label;
+  const said = state === 'done' ? 'Copied' : state === 'failed' ? "Couldn't copy" : label;
   return (
     <button type="button" class={withText ? 'button small' : 'icon-button small'} aria-label={withText ? undefined : said} title={said} onClick={copy}>
       {state === 'done' ? <Check size={14} aria-hidden="true" /> : <Copy size={14} aria-hidden="true" />}

@@ -28,7 +28,7 @@ export function Failure({ error, onRetry, compact = false }: { error: ApiError; 
           )}
           {error.requestId !== null && (
             <span class="quiet">
-              Request <code>{error.requestId}</code> <CopyButton text={() => error.requestId ?? ''} label="Copy the request's id" />
+              Request ID <code>{error.requestId}</code> <CopyButton text={() => error.requestId ?? ''} label="Copy request ID" />
             </span>
           )}
         </p>

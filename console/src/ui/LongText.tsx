@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 
-import { count } from '../view/text';
+import { counted } from '../view/text';
 import { Untrusted } from './Untrusted';
 
 /** Longest text that is shown whole at first (characters). */
@@ -16,7 +16,7 @@ export function LongText({ text, block = false }: { text: string; block?: boolea
       {block ? <pre class="block">{shown}</pre> : <span class="value-text">{shown}</span>}
       {text.length > SHOWN && (
         <button type="button" class="link" onClick={() => setWhole(!isWhole)}>
-          {isWhole ? 'Show less' : `Show all ${count(text.length)} characters`}
+          {isWhole ? 'Show less' : `Show all ${counted(text.length, 'character')}`}
         </button>
       )}
     </>

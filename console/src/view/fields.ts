@@ -64,17 +64,17 @@ export const FIELDS: readonly FieldDescription[] = [
   { field: 'source_ip', label: 'IP address', placeholder: '203.0.113.7', column: 'source_ip', place: 'main', ...listed },
   { field: 'category', label: 'Category', placeholder: '', values: CATEGORIES, place: 'more', ...listed },
   { field: 'resource_id', label: 'Resource', placeholder: 'role/admin', column: 'resource_id', place: 'more', ...listed },
-  { field: 'actor', label: 'Actor id', placeholder: 'u-17', column: 'actor_id', place: 'more', ...listed },
+  { field: 'actor', label: 'Actor ID', placeholder: 'u-17', column: 'actor_id', place: 'more', ...listed },
   {
     field: 'actor_via',
-    label: 'Through role',
+    label: 'Assumed role',
     placeholder: 'arn:aws:iam::111122223333:role/vendor',
-    hint: 'Who lent the access: an assumed role or a delegating account',
+    hint: 'The role or account through which access was granted',
     place: 'more',
     ...listed,
   },
-  { field: 'credential', label: 'Credential', placeholder: 'ASIA…', hint: 'The access key or token the call was made with', place: 'more', ...listed },
-  { field: 'event_id', label: 'Event id', placeholder: '0198…', place: 'more', ...listed },
+  { field: 'credential', label: 'Credential', placeholder: 'ASIA…', hint: 'The access key or token used for the call', place: 'more', ...listed },
+  { field: 'event_id', label: 'Event ID', placeholder: '0198…', place: 'more', ...listed },
   { field: 'region', label: 'Region', placeholder: 'eu', place: 'more', canExclude: false, canRepeat: false },
 ];
 

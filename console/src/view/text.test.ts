@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bytes, dollars, pieces } from './text';
+import { bytes, counted, dollars, pieces } from './text';
 
 describe('hidden characters are named', () => {
   test('plain text stays whole', () => expect(pieces('Zoë 🎉\n文件\tمرحبا')).toEqual([{ text: 'Zoë 🎉\n文件\tمرحبا' }]));
@@ -16,6 +16,10 @@ describe('hidden characters are named', () => {
     const back = pieces(text).map((piece) => ('text' in piece ? piece.text : String.fromCodePoint(Number.parseInt(piece.mark.slice(2), 16))));
     expect(back.join('')).toBe(text);
   });
+});
+
+test('numbers of things are grouped, and one is one', () => {
+  expect([0, 1, 2, 1000, 432_720].map((value) => counted(value, 'event'))).toEqual(['0 events', '1 event', '2 events', '1,000 events', '432,720 events']);
 });
 
 test('sizes and costs are said with the digits that matter', () => {

@@ -53,6 +53,11 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
+/** `1 event`, `432,720 events`: for words whose plural ends in `s`. */
+export function counted(value: number, one: string): string {
+  return `${count(value)} ${one}${value === 1 ? '' : 's'}`;
+}
+
 /** `$0.00005`: at least two digits that say something. */
 export function dollars(value: number): string {
   if (value === 0) return '$0';

@@ -47,6 +47,26 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
+/// A whole number with its digits grouped by thousands: `432,720`.
+pub fn number(value: impl std::fmt::Display) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A number of things, whose plural ends in `s`: `1 event`, `432,720 events`.
+pub fn counted(count: impl std::fmt::Display, one: &str) -> String {
+    let number = number(count);
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
 /// A number of bytes in the largest unit that keeps it above one.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -80,7 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_readable_and_control_characters_harmless() {
+    fn numbers_and_sizes_are_readable_and_control_characters_harmless() {
+        assert_eq!([0, 1, 999, 1_000, 432_720, 1_000_000].map(number), ["0", "1", "999", "1,000", "432,720", "1,000,000"]);
+        assert_eq!(number(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!([0, 1, 2, 1_001].map(|count| counted(count, "event")), ["0 events", "1 event", "2 events", "1,001 events"]);
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234), "1.2 kB");
         assert_eq!(bytes(1_000_000), "1.0 MB");

@@ -184,6 +184,7 @@ fn answers_come_as_table_csv_ndjson_json_and_counts() {
         "{table:?}"
     );
     assert!(table.stderr.contains("2 events (there are more"), "{table:?}");
+    assert!(query(&["--limit", "1"]).stderr.contains("1 event (there are more"));
     let csv = query(&["--limit", "2", "--output", "csv", "--columns", "event_time,action,actor_name"]);
     assert_eq!(
         csv.stdout,

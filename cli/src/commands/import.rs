@@ -161,7 +161,8 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
         eprintln!("warning: {name}: no known log format; name it with --source if it is one");
     }
     if report.unrecognised.len() > MOST_NAMED {
-        eprintln!("warning: … and {} files more; --output json lists all", report.unrecognised.len() - MOST_NAMED);
+        let more = report.unrecognised.len() - MOST_NAMED;
+        eprintln!("warning: … and {} more; --output json lists all", output::counted(more, "file"));
     }
     for (name, error) in &report.unreadable {
         eprintln!("error: {name}: {error}");
@@ -169,7 +170,9 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
     let quarantined: u64 = report.by_source.values().map(|of_source| of_source.summary.quarantined).sum();
     if quarantined > 0 && landed.is_some() {
         eprintln!(
-            "warning: {quarantined} records were quarantined; they lie with their reasons under {}",
+            "warning: {} {} quarantined; see {} for each with its reason",
+            output::counted(quarantined, "record"),
+            if quarantined == 1 { "was" } else { "were" },
             quarantine::PREFIX
         );
     }
@@ -188,11 +191,11 @@ fn print_table(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> 
         let summary = &of_source.summary;
         table.add_row([
             (*source).to_owned(),
-            of_source.files.to_string(),
-            summary.records.to_string(),
-            summary.events.to_string(),
-            summary.quarantined.to_string(),
-            summary.set_aside.to_string(),
+            output::number(of_source.files),
+            output::number(summary.records),
+            output::number(summary.events),
+            output::number(summary.quarantined),
+            output::number(summary.set_aside),
             format!("{:.2}", of_source.seconds),
         ]);
     }
@@ -200,9 +203,9 @@ fn print_table(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> 
     output::print_table(&table)?;
     match landed {
         Some(landed) => eprintln!(
-            "{} events landed in {} objects, {}, in {seconds:.2} s",
-            landed.rows,
-            landed.objects,
+            "{} landed in {}, {}, in {seconds:.2} s",
+            output::counted(landed.rows, "event"),
+            output::counted(landed.objects, "object"),
             output::bytes(landed.bytes)
         ),
         None => eprintln!("nothing was written (--dry-run)"),

@@ -255,8 +255,8 @@ async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -
     if arguments.output == QueryFormat::Table {
         let hint = if more { " (there are more: --limit or --all)" } else { "" };
         eprintln!(
-            "{} events{hint}; {} read in {} ms; sealed until {}",
-            writer.written,
+            "{}{hint}; {} read in {} ms; sealed until {}",
+            output::counted(writer.written, "event"),
             output::bytes(scanned_bytes),
             began.elapsed().as_millis(),
             last.sealed_until
@@ -269,7 +269,8 @@ async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -
 fn warn_unreadable(objects: usize) {
     if objects > 0 {
         eprintln!(
-            "warning: {objects} landing objects could not be read and are missing; the next seal sets them aside and says why"
+            "warning: {} could not be read, so events are missing; the next seal sets aside what is unreadable and says why",
+            output::counted(objects, "landing object")
         );
     }
 }
@@ -306,7 +307,11 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
             drop(out);
             let mut table = output::table(&header);
             for count in &counts.counts {
-                table.add_row(fields(count).iter().map(|field| output::printable(field)));
+                let mut fields: Vec<String> = fields(count).iter().map(|field| output::printable(field)).collect();
+                if let Some(last) = fields.last_mut() {
+                    *last = output::number(count.count);
+                }
+                table.add_row(fields);
             }
             output::align_right(&mut table, [header.len() - 1]);
             output::print_table(&table)?;

@@ -141,8 +141,10 @@ pub async fn run(arguments: RedriveArguments) -> Outcome {
     }
     let verb = if arguments.dry_run { "would go back" } else { "went back" };
     let line = format!(
-        "{} dead letters and {} quarantined messages {verb}; {} quarantined messages went back earlier\n",
-        redriven.dead_letters, redriven.quarantined, redriven.earlier
+        "{} and {} {verb}; {} went back earlier\n",
+        output::counted(redriven.dead_letters, "dead letter"),
+        output::counted(redriven.quarantined, "quarantined message"),
+        output::counted(redriven.earlier, "quarantined message")
     );
     std::io::stdout().lock().write_all(line.as_bytes())?;
     Ok(ExitCode::SUCCESS)

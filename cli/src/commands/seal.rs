@@ -49,7 +49,7 @@ pub async fn run(arguments: SealArguments) -> Outcome {
     let spinner = progress::spinner("sealing");
     let limits = RunLimits { max_periods, ..RunLimits::default() };
     let mut observer = |record: &auditlake_lake::integrity::SealRecord| {
-        spinner.set_message(format!("sealed {}: {} rows", record.seal_time, record.rows_out));
+        spinner.set_message(format!("sealed {}: {}", record.seal_time, output::counted(record.rows_out, "row")));
     };
     let sealed = sealer.run(limits, &mut observer).await;
     spinner.finish_and_clear();
@@ -80,13 +80,13 @@ fn report(format: ReportFormat, sealed: &SealRun) -> Result<(), Failure> {
     }
     let mut table = output::table(&["seal", ""]);
     table.add_row(["sealed until", &sealed.sealed_until.to_string()]);
-    table.add_row(["periods sealed now", &sealed.periods.to_string()]);
-    table.add_row(["rows read", &sealed.rows_in.to_string()]);
-    table.add_row(["rows written", &sealed.rows_out.to_string()]);
-    table.add_row(["equal copies left out", &sealed.duplicates.to_string()]);
-    table.add_row(["contradicting copies quarantined", &sealed.conflicts.to_string()]);
-    table.add_row(["late rows", &sealed.late_rows.to_string()]);
-    table.add_row(["archive objects", &format!("{}, {}", sealed.objects, output::bytes(sealed.bytes))]);
+    table.add_row(["periods sealed now", &output::number(sealed.periods)]);
+    table.add_row(["rows read", &output::number(sealed.rows_in)]);
+    table.add_row(["rows written", &output::number(sealed.rows_out)]);
+    table.add_row(["equal copies left out", &output::number(sealed.duplicates)]);
+    table.add_row(["contradicting copies quarantined", &output::number(sealed.conflicts)]);
+    table.add_row(["late rows", &output::number(sealed.late_rows)]);
+    table.add_row(["archive objects", &format!("{}, {}", output::number(sealed.objects), output::bytes(sealed.bytes))]);
     output::print_table(&table)
 }
 
@@ -105,11 +105,11 @@ fn report_dry_run(format: ReportFormat, plans: &[&Plan]) -> Outcome {
         let objects: usize = plan.shards.iter().map(Vec::len).sum();
         table.add_row([
             plan.seal_time.to_string(),
-            plan.inputs.len().to_string(),
-            plan.rows().to_string(),
-            objects.to_string(),
-            plan.organizations().len().to_string(),
-            plan.set_aside.len().to_string(),
+            output::number(plan.inputs.len()),
+            output::number(plan.rows()),
+            output::number(objects),
+            output::number(plan.organizations().len()),
+            output::number(plan.set_aside.len()),
         ]);
     }
     output::align_right(&mut table, 1..6);
@@ -118,6 +118,7 @@ fn report_dry_run(format: ReportFormat, plans: &[&Plan]) -> Outcome {
     }
     let empty = plans.len() - with_rows.len();
     let more = if plans.len() == MOST_PREVIEWED { " (at least)" } else { "" };
-    eprintln!("{} periods are due{more}, {empty} of them empty; nothing was written", plans.len());
+    let due = output::counted(plans.len(), "period");
+    eprintln!("{due} due{more}, {} empty; nothing was written", output::number(empty));
     Ok(ExitCode::SUCCESS)
 }

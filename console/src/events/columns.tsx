@@ -45,10 +45,11 @@ export function targetName(event: Event): string | undefined {
 /** The time of an event, down to the last digit that is stored: events of one second are told apart. */
 export function ClockTime({ event, zone }: { event: Event; zone: Zone }) {
   const time = Date.parse(event.event_time);
+  const digits = fraction(time, event.event_time_nanos);
   return (
     <>
       {exactTime(time, zone)}
-      <span class="quiet">{fraction(time, event.event_time_nanos)}</span>
+      {digits !== '' && <span class="quiet fraction">{digits}</span>}
     </>
   );
 }
@@ -83,7 +84,7 @@ function targetCell(event: Event): ComponentChildren {
 }
 
 export const COLUMNS: readonly EventColumn[] = [
-  { id: 'time', label: 'Time', width: 'minmax(0, 12.5rem)', cell: timeCell },
+  { id: 'time', label: 'Time', width: 'minmax(0, 16rem)', cell: timeCell },
   { id: 'ago', label: 'Age', width: 'minmax(0, 7rem)', cell: agoCell },
   { id: 'outcome', label: 'Status', width: 'minmax(0, 7.6rem)', cell: (event) => <OutcomeBadge outcome={event.outcome} /> },
   { id: 'actor', label: 'User', width: 'minmax(5rem, 1.4fr)', cell: (event) => text(actorName(event)) },

@@ -112,7 +112,7 @@ function ExportRow({ one, exports }: { one: KnownExport; exports: Exports }) {
         <span class="quiet">
           {STATUS_WORDS[state.status]}
           {isRunning ? ` · ${seconds} s` : rows}
-          {state.scanned_bytes !== undefined && ` · ${bytes(state.scanned_bytes)} read`}
+          {state.scanned_bytes !== undefined && state.scanned_bytes > 0 && ` · ${bytes(state.scanned_bytes)} read`}
           {!isRunning && ` · ${relativeTime(one.started, now)}`}
         </span>
       </div>

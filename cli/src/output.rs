@@ -103,7 +103,10 @@ mod tests {
     fn numbers_and_sizes_are_readable_and_control_characters_harmless() {
         assert_eq!([0, 1, 999, 1_000, 432_720, 1_000_000].map(number), ["0", "1", "999", "1,000", "432,720", "1,000,000"]);
         assert_eq!(number(u64::MAX), "18,446,744,073,709,551,615");
-        assert_eq!([0, 1, 2, 1_001].map(|count| counted(count, "event")), ["0 events", "1 event", "2 events", "1,001 events"]);
+        assert_eq!(
+            [0, 1, 2, 1_001].map(|count| counted(count, "event")),
+            ["0 events", "1 event", "2 events", "1,001 events"]
+        );
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234), "1.2 kB");
         assert_eq!(bytes(1_000_000), "1.0 MB");

@@ -1,9 +1,12 @@
 //! Archive objects: how their bytes are made. Layout and settings are explained, with what was measured, in
 //! `docs/archive-layout.md`.
 //!
+//! Every page carries the checksum of the Parquet format, and the footer those of everything before it ([`crate::checksums`]).
+//!
 //! The bytes are a function of the rows, of how many of them were announced, and of the version that writes them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
@@ -11,19 +14,23 @@ use arrow_array::{Array, RecordBatch};
 use auditlake_event::columns::{SCHEMA_VERSION, archive_schema};
 use auditlake_event::{Column, Timestamp};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
+use self::row_groups::RowGroups;
+use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumsWriter};
 use crate::lake_file::{Codec, FORMAT_VERSION};
 use crate::landing_file::{FORMAT_KEY, SCHEMA_KEY};
 use crate::merkle::{Hash, MerkleTree};
 use crate::period::SealTime;
+
+mod row_groups;
 
 /// Footer key: the seal that wrote the object, RFC 3339.
 pub const SEAL_TIME_KEY: &str = "auditlake.seal_time";
@@ -71,6 +78,7 @@ fn key_values(seal_time: SealTime) -> Vec<KeyValue> {
     vec![
         KeyValue::new(FORMAT_KEY.to_owned(), FORMAT_VERSION.to_string()),
         KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_string()),
+        KeyValue::new(CHECKSUMS_KEY.to_owned(), CHECKSUMS_VALUE.to_owned()),
         KeyValue::new(SEAL_TIME_KEY.to_owned(), seal_time.to_string()),
     ]
 }
@@ -101,8 +109,6 @@ fn properties(codec: Codec, seal_time: SealTime, rows: u64, sample: &RecordBatch
     let mut builder: WriterPropertiesBuilder = WriterProperties::builder()
         .set_compression(compression)
         .set_key_value_metadata(Some(key_values(seal_time)))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::None);
     for column in BLOOM_FILTERS {
@@ -127,24 +133,18 @@ fn properties(codec: Codec, seal_time: SealTime, rows: u64, sample: &RecordBatch
     builder.build()
 }
 
-/// Bytes on their way to storage, hashed as they pass.
+/// Bytes on their way to storage, hashed and given checksums as they are taken away.
 #[derive(Default)]
-struct HashedBuffer {
-    bytes: Vec<u8>,
+struct Passing {
     sha256: Sha256,
+    checksums: ChecksumsWriter,
     passed: u64,
 }
 
-impl std::io::Write for HashedBuffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl Passing {
+    fn pass(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
         self.passed += bytes.len() as u64;
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
@@ -154,7 +154,8 @@ pub struct ArchiveEncoder {
     seal_time: SealTime,
     announced_rows: u64,
     /// Made when the first rows are there.
-    writer: Option<ArrowWriter<HashedBuffer>>,
+    writer: Option<RowGroups<Vec<u8>>>,
+    passing: Passing,
     merkle: MerkleTree,
     min_time: i64,
     max_time: i64,
@@ -164,14 +165,17 @@ impl ArchiveEncoder {
     /// For an object of about `rows` rows, written by the seal of `seal_time`.
     pub fn new(codec: Codec, seal_time: SealTime, rows: u64) -> Self {
         let (merkle, min_time, max_time) = (MerkleTree::new(), i64::MAX, i64::MIN);
-        Self { codec, seal_time, announced_rows: rows, writer: None, merkle, min_time, max_time }
+        let passing = Passing::default();
+        Self { codec, seal_time, announced_rows: rows, writer: None, passing, merkle, min_time, max_time }
     }
 
-    fn create_writer(&self, sample: &RecordBatch) -> Result<ArrowWriter<HashedBuffer>, ParquetError> {
+    fn create_writer(&self, sample: &RecordBatch) -> Result<RowGroups<Vec<u8>>, ParquetError> {
         let properties = properties(self.codec, self.seal_time, self.announced_rows, sample);
-        // Arrow's own copy of the schema would add kilobytes to every small object and says nothing that Parquet's does not.
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        ArrowWriter::try_new_with_options(HashedBuffer::default(), archive_schema(), options)
+        // Arrow's own copy of the schema is not written: it would add kilobytes to every small object and says nothing that
+        // Parquet's does not.
+        let schema = ArrowSchemaConverter::new().convert(&archive_schema())?;
+        let file = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties))?;
+        Ok(RowGroups::new(file, archive_schema()))
     }
 
     /// Appends rows, which must come after all before in time order; `hashes` are their event hashes.
@@ -204,27 +208,32 @@ impl ArchiveEncoder {
 
     /// How many finished bytes can be taken.
     pub fn finished_bytes(&self) -> usize {
-        self.writer.as_ref().map_or(0, |writer| writer.inner().bytes.len())
+        self.writer.as_ref().map_or(0, |writer| writer.inner().len())
     }
 
     /// Takes the finished bytes away.
     pub fn take_bytes(&mut self) -> Bytes {
-        self.writer.as_mut().map(|writer| std::mem::take(&mut writer.inner_mut().bytes)).unwrap_or_default().into()
+        let bytes = self.writer.as_mut().map(|writer| std::mem::take(writer.inner_mut())).unwrap_or_default();
+        self.passing.checksums.update(&bytes);
+        self.passing.pass(&bytes);
+        bytes.into()
     }
 
     /// Ends the object: the bytes not taken yet, and what it is. `None` if there were no rows.
     pub fn finish(self) -> Result<Option<(Bytes, ArchiveFacts)>, ParquetError> {
-        let Some(mut writer) = self.writer else { return Ok(None) };
-        writer.finish()?;
-        let buffer = std::mem::take(writer.inner_mut());
+        let Some(writer) = self.writer else { return Ok(None) };
+        let mut passing = self.passing;
+        let checksums = std::mem::take(&mut passing.checksums);
+        let bytes = checksums.finish(writer.finish()?).map_err(|error| ParquetError::External(error.into()))?;
+        passing.pass(&bytes);
         let facts = ArchiveFacts {
-            sha256: Hash::new(buffer.sha256.finalize().into()),
-            bytes: buffer.passed,
+            sha256: Hash::new(passing.sha256.finalize().into()),
+            bytes: passing.passed,
             rows: self.merkle.leaves(),
             merkle_root: self.merkle.root(),
             min_event_time: Timestamp::from_millis(self.min_time),
             max_event_time: Timestamp::from_millis(self.max_time),
         };
-        Ok(Some((buffer.bytes.into(), facts)))
+        Ok(Some((bytes.into(), facts)))
     }
 }

@@ -3,20 +3,25 @@
 //! Late rows come in blocks, in time order. For each block only those objects are opened that can hold a row of its times: an
 //! object sealed with `S` holds no event whose own period is after `S`, and once opened its times are known. Of these objects only
 //! the footer is read, then the bloom filters of event ids, then pages of key columns whose times match, and whole rows only where
-//! the whole key matches. Memory: a few footers, and of each object searched at once the key columns of one row group.
+//! the whole key matches. An object that is damaged is not searched and named: the seal goes on and states it. Memory: a few footers, and of each object searched at once the key columns of one row group.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use auditlake_event::Timestamp;
 use auditlake_store::{Store, StoreError, list_all};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use parquet::DecodeResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use crate::archived_search::{self, Wanted, time_bounds};
+use crate::checksums::{self, ChecksumError, Checksums};
+use crate::damage::{GAVE_UP, check_layout};
+use crate::integrity::Unsearched;
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
@@ -48,10 +53,16 @@ pub(crate) struct LateRow<'a> {
 
 /// An object whose footer is known.
 pub(crate) struct OpenObject<'a> {
-    store: &'a dyn Store,
-    key: String,
     /// The footer, with the page index if there is one.
     pub metadata: Arc<ParquetMetaData>,
+    bytes: ObjectBytes<'a>,
+}
+
+/// An object's bytes: its end is in memory, the rest is read as it is needed. What is read is what was written.
+struct ObjectBytes<'a> {
+    store: &'a dyn Store,
+    key: String,
+    checksums: Option<Checksums>,
     end: Bytes,
     end_start: u64,
 }
@@ -59,32 +70,56 @@ pub(crate) struct OpenObject<'a> {
 impl<'a> OpenObject<'a> {
     async fn open(store: &'a dyn Store, key: String) -> Result<Self, StoredObjectError> {
         let suffix = store.get_suffix(&key, END_BYTES).await?;
-        let end_start = suffix.size - suffix.bytes.len() as u64;
-        let mut decoder =
-            ParquetMetaDataPushDecoder::try_new(suffix.size)?.with_page_index_policy(PageIndexPolicy::Optional);
-        decoder.push_range(end_start..suffix.size, suffix.bytes.clone())?;
+        let (size, mut end) = (suffix.size, suffix.bytes);
+        let footer = checksums::footer_bytes(&end)?;
+        if footer as u64 > size {
+            return Err(ChecksumError::NoFooter.into());
+        }
+        if footer > end.len() {
+            end = store.get_range(&key, size - footer as u64..size).await?;
+        }
+        let end_start = size - end.len() as u64;
+        let checksums = Checksums::of(&end, size)?;
+        if let Some(checksums) = &checksums {
+            checksums.check(end_start, &end)?;
+        }
+        let mut decoder = ParquetMetaDataPushDecoder::try_new(size)?.with_page_index_policy(PageIndexPolicy::Optional);
+        decoder.push_range(end_start..size, end.clone())?;
+        let bytes = ObjectBytes { store, key, checksums, end, end_start };
         let metadata = loop {
             match decoder.try_decode()? {
-                DecodeResult::Data(metadata) => break Arc::new(metadata),
+                DecodeResult::Data(metadata) => break metadata,
                 DecodeResult::NeedsData(ranges) => {
-                    for range in ranges {
-                        let bytes = store.get_range(&key, range.clone()).await?;
-                        decoder.push_range(range, bytes)?;
+                    if ranges.iter().any(|range| range.end > size) {
+                        return Err(StoredObjectError::Foreign("its footer points beyond its end".to_owned()));
                     }
+                    let found = bytes.read(&ranges).await?;
+                    decoder.push_ranges(ranges, found)?;
                 }
                 DecodeResult::Finished => return Err(StoredObjectError::Foreign("it has no footer".to_owned())),
             }
         };
-        Ok(Self { store, key, metadata, end: suffix.bytes, end_start })
+        check_layout(&metadata, size).map_err(StoredObjectError::Foreign)?;
+        Ok(Self { metadata: Arc::new(metadata), bytes })
     }
 
     fn memory(&self) -> usize {
-        self.end.len() + self.metadata.memory_size()
+        self.bytes.end.len() + self.metadata.memory_size()
     }
 
     /// The bytes of ranges, in the order of the ranges.
-    pub async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
-        let mut spans: Vec<Range<u64>> = ranges.iter().filter(|range| range.start < self.end_start).cloned().collect();
+    pub async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoredObjectError> {
+        self.bytes.read(ranges).await
+    }
+}
+
+impl ObjectBytes<'_> {
+    async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoredObjectError> {
+        let outside_end = ranges.iter().filter(|range| range.start < self.end_start);
+        let mut spans: Vec<Range<u64>> = match &self.checksums {
+            Some(checksums) => outside_end.map(|range| checksums.whole_blocks(range.clone())).collect(),
+            None => outside_end.cloned().collect(),
+        };
         spans.sort_by_key(|span| span.start);
         spans.dedup_by(|next, span| {
             let is_near = next.start <= span.end + NEAR_BYTES;
@@ -95,7 +130,10 @@ impl<'a> OpenObject<'a> {
         });
         let reads = spans.iter().map(|span| async move {
             let bytes = self.store.get_range(&self.key, span.clone()).await?;
-            Ok::<(u64, Bytes), StoreError>((span.start, bytes))
+            if let Some(checksums) = &self.checksums {
+                checksums.check(span.start, &bytes)?;
+            }
+            Ok::<(u64, Bytes), StoredObjectError>((span.start, bytes))
         });
         let mut read: Vec<(u64, Bytes)> = stream::iter(reads).buffered(SIDE_BY_SIDE).try_collect().await?;
         read.push((self.end_start, self.end.clone()));
@@ -108,7 +146,7 @@ impl<'a> OpenObject<'a> {
         };
         let outside =
             || StoreError::new(auditlake_store::ErrorKind::Invalid, "get_range", &self.key, "fewer bytes than asked for");
-        ranges.iter().map(|range| slice(range).ok_or_else(outside)).collect()
+        ranges.iter().map(|range| slice(range).ok_or_else(|| outside().into())).collect()
     }
 }
 
@@ -129,12 +167,14 @@ pub(crate) struct ArchivedRows<'a> {
     candidates: Option<Vec<Candidate>>,
     /// Objects opened lately, by position among the candidates.
     open: VecDeque<(usize, Arc<OpenObject<'a>>)>,
+    /// Objects that cannot be read, and why: they are not searched.
+    damaged: BTreeMap<String, String>,
 }
 
 impl<'a> ArchivedRows<'a> {
     /// For late rows of `partition`, sealed with `seal_time`.
     pub fn new(store: &'a dyn Store, partition: &'a Partition, rule: SealRule, seal_time: SealTime) -> Self {
-        Self { store, partition, rule, seal_time, candidates: None, open: VecDeque::new() }
+        Self { store, partition, rule, seal_time, candidates: None, open: VecDeque::new(), damaged: BTreeMap::new() }
     }
 
     async fn list(&mut self) -> Result<Vec<Candidate>, StoreError> {
@@ -154,9 +194,10 @@ impl<'a> ArchivedRows<'a> {
         };
         let candidates = self.candidates.insert(candidates);
         let earliest_seal = self.rule.period.start_of(Timestamp::from_millis(first.time));
+        let damaged = &self.damaged;
         let may_hold = |candidate: &Candidate| {
             let overlaps = candidate.times.is_none_or(|(min, max)| min <= last.time && max >= first.time);
-            candidate.seal_time >= earliest_seal && overlaps
+            candidate.seal_time >= earliest_seal && overlaps && !damaged.contains_key(&candidate.key)
         };
         let positions: Vec<usize> = (0..candidates.len()).filter(|position| may_hold(&candidates[*position])).collect();
         if positions.is_empty() {
@@ -176,12 +217,11 @@ impl<'a> ArchivedRows<'a> {
                         None => Arc::new(OpenObject::open(store, key).await?),
                     };
                     let matches = archived_search::search(&object, partition, &wanted).await?;
-                    Ok((position, object, matches))
+                    Ok((object, matches))
                 };
-                searched.await.map_err(|error| match error {
-                    StoredObjectError::Store(error) => ShardError::Store(error),
-                    error => ShardError::Archived { key: name, error },
-                })
+                // The decoder may panic on damaged bytes.
+                let searched = AssertUnwindSafe(searched).catch_unwind().await;
+                (position, name, searched.unwrap_or_else(|_| Err(StoredObjectError::Foreign(GAVE_UP.to_owned()))))
             }
         });
         let searches: Vec<_> = searches.collect();
@@ -189,7 +229,22 @@ impl<'a> ArchivedRows<'a> {
         let mut opened: Vec<(usize, Arc<OpenObject<'a>>)> = Vec::new();
         let mut kept_bytes = 0;
         while let Some(result) = results.next().await {
-            let (position, object, matches) = result?;
+            let (position, key, searched) = result;
+            let (object, matches) = match searched {
+                Ok(found) => found,
+                Err(error @ (StoredObjectError::Store(_) | StoredObjectError::Temporary(_))) => {
+                    return Err(ShardError::Archived { key, error });
+                }
+                Err(StoredObjectError::Foreign(reason)) => {
+                    tracing::error!(
+                        key,
+                        reason,
+                        "archive object cannot be read: late events are sealed without looking for copies in it"
+                    );
+                    self.damaged.insert(key, reason);
+                    continue;
+                }
+            };
             for (row, hash) in matches {
                 found[row] = Some(hash);
             }
@@ -204,6 +259,13 @@ impl<'a> ArchivedRows<'a> {
         // Blocks go forward in time: what this block did not need the next one hardly will.
         self.open = opened.into();
         Ok(found)
+    }
+}
+
+impl ArchivedRows<'_> {
+    /// The objects that could not be searched.
+    pub fn into_damaged(self) -> Vec<Unsearched> {
+        self.damaged.into_iter().map(|(key, reason)| Unsearched { key, reason }).collect()
     }
 }
 

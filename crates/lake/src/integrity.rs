@@ -97,6 +97,16 @@ pub struct SetAside {
     pub reason: String,
 }
 
+/// An archive object of an earlier seal that could not be read when late events were looked for in it: a copy of one of them may
+/// be in both.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unsearched {
+    /// The key.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// One digest a seal wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenDigest {
@@ -135,6 +145,9 @@ pub struct SealRecord {
     pub conflicts: u64,
     /// Rows sealed with a later period than their own.
     pub late_rows: u64,
+    /// Damaged archive objects in which late rows were not looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsearched: Vec<Unsearched>,
     /// SHA-256 of the record of the period before, hexadecimal; `None` for the lake's first period.
     pub previous_sha256: Option<String>,
 }

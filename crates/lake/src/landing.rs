@@ -3,7 +3,8 @@
 //! Guarantee: when [`LandingWriter::land`] answers, the rows are in storage and every plan that is made for their periods from
 //! now on holds the object. The writer has seen, *after* its PUT, that the smallest seal time in its object is not closed; a plan
 //! lists landing only after its period, and every earlier one, was closed. Whatever clocks and slow disks do, the PUT therefore
-//! came before the list.
+//! came before the list. The object is named after its SHA-256, so what was acknowledged is known to whoever has the name: the seal
+//! checks it.
 
 use std::sync::Arc;
 
@@ -158,9 +159,11 @@ impl LandingWriter {
         let mut arrival = Arrival(self.clock.now().max(earliest));
         let mut landed_again = 0;
         loop {
-            let bytes = landing_file::encode(events, arrival, &rule)?.bytes;
-            let size = bytes.len();
-            let key = self.put(arrival, bytes).await?;
+            let (key, encoded) = landing_file::encode_named(events, arrival, &rule, self.entropy.bytes())?;
+            let size = encoded.bytes.len();
+            if !self.put(key, encoded.bytes).await? {
+                continue;
+            }
             let smallest = rule.seal_time(oldest, arrival);
             if !self.fenced || self.is_open(smallest).await? {
                 return Ok(Landed { key, rows: events.len(), bytes: size, landed_again });
@@ -180,18 +183,11 @@ impl LandingWriter {
         Ok(self.store.head(&layout::close_key(seal_time)).await?.is_none())
     }
 
-    /// Puts the object under a name of its own. `Exists` can only be our own put whose answer was lost, or a collision.
-    async fn put(&self, arrival: Arrival, bytes: bytes::Bytes) -> Result<LandingKey, StoreError> {
-        loop {
-            let key = LandingKey::new(arrival, self.entropy.bytes());
-            match self.store.put_if_absent(&key.to_string(), bytes.clone()).await? {
-                Put::Created { .. } => return Ok(key),
-                Put::Exists => {
-                    if self.store.get(&key.to_string()).await?.bytes == bytes {
-                        return Ok(key);
-                    }
-                }
-            }
+    /// Puts an object; whether it is there now. `Exists` can only be our own put whose answer was lost, or a collision.
+    async fn put(&self, key: LandingKey, bytes: bytes::Bytes) -> Result<bool, StoreError> {
+        match self.store.put_if_absent(&key.to_string(), bytes.clone()).await? {
+            Put::Created { .. } => Ok(true),
+            Put::Exists => Ok(self.store.get(&key.to_string()).await?.bytes == bytes),
         }
     }
 }

@@ -7,7 +7,9 @@
 //! - `seal_time` of every row is what the seal rule gives for its `event_time` and the object's arrival, and no `event_time`
 //!   lies more than the lead after the arrival;
 //! - the footer holds the format's and the schema's version, the arrival and an index of the groups of rows, so that a plan can
-//!   be made from footers alone.
+//!   be made from footers alone;
+//! - every page carries the checksum of the Parquet format, and the footer those of everything before it
+//!   ([`crate::checksums`]); objects of a [`LandingWriter`](crate::landing::LandingWriter) are named after their SHA-256.
 //!
 //! [`encode`] makes these true and [`LandingReader`] checks every one of them: what it accepts can be trusted, what it cannot
 //! read is for quarantine, and what a newer version wrote makes a sealer stop ([`LandingError::must_stop`]).
@@ -20,8 +22,8 @@ mod encode;
 mod index;
 mod order;
 
-pub use decode::{IndexError, LandingObject, LandingReader, decode, read_index};
-pub use encode::{EncodeError, EncodedLanding, LandingEncoder, encode};
+pub use decode::{IndexError, LandingObject, LandingReader, decode, decode_named, read_index};
+pub use encode::{EncodeError, EncodedLanding, LandingEncoder, encode, encode_named};
 pub use index::{LandingGroup, LandingIndex};
 
 /// Footer key: version of the format, see [`crate::lake_file::FORMAT_VERSION`].
@@ -32,6 +34,11 @@ pub const SCHEMA_KEY: &str = "auditlake.schema";
 pub const ARRIVAL_KEY: &str = "auditlake.arrival";
 /// Footer key: the [`LandingIndex`].
 pub const INDEX_KEY: &str = "auditlake.landing";
+
+/// Footer key: how the object was named. Without it the name says nothing about the content.
+pub const NAME_KEY: &str = "auditlake.name";
+/// The name is made of the SHA-256 of the bytes; what follows in the value tells objects of equal events apart.
+pub const NAME_BY_SHA256: &str = "sha256/";
 
 /// Why an object under `landing/` is not used as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

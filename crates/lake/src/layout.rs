@@ -2,6 +2,7 @@
 
 use auditlake_event::{Organization, Region, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::lake_file::Codec;
@@ -123,6 +124,14 @@ impl LandingKey {
     pub fn new(arrival: Arrival, random: [u8; 10]) -> Self {
         let millis = u64::try_from(arrival.0.millis()).unwrap_or(0);
         Self { id: uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid() }
+    }
+
+    /// The key of an object of `arrival` that is named after its content: the random part is the start of its SHA-256.
+    pub fn of_content(arrival: Arrival, bytes: &[u8]) -> Self {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        let mut start = [0; 10];
+        start.copy_from_slice(&hash[..10]);
+        Self::new(arrival, start)
     }
 
     /// The moment the writer fixed the name.

@@ -12,6 +12,8 @@
 pub mod archive_file;
 mod archived_rows;
 mod archived_search;
+pub mod checksums;
+pub mod damage;
 pub mod gather;
 pub mod integrity;
 pub mod lake_file;
@@ -20,6 +22,7 @@ pub mod landing_file;
 pub mod layout;
 pub mod length;
 pub mod merkle;
+mod page_crc;
 pub mod period;
 pub mod plan;
 mod resolve;

@@ -167,7 +167,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// What became of the rows.
-    pub fn finish(self) -> PieceCounts {
+    pub fn finish(mut self) -> PieceCounts {
+        self.counts.unsearched = self.archived.into_damaged();
         self.counts
     }
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
 use crate::gather::{BatchLimit, GatherError, SortedRows};
+use crate::integrity::Unsearched;
 use crate::lake_file::Codec;
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
@@ -109,6 +110,9 @@ pub struct ShardOutcome {
     pub late_duplicates: u64,
     /// Copies that differ from the kept one, in the order of their keys.
     pub conflicts: Vec<Conflict>,
+    /// Damaged objects of earlier seals in which late rows were not looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsearched: Vec<Unsearched>,
 }
 
 /// Why a shard could not be written. What is written stays; the same call may be made again.
@@ -194,6 +198,7 @@ pub(crate) struct PieceCounts {
     pub late_rows: u64,
     pub late_duplicates: u64,
     pub conflicts: Vec<Conflict>,
+    pub unsearched: Vec<Unsearched>,
 }
 
 /// Writes the objects of `pieces`, whose rows are read from `rows`. Rows outside the pieces are left for others.
@@ -212,6 +217,7 @@ pub async fn write_pieces(
         outcome.late_rows += counts.late_rows;
         outcome.late_duplicates += counts.late_duplicates;
         outcome.conflicts.extend(counts.conflicts);
+        outcome.unsearched.extend(counts.unsearched);
         if counts.duplicates > 0 {
             let organization = piece.partition.organization.clone();
             *outcome.duplicates_by_organization.entry(organization).or_default() += counts.duplicates;

@@ -1,7 +1,7 @@
 //! Reading an archive object that is there already: what is in storage counts, not what somebody remembers having written.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -15,9 +15,12 @@ use auditlake_store::{Store, StoreError};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
 
 use crate::archive_file::ArchiveFacts;
+use crate::checksums::{self, ChecksumError, Checksums};
+use crate::damage::{self, GAVE_UP, check_layout};
 use crate::layout::ArchiveKey;
 use crate::merkle::{Hash, MerkleTree};
 
@@ -57,6 +60,29 @@ impl From<NotCanonical> for StoredObjectError {
     fn from(error: NotCanonical) -> Self {
         Self::Foreign(error.to_string())
     }
+}
+
+impl From<ChecksumError> for StoredObjectError {
+    fn from(error: ChecksumError) -> Self {
+        Self::Foreign(error.to_string())
+    }
+}
+
+/// Runs the decoder over bytes that anybody may have damaged.
+pub(crate) fn guarded<T>(decode: impl FnOnce() -> Result<T, StoredObjectError>) -> Result<T, StoredObjectError> {
+    damage::guarded(|| StoredObjectError::Foreign(GAVE_UP.to_owned()), decode)
+}
+
+/// Fills `buffer` from a file, as far as the file goes.
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
 }
 
 enum Content {
@@ -105,14 +131,39 @@ impl StoredObject {
         Ok(Self { key: key.clone(), content: Content::File(file), sha256, bytes: end.size })
     }
 
+    /// Checks every byte, if the object was written with checksums.
+    fn check_bytes(&self) -> Result<(), StoredObjectError> {
+        let mut file = match &self.content {
+            Content::Memory(bytes) => return Ok(checksums::check_object(bytes)?),
+            Content::File(file) => file.try_clone()?,
+        };
+        let mut end = [0; checksums::FILE_END_BYTES];
+        file.seek(SeekFrom::Start(self.bytes.saturating_sub(end.len() as u64)))?;
+        file.read_exact(&mut end)?;
+        let footer = checksums::footer_bytes(&end)? as u64;
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(self.bytes.saturating_sub(footer)))?;
+        file.read_to_end(&mut tail)?;
+        let Some(checksums) = Checksums::of(&tail, self.bytes)? else { return Ok(()) };
+        file.rewind()?;
+        let mut position = 0;
+        let mut blocks = vec![0; 64 * checksums::BLOCK_BYTES];
+        loop {
+            let read = read_up_to(&mut file, &mut blocks)?;
+            let bytes = blocks.get(..read).unwrap_or_default();
+            checksums.check(position, bytes)?;
+            position += read as u64;
+            if read < blocks.len() {
+                return Ok(());
+            }
+        }
+    }
+
     fn reader(&self) -> Result<ParquetRecordBatchReader, StoredObjectError> {
+        self.check_bytes()?;
         let reader = match &self.content {
-            Content::Memory(bytes) => {
-                ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?.with_batch_size(BATCH_ROWS).build()?
-            }
-            Content::File(file) => {
-                ParquetRecordBatchReaderBuilder::try_new(file.try_clone()?)?.with_batch_size(BATCH_ROWS).build()?
-            }
+            Content::Memory(bytes) => self.reader_of(bytes.clone())?,
+            Content::File(file) => self.reader_of(file.try_clone()?)?,
         };
         let (found, expected) = (reader.schema(), archive_schema());
         let is_same = found.fields().len() == expected.fields().len()
@@ -124,16 +175,25 @@ impl StoredObject {
         if is_same { Ok(reader) } else { Err(StoredObjectError::Foreign("it has other columns".to_owned())) }
     }
 
+    fn reader_of<R: ChunkReader + 'static>(&self, content: R) -> Result<ParquetRecordBatchReader, StoredObjectError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(content)?;
+        check_layout(builder.metadata(), self.bytes).map_err(StoredObjectError::Foreign)?;
+        Ok(builder.with_batch_size(BATCH_ROWS).build()?)
+    }
+
     /// Calls `take` with every batch and the event hashes of its rows, in file order.
     pub(crate) fn for_each_batch(
         &self,
         mut take: impl FnMut(&RecordBatch, &[Hash]) -> Result<(), StoredObjectError>,
     ) -> Result<(), StoredObjectError> {
         let partition = (&self.key.partition.region, &self.key.partition.organization);
-        for batch in self.reader()? {
-            let batch = batch?;
+        let mut reader = guarded(|| self.reader())?;
+        let mut next = || -> Result<Option<(RecordBatch, Vec<Hash>)>, StoredObjectError> {
+            let Some(batch) = reader.next().transpose()? else { return Ok(None) };
             let hashes = ColumnarHasher::new(&batch, Some(partition))?.hashes();
-            let hashes: Vec<Hash> = hashes.into_iter().map(Hash::new).collect();
+            Ok(Some((batch, hashes.into_iter().map(Hash::new).collect())))
+        };
+        while let Some((batch, hashes)) = guarded(&mut next)? {
             take(&batch, &hashes)?;
         }
         Ok(())

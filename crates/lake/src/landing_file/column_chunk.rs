@@ -5,16 +5,15 @@
 
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
-use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::column_values::{ColumnValues, NO_POSITION};
 use super::dictionary::Dictionary;
+use crate::page_crc;
 
 /// A page is closed when its plain values reach this many bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -258,7 +257,7 @@ fn is_worth_compressing(body: &[u8], scratch: &mut Scratch) -> bool {
 
 /// The pages of one column chunk as bytes.
 struct PageSink {
-    bytes: TrackedWrite<Vec<u8>>,
+    bytes: Vec<u8>,
     uncompressed: usize,
     dictionary_bytes: Option<usize>,
     is_compressed: bool,
@@ -268,7 +267,7 @@ struct PageSink {
 impl PageSink {
     fn with_capacity(bytes: usize) -> Self {
         Self {
-            bytes: TrackedWrite::new(Vec::with_capacity(bytes)),
+            bytes: Vec::with_capacity(bytes),
             uncompressed: 0,
             dictionary_bytes: None,
             is_compressed: true,
@@ -276,33 +275,25 @@ impl PageSink {
         }
     }
 
-    fn stored(&self, body: &[u8], scratch: &mut Scratch) -> Result<Bytes> {
-        if !self.is_compressed {
-            return Ok(Bytes::copy_from_slice(body));
-        }
-        scratch.compress(body).map(Bytes::copy_from_slice)
+    /// What of a page is stored: its body, compressed if that is worth it.
+    fn stored<'b>(is_compressed: bool, body: &'b [u8], scratch: &'b mut Scratch) -> Result<&'b [u8]> {
+        if is_compressed { scratch.compress(body) } else { Ok(body) }
     }
 
-    fn write(&mut self, page: Page, uncompressed_bytes: usize) -> Result<()> {
-        let encoding = page.encoding();
-        let written =
-            SerializedPageWriter::new(&mut self.bytes).write_page(CompressedPage::new(page, uncompressed_bytes))?;
-        self.uncompressed += written.uncompressed_size;
+    /// Counts a page of which the stored bytes and the header were just written behind `start`.
+    fn count(&mut self, start: usize, stored: usize, uncompressed: usize, encoding: Encoding) {
+        self.uncompressed += self.bytes.len() - start - stored + uncompressed;
         if !self.encodings.contains(&encoding) {
             self.encodings.push(encoding);
         }
-        Ok(())
     }
 
     fn write_dictionary(&mut self, dictionary: &Dictionary, scratch: &mut Scratch) -> Result<()> {
-        let page = Page::DictionaryPage {
-            buf: self.stored(dictionary.page(), scratch)?,
-            num_values: count(dictionary.len())?,
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        };
-        self.write(page, dictionary.page().len())?;
-        self.dictionary_bytes = Some(self.bytes.bytes_written());
+        let (start, body) = (self.bytes.len(), dictionary.page());
+        let stored = Self::stored(self.is_compressed, body, scratch)?;
+        page_crc::write_dictionary_page(stored, body.len(), dictionary.len(), &mut self.bytes)?;
+        self.count(start, stored.len(), body.len(), Encoding::PLAIN);
+        self.dictionary_bytes = Some(self.bytes.len());
         Ok(())
     }
 
@@ -329,15 +320,11 @@ impl PageSink {
     }
 
     fn write_data(&mut self, body: &[u8], rows: usize, encoding: Encoding, scratch: &mut Scratch) -> Result<()> {
-        let page = Page::DataPage {
-            buf: self.stored(body, scratch)?,
-            num_values: count(rows)?,
-            encoding,
-            def_level_encoding: Encoding::RLE,
-            rep_level_encoding: Encoding::RLE,
-            statistics: None,
-        };
-        self.write(page, body.len())
+        let start = self.bytes.len();
+        let stored = Self::stored(self.is_compressed, body, scratch)?;
+        page_crc::write_data_page(stored, body.len(), rows, encoding, &mut self.bytes)?;
+        self.count(start, stored.len(), body.len(), encoding);
+        Ok(())
     }
 
     fn finish(
@@ -347,7 +334,7 @@ impl PageSink {
         statistics: Option<Statistics>,
     ) -> Result<(Bytes, ColumnCloseResult)> {
         let compression = if self.is_compressed { Compression::SNAPPY } else { Compression::UNCOMPRESSED };
-        let bytes = Bytes::from(self.bytes.into_inner()?);
+        let bytes = Bytes::from(self.bytes);
         let mut metadata = ColumnChunkMetaData::builder(description.clone())
             .set_compression(compression)
             .set_encodings(self.encodings)
@@ -373,10 +360,6 @@ impl PageSink {
 
 fn too_many<T>(_: T) -> ParquetError {
     ParquetError::General("more rows or bytes than a page can count".to_owned())
-}
-
-fn count(length: usize) -> Result<u32> {
-    u32::try_from(length).map_err(too_many)
 }
 
 fn signed(length: usize) -> Result<i64> {

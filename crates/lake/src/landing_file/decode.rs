@@ -1,7 +1,5 @@
 //! The bytes of a landing object in, checked rows out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray};
@@ -15,8 +13,11 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
 use super::index::{LandingGroup, LandingIndex};
-use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, LandingError, SCHEMA_KEY};
+use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, LandingError, NAME_BY_SHA256, NAME_KEY, SCHEMA_KEY};
+use crate::checksums::{self, Checksums};
+use crate::damage::{self, GAVE_UP, check_layout};
 use crate::lake_file::FORMAT_VERSION;
+use crate::layout::LandingKey;
 use crate::period::{Arrival, SealRule};
 
 /// Rows that are decoded at once.
@@ -50,24 +51,34 @@ pub fn decode(bytes: Bytes, arrival: Arrival, rule: &SealRule) -> Result<Landing
     Ok(LandingObject { index, batches })
 }
 
+/// As [`decode`], for an object that was read by its key: if it is named after its SHA-256, that is checked too.
+pub fn decode_named(bytes: Bytes, key: LandingKey, rule: &SealRule) -> Result<LandingObject, LandingError> {
+    let reader = LandingReader::open(bytes.clone(), key.arrival(), rule)?;
+    if reader.is_named_by_content && LandingKey::of_content(key.arrival(), &bytes) != key {
+        return Err(unreadable("its SHA-256 is not the one in its name: it was replaced or damaged"));
+    }
+    let index = reader.index().clone();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(LandingObject { index, batches })
+}
+
 /// Reads the index from the last bytes of an object (`tail`) of `object_bytes` bytes. Everything that the footer alone can
 /// tell is checked. `arrival` is the one in its key.
 pub fn read_index(tail: &Bytes, object_bytes: u64, arrival: Arrival) -> Result<LandingIndex, IndexError> {
     let parsed = guarded(|| {
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(tail, object_bytes) {
-            Ok(()) => Ok(reader.finish().map_err(unreadable)),
+            Ok(()) => Ok(reader.finish().map_err(unreadable)?),
             Err(ParquetError::NeedMoreData(needed)) if u64::try_from(needed).is_ok_and(|needed| needed <= object_bytes) => {
-                Err(needed)
+                Err(IndexError::NeedMore(needed))
             }
-            Err(error) => Ok(Err(unreadable(error))),
+            Err(error) => Err(unreadable(error).into()),
         }
-    })
-    .map_err(IndexError::Landing)?;
-    match parsed {
-        Err(needed) => Err(IndexError::NeedMore(needed)),
-        Ok(metadata) => Ok(check_footer(&metadata?, arrival)?),
-    }
+    });
+    let metadata = parsed?;
+    Checksums::of(tail, object_bytes).map_err(unreadable)?;
+    check_layout(&metadata, object_bytes).map_err(LandingError::Unreadable)?;
+    Ok(check_footer(&metadata, arrival)?)
 }
 
 fn unreadable(error: impl std::fmt::Display) -> LandingError {
@@ -78,10 +89,9 @@ fn foreign(reason: impl Into<String>) -> LandingError {
     LandingError::Foreign(reason.into())
 }
 
-/// Runs a decoder over bytes that anybody may have damaged: if it panics, they are unreadable.
-fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, LandingError> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .map_err(|_| LandingError::Unreadable("the Parquet decoder gave up on damaged bytes".to_owned()))
+/// Runs the decoder over bytes that anybody may have damaged: if it panics, they are unreadable.
+fn guarded<T, E: From<LandingError>>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    damage::guarded(|| LandingError::Unreadable(GAVE_UP.to_owned()).into(), decode)
 }
 
 fn metadata_value<'m>(metadata: &'m FileMetaData, key: &str) -> Result<&'m str, LandingError> {
@@ -124,6 +134,7 @@ fn check_footer(metadata: &ParquetMetaData, arrival: Arrival) -> Result<LandingI
 /// Reads a landing object batch by batch, checking every guarantee on the way. After an error it yields nothing more.
 pub struct LandingReader {
     index: LandingIndex,
+    is_named_by_content: bool,
     reader: ParquetRecordBatchReader,
     arrival: Arrival,
     rule: SealRule,
@@ -138,18 +149,24 @@ pub struct LandingReader {
 impl LandingReader {
     /// Opens an object whose key says `arrival`; checks what the footer can tell.
     pub fn open(bytes: Bytes, arrival: Arrival, rule: &SealRule) -> Result<Self, LandingError> {
-        guarded(|| Self::open_unguarded(bytes, arrival, rule))?
+        guarded(|| Self::open_unguarded(bytes, arrival, rule))
     }
 
     fn open_unguarded(bytes: Bytes, arrival: Arrival, rule: &SealRule) -> Result<Self, LandingError> {
+        checksums::check_object(&bytes).map_err(unreadable)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::load(&bytes, options).map_err(unreadable)?;
+        check_layout(metadata.metadata(), bytes.len() as u64).map_err(LandingError::Unreadable)?;
         let index = check_footer(metadata.metadata(), arrival)?;
+        let named = metadata_value(metadata.metadata().file_metadata(), NAME_KEY);
+        let is_named_by_content = named.is_ok_and(|how| how.starts_with(NAME_BY_SHA256));
         check_schema(&metadata)?;
         check_groups(&index, arrival, rule)?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
         let reader = builder.with_batch_size(BATCH_ROWS.min(index.rows())).build().map_err(unreadable)?;
-        Ok(Self { index, reader, arrival, rule: *rule, group: 0, rows_of_group: 0, previous: None, failed: false })
+        let rule = *rule;
+        let (group, rows_of_group, previous, failed) = (0, 0, None, false);
+        Ok(Self { index, is_named_by_content, reader, arrival, rule, group, rows_of_group, previous, failed })
     }
 
     /// What the object holds.
@@ -159,7 +176,7 @@ impl LandingReader {
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, LandingError> {
         let reader = &mut self.reader;
-        let batch = guarded(|| reader.next().transpose())?.map_err(unreadable)?;
+        let batch = guarded(|| reader.next().transpose().map_err(unreadable))?;
         let Some(batch) = batch else {
             if self.group != self.index.groups.len() {
                 return Err(LandingError::Unreadable("it ends before the rows of its index".to_owned()));

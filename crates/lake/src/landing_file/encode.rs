@@ -18,8 +18,10 @@ use super::column_chunk::{ColumnChunk, Scratch};
 use super::column_values::{BLOCK_ROWS, ColumnValues};
 use super::index::{LandingGroup, LandingIndex};
 use super::order::{OrderColumns, PlacedRow};
-use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, SCHEMA_KEY};
+use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, NAME_BY_SHA256, NAME_KEY, SCHEMA_KEY};
+use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumError, ChecksumsWriter};
 use crate::lake_file::FORMAT_VERSION;
+use crate::layout::LandingKey;
 use crate::period::{Arrival, SealRule};
 
 /// Why events cannot be made a landing object.
@@ -54,6 +56,9 @@ pub enum EncodeError {
     /// The file could not be written.
     #[error("the Parquet file cannot be written: {0}")]
     Parquet(#[from] ParquetError),
+    /// The checksums could not be added.
+    #[error("the checksums cannot be added: {0}")]
+    Checksums(#[from] ChecksumError),
 }
 
 /// A landing object ready to be put.
@@ -74,11 +79,27 @@ pub fn encode(events: &[Event<'_>], arrival: Arrival, rule: &SealRule) -> Result
     encoder.finish(arrival, rule)
 }
 
+/// As [`encode`], for an object that is named after its own SHA-256: the name is what its writer knows of the bytes, and whoever
+/// reads the object by that name can check them. `salt` tells objects of equal events apart.
+pub fn encode_named(
+    events: &[Event<'_>],
+    arrival: Arrival,
+    rule: &SealRule,
+    salt: [u8; 10],
+) -> Result<(LandingKey, EncodedLanding), EncodeError> {
+    let mut encoder = LandingEncoder { salt: Some(salt), ..LandingEncoder::new() };
+    encoder.push(events);
+    let encoded = encoder.finish(arrival, rule)?;
+    Ok((LandingKey::of_content(arrival, &encoded.bytes), encoded))
+}
+
 /// Collects the events of one landing object, which may come from several bodies or files, without keeping them.
 pub struct LandingEncoder {
     columns: [ColumnValues; Column::ALL.len()],
     event_time: Vec<Timestamp>,
     scratch: Scratch,
+    /// Tells objects of equal events apart whose name is made of their content.
+    salt: Option<[u8; 10]>,
 }
 
 impl Default for LandingEncoder {
@@ -114,7 +135,7 @@ impl LandingEncoder {
     pub fn new() -> Self {
         let values = |column: Column| ColumnValues::new(is_text(column), repeats(column));
         let columns = std::array::from_fn(|position| values(Column::ALL[position]));
-        Self { columns, event_time: Vec::new(), scratch: Scratch::default() }
+        Self { columns, event_time: Vec::new(), scratch: Scratch::default(), salt: None }
     }
 
     /// How many events the object has so far.
@@ -262,6 +283,24 @@ impl LandingEncoder {
         }
     }
 
+    fn properties(&self, index: &LandingIndex, arrival: Arrival) -> Result<WriterProperties, EncodeError> {
+        let entry = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
+        let mut metadata = vec![
+            entry(FORMAT_KEY, FORMAT_VERSION.to_string()),
+            entry(SCHEMA_KEY, SCHEMA_VERSION.to_string()),
+            entry(CHECKSUMS_KEY, CHECKSUMS_VALUE.to_owned()),
+            entry(ARRIVAL_KEY, arrival.0.to_string()),
+            entry(INDEX_KEY, index.to_json()?),
+        ];
+        metadata.extend(self.salt.map(|salt| entry(NAME_KEY, format!("{NAME_BY_SHA256}{}", hex::encode(salt)))));
+        let properties = WriterProperties::builder()
+            .set_created_by(concat!("auditlake ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_offset_index_disabled(true)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_key_value_metadata(Some(metadata));
+        Ok(properties.build())
+    }
+
     fn write(
         &self,
         rows: &[PlacedRow],
@@ -270,7 +309,7 @@ impl LandingEncoder {
         scratch: &mut Scratch,
     ) -> Result<Bytes, EncodeError> {
         let schema = parquet_schema()?;
-        let properties = Arc::new(writer_properties(index, arrival)?);
+        let properties = Arc::new(self.properties(index, arrival)?);
         let value_bytes: usize = self.columns.iter().map(ColumnValues::value_bytes).sum();
         let file = Vec::with_capacity(value_bytes / EXPECTED_COMPRESSION);
         let mut writer = SerializedFileWriter::new(file, schema.root_schema_ptr(), properties)?;
@@ -288,7 +327,7 @@ impl LandingEncoder {
             row_group.append_column(&bytes, close)?;
         }
         row_group.close()?;
-        Ok(Bytes::from(writer.into_inner()?))
+        Ok(Bytes::from(ChecksumsWriter::default().finish(writer.into_inner()?)?))
     }
 }
 
@@ -349,20 +388,4 @@ fn statistics_of(column: Column, index: &LandingIndex) -> Option<Statistics> {
         Column::Organization => names(|group| group.organization.as_str()),
         _ => None,
     }
-}
-
-fn writer_properties(index: &LandingIndex, arrival: Arrival) -> Result<WriterProperties, EncodeError> {
-    let entry = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let metadata = vec![
-        entry(FORMAT_KEY, FORMAT_VERSION.to_string()),
-        entry(SCHEMA_KEY, SCHEMA_VERSION.to_string()),
-        entry(ARRIVAL_KEY, arrival.0.to_string()),
-        entry(INDEX_KEY, index.to_json()?),
-    ];
-    let properties = WriterProperties::builder()
-        .set_created_by(concat!("auditlake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_offset_index_disabled(true)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_key_value_metadata(Some(metadata));
-    Ok(properties.build())
 }

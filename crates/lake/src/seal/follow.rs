@@ -10,7 +10,7 @@ use futures::StreamExt;
 
 use super::{Gathered, Listing, Progress, SealError, Sealer, shards};
 use crate::gather::Gatherer;
-use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, WrittenDigest, sha256_hex};
+use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unsearched, WrittenDigest, sha256_hex};
 use crate::lake_file::FORMAT_VERSION;
 use crate::landing_file;
 use crate::layout::{self, LandingKey, Partition};
@@ -56,7 +56,7 @@ impl Sealer {
         let mut ordinal = 0;
         while let Some(read) = objects.next().await {
             let (key, meta, object) = read?;
-            match landing_file::decode(object.bytes, key.arrival(), &rule) {
+            match landing_file::decode_named(object.bytes, key, &rule) {
                 Ok(decoded) => {
                     self.known.learn_rows(key, &decoded.index);
                     let rows = gatherer.add(ordinal, decoded)?;
@@ -138,7 +138,7 @@ impl Sealer {
             let Some(key) = LandingKey::parse(&input.key) else {
                 return Err(changed(&input.key, "has a name that is not ours".to_owned()));
             };
-            let decoded = landing_file::decode(object.bytes, key.arrival(), &rule)
+            let decoded = landing_file::decode_named(object.bytes, key, &rule)
                 .map_err(|error| changed(&input.key, error.to_string()))?;
             self.known.learn_rows(key, &decoded.index);
             let rows = gatherer.add(ordinal, decoded)?;
@@ -243,6 +243,7 @@ impl Sealer {
             duplicates: outcome.duplicates,
             conflicts,
             late_rows: outcome.late_rows,
+            unsearched: outcome.unsearched,
             previous_sha256,
         })
     }
@@ -318,6 +319,7 @@ pub(super) struct Outcome {
     duplicates: u64,
     duplicates_by_organization: BTreeMap<Organization, u64>,
     late_rows: u64,
+    unsearched: Vec<Unsearched>,
 }
 
 impl Outcome {
@@ -326,6 +328,10 @@ impl Outcome {
         self.conflicts.extend(shard.conflicts);
         self.duplicates += shard.duplicates;
         self.late_rows += shard.late_rows;
+        self.unsearched.extend(shard.unsearched);
+        // A damaged object may have been met by several pieces.
+        self.unsearched.sort();
+        self.unsearched.dedup();
         for (organization, duplicates) in shard.duplicates_by_organization {
             *self.duplicates_by_organization.entry(organization).or_default() += duplicates;
         }

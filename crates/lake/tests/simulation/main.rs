@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
 
 mod crash;
+mod damage;
 mod random;
 mod reader;
 mod workers;

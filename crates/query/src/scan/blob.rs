@@ -1,7 +1,9 @@
 //! Parts of one object in memory, and how missing parts are fetched.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use auditlake_lake::checksums::{ChecksumError, Checksums};
 use auditlake_store::{Store, StoreError};
 use bytes::{Buf, Bytes};
 use futures::future::try_join_all;
@@ -16,22 +18,42 @@ pub struct Blob {
     size: u64,
     /// Start and bytes, ascending, never overlapping.
     parts: Vec<(u64, Bytes)>,
+    /// What fetched bytes are checked by, once that is known.
+    checksums: Option<Arc<Checksums>>,
+}
+
+/// Why bytes could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// They are not those that were written.
+    #[error(transparent)]
+    Damaged(#[from] ChecksumError),
 }
 
 impl Blob {
     /// Nothing yet of an object of `size` bytes.
     pub const fn empty(size: u64) -> Self {
-        Self { size, parts: Vec::new() }
+        Self { size, parts: Vec::new(), checksums: None }
     }
 
     /// A whole object.
     pub fn whole(bytes: Bytes) -> Self {
-        Self { size: bytes.len() as u64, parts: vec![(0, bytes)] }
+        Self { size: bytes.len() as u64, parts: vec![(0, bytes)], checksums: None }
     }
 
     /// The last bytes of an object of `size` bytes.
     pub fn suffix(size: u64, bytes: Bytes) -> Self {
-        Self { size, parts: vec![(size - bytes.len() as u64, bytes)] }
+        Self { size, parts: vec![(size - bytes.len() as u64, bytes)], checksums: None }
+    }
+
+    /// Checks what is here, and from now on everything that is fetched, by the object's checksums, if it has any.
+    pub fn check_by(&mut self, checksums: Option<&Arc<Checksums>>) -> Result<(), ChecksumError> {
+        self.checksums = checksums.cloned();
+        let Some(checksums) = checksums else { return Ok(()) };
+        self.parts.iter().try_for_each(|(start, bytes)| checksums.check(*start, bytes))
     }
 
     /// Whether all of a range is here.
@@ -53,7 +75,7 @@ impl Blob {
         if to > bytes.len() { Err(missing()) } else { Ok(bytes.slice(from..to)) }
     }
 
-    /// Fetches what is missing of `ranges`, neighbours less than `gap` bytes apart in one request.
+    /// Fetches what is missing of `ranges`, in whole blocks where these have checksums, neighbours less than `gap` bytes apart in one request.
     pub async fn fetch(
         &mut self,
         store: &dyn Store,
@@ -61,8 +83,11 @@ impl Blob {
         key: &str,
         mut ranges: Vec<Range<u64>>,
         gap: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), FetchError> {
         ranges.retain(|range| range.start < range.end && !self.holds(range));
+        if let Some(checksums) = &self.checksums {
+            ranges.iter_mut().for_each(|range| *range = checksums.whole_blocks(range.clone()));
+        }
         ranges.sort_unstable_by_key(|range| range.start);
         let mut requests: Vec<Range<u64>> = Vec::new();
         for range in ranges {
@@ -73,6 +98,9 @@ impl Blob {
         }
         let fetched = try_join_all(requests.iter().map(|range| meter.get_range(store, key, range.clone()))).await?;
         for (range, bytes) in requests.into_iter().zip(fetched) {
+            if let Some(checksums) = &self.checksums {
+                checksums.check(range.start, &bytes)?;
+            }
             self.insert(range.start, bytes);
         }
         Ok(())

@@ -34,14 +34,17 @@ mod window;
 
 use std::collections::BTreeSet;
 use std::hash::RandomState;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use auditlake_lake::damage::GAVE_UP;
 use auditlake_lake::status::sealed_until;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_store::{ErrorKind, ObjectMeta, SharedStore, Store, StoreError};
 use bytes::Bytes;
+use futures::FutureExt;
 
 use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, QueryError, QueryErrorKind, SearchRequest};
 use cache::ByteLru;
@@ -217,7 +220,7 @@ impl Engine for ScanEngine {
         let window = Window::new(&request.query, request.after.as_ref());
         loop {
             let context = attempts.begin(window).await?;
-            match search::search(&context, request).await {
+            match guarded(search::search(&context, request)).await {
                 Ok(answer) => {
                     let meter = &context.meter;
                     tracing::debug!(
@@ -238,7 +241,7 @@ impl Engine for ScanEngine {
         let window = Window::new(&request.query, None);
         loop {
             let context = attempts.begin(window).await?;
-            match count::count(&context, request).await {
+            match guarded(count::count(&context, request)).await {
                 Ok(counts) => {
                     let meter = &context.meter;
                     tracing::debug!(
@@ -253,6 +256,12 @@ impl Engine for ScanEngine {
             }
         }
     }
+}
+
+/// Makes an attempt over bytes that anybody may have damaged: a decoder that panics ends the attempt, not the task.
+async fn guarded<T>(attempt: impl Future<Output = Result<T, ScanError>>) -> Result<T, ScanError> {
+    let gave_up = || ScanError::Query(QueryError::new(QueryErrorKind::Internal, GAVE_UP));
+    AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| Err(gave_up()))
 }
 
 /// One attempt at one query.

@@ -1,13 +1,14 @@
 //! One Parquet object: its footer, and columns of chosen rows of one row group.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, new_null_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
+use auditlake_lake::checksums::{self, ChecksumError, Checksums};
+use auditlake_lake::damage::{self, GAVE_UP, check_layout};
 use auditlake_lake::layout::Partition;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
@@ -20,7 +21,7 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::SchemaDescriptor;
 
-use super::blob::Blob;
+use super::blob::{Blob, FetchError};
 use super::{Context, ScanError};
 
 /// An object that a query may read.
@@ -41,6 +42,8 @@ pub struct Footer {
     pub metadata: Arc<ParquetMetaData>,
     /// The leaf of each column, by [`Column::index`]; `None` where the object lacks it: all null.
     leaves: [Option<usize>; Column::ALL.len()],
+    /// What its bytes are checked by; `None` if it was written without.
+    checksums: Option<Arc<Checksums>>,
     /// How to decode its columns, each way made when it is first needed.
     plain: OnceLock<ArrowReaderMetadata>,
     dictionary: OnceLock<ArrowReaderMetadata>,
@@ -83,13 +86,19 @@ impl From<arrow_schema::ArrowError> for Damaged {
     }
 }
 
+impl From<ChecksumError> for Damaged {
+    fn from(error: ChecksumError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// Runs a decoder over bytes that anybody may have damaged.
 pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Damaged> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(Damaged("the Parquet decoder gave up on it".to_owned())))
+    damage::guarded(|| Damaged(GAVE_UP.to_owned()), decode)
 }
 
 impl Footer {
-    fn new(metadata: ParquetMetaData) -> Result<Self, Damaged> {
+    fn new(metadata: ParquetMetaData, checksums: Option<Arc<Checksums>>) -> Result<Self, Damaged> {
         let schema = metadata.file_metadata().schema_descr();
         let mut leaves = [None; Column::ALL.len()];
         if schema.root_schema().get_fields().len() != schema.num_columns() {
@@ -100,7 +109,8 @@ impl Footer {
                 leaves[column.index()] = Some(leaf);
             }
         }
-        Ok(Self { metadata: Arc::new(metadata), leaves, plain: OnceLock::new(), dictionary: OnceLock::new() })
+        let (plain, dictionary) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { metadata: Arc::new(metadata), leaves, checksums, plain, dictionary })
     }
 
     fn reader_metadata(&self, texts: Texts) -> Result<&ArrowReaderMetadata, Damaged> {
@@ -173,7 +183,8 @@ impl Footer {
 
     /// About how much memory it takes.
     fn memory(&self) -> usize {
-        self.metadata.memory_size() + 2 * self.metadata.file_metadata().schema_descr().num_columns() * 200
+        let checksums = self.checksums.as_ref().map_or(0, |checksums| checksums.memory());
+        self.metadata.memory_size() + checksums + 2 * self.metadata.file_metadata().schema_descr().num_columns() * 200
     }
 
     fn is_dictionary_encoded(&self, row_group: usize, leaf: usize) -> bool {
@@ -193,7 +204,8 @@ impl Opened {
         let cached_bytes = context.engine.objects.get(key);
         let cached_footer = context.engine.footers.get(key);
         if let Some(footer) = cached_footer {
-            let blob = cached_bytes.map_or_else(|| Blob::empty(handle.size), Blob::whole);
+            let mut blob = cached_bytes.map_or_else(|| Blob::empty(handle.size), Blob::whole);
+            blob.check_by(footer.checksums.as_ref()).map_err(|damaged| ScanError::damaged(handle, damaged.into()))?;
             return Ok(Self { handle: Arc::clone(handle), footer, blob });
         }
         let mut blob = match cached_bytes {
@@ -247,7 +259,7 @@ impl Opened {
     pub async fn fetch_ranges(&mut self, context: &Context<'_>, ranges: Vec<Range<u64>>) -> Result<(), ScanError> {
         let gap = context.engine.settings.gap_bytes;
         let fetched = self.blob.fetch(context.store(), &context.meter, &self.handle.key, ranges, gap).await;
-        fetched.map_err(|error| context.store_error(&self.handle, error))
+        fetched.map_err(|error| fetch_error(context, &self.handle, error))
     }
 
     fn add_ranges(&self, row_group: usize, leaf: usize, selection: Option<&RowSelection>, ranges: &mut Vec<Range<u64>>) {
@@ -321,12 +333,19 @@ impl Opened {
     }
 }
 
+fn fetch_error(context: &Context<'_>, handle: &Handle, error: FetchError) -> ScanError {
+    match error {
+        FetchError::Store(error) => context.store_error(handle, error),
+        FetchError::Damaged(error) => ScanError::damaged(handle, error.into()),
+    }
+}
+
 async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) -> Result<Footer, ScanError> {
     let damaged = |damaged: Damaged| ScanError::damaged(handle, damaged);
     let end = handle.size;
     let fetch = async |blob: &mut Blob, range: Range<u64>| {
         let fetched = blob.fetch(context.store(), &context.meter, &handle.key, vec![range], 0).await;
-        fetched.map_err(|error| context.store_error(handle, error))
+        fetched.map_err(|error| fetch_error(context, handle, error))
     };
     let mut needed = 8;
     let mut metadata = loop {
@@ -348,6 +367,9 @@ async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) ->
             Err(_) => return Err(damaged(Damaged("its footer cannot be read".to_owned()))),
         }
     };
+    let checksums = footer_checksums(blob).map_err(damaged)?;
+    blob.check_by(checksums.as_ref()).map_err(|error| damaged(error.into()))?;
+    check_layout(&metadata, end).map_err(|reason| damaged(Damaged(reason)))?;
     let most_rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
     let page_index_pays = usize::try_from(most_rows).is_ok_and(|rows| rows >= context.engine.settings.page_index_rows);
     if page_index_pays && let Some(range) = page_index_range(metadata.row_groups()) {
@@ -361,7 +383,16 @@ async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) ->
         })
         .map_err(damaged)?;
     }
-    Footer::new(metadata).map_err(damaged)
+    guarded(|| Footer::new(metadata, checksums)).map_err(damaged)
+}
+
+/// The checksums in the footer, which must have been fetched.
+fn footer_checksums(blob: &Blob) -> Result<Option<Arc<Checksums>>, Damaged> {
+    use parquet::file::reader::{ChunkReader, Length};
+    let end = blob.get_bytes(blob.len().saturating_sub(8), 8)?;
+    let footer = checksums::footer_bytes(&end)?;
+    let start = blob.len().checked_sub(footer as u64).ok_or(ChecksumError::NoFooter)?;
+    Ok(Checksums::of(&blob.get_bytes(start, footer)?, blob.len())?.map(Arc::new))
 }
 
 /// The length of the footer with its last 8 bytes: a little-endian length and `PAR1`.

@@ -76,7 +76,7 @@ fn lies_within(value: &str, min: Option<&[u8]>, max: Option<&[u8]>) -> bool {
 fn bloom_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
     let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
     let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
-    Some(start..start + length)
+    Some(start..start.checked_add(length)?)
 }
 
 async fn may_hold_by_bloom_filters(
@@ -93,7 +93,9 @@ async fn may_hold_by_bloom_filters(
             let Some(chunk) = opened.footer.chunk(row_group, column) else { continue };
             let compressed = u64::try_from(chunk.compressed_size()).unwrap_or(0);
             match bloom_range(chunk) {
-                Some(range) if opened.blob.holds(&range) || (range.end - range.start) * BLOOM_PAYS <= compressed => {
+                Some(range)
+                    if opened.blob.holds(&range) || (range.end - range.start).saturating_mul(BLOOM_PAYS) <= compressed =>
+                {
                     filters.push((column, range));
                 }
                 _ => is_decidable = false,

@@ -129,7 +129,8 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
     () => ({ ...(organization === null ? {} : { organization }), ...rangeParameters(range, now), ...filterParameters(filters) }) as EventParameters,
     [organization, span, JSON.stringify(filters)],
   );
-  const key = JSON.stringify(question);
+  // A refresh asks again, whether or not the question moves with the clock.
+  const key = `${JSON.stringify(question)} ${now}`;
   const size = sizeFor(span, now);
 
   const list = useEvents(api, key, question);
@@ -202,6 +203,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
           range={range}
           zone={zone}
           recents={recents}
+          refused={list.error?.status === 400 ? list.error.fields : []}
           suggest={suggest}
           onFilters={setFilters}
           onRange={(next) => {

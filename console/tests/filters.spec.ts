@@ -172,8 +172,10 @@ test('a value the API refuses is named with its rule, and nothing else is lost',
   await page.getByLabel('Region', { exact: true }).fill('No Where!');
   await page.keyboard.press('Enter');
   const alert = page.getByRole('alert');
-  await expect(alert).toContainText('region');
-  await expect(alert).toContainText('must match');
+  await expect(alert).toContainText(/Region must match/);
+  const condition = page.getByRole('list', { name: 'Conditions' }).getByRole('listitem').first();
+  await expect(condition).toHaveClass(/is-refused/);
+  await expect(condition).toContainText('not accepted: must match');
   await page.getByRole('button', { name: /^Remove: Region/ }).click();
   await expect.poll(() => actions(page)).toEqual(ALL);
 });

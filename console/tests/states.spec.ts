@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-import { actions, expect, test } from './lake';
+import { actions, ago, expect, test } from './lake';
 
 const LISTS = '**/v1/events?*';
 
@@ -96,6 +96,22 @@ for (const { name, answer, said } of FAILURES) {
     await page.getByRole('button', { name: 'Try again' }).click();
     await expect.poll(() => actions(page)).toContain('role_assign');
     await expect(page.getByRole('alert')).toHaveCount(0);
+  });
+}
+
+for (const range of ['range=all', `from=${ago(7 * 24 * 3600)}`, `from=${ago(7 * 24 * 3600)}&to=${ago(-60)}`]) {
+  test(`a range that does not move is asked for again, too: ${range.replaceAll(/=2[^&]*/g, '')}`, async ({ page, open }) => {
+    let isBroken = true;
+    await page.route(LISTS, (route) => (isBroken ? route.fulfill(problem(500, 'Internal error', 'the engine failed')) : route.fallback()));
+    await page.goto(`/?organization=acme&${range}`);
+    await expect(page.getByRole('alert')).toBeVisible();
+    isBroken = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await expect.poll(() => actions(page)).toContain('role_assign');
+    const asked = page.waitForRequest(LISTS);
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await asked;
+    await open(`?organization=acme&${range}`);
   });
 }
 

@@ -21,6 +21,8 @@ interface Properties {
   onFilters: (filters: Filter[]) => void;
   onRange: (range: TimeRange) => void;
   onZone: (zone: Zone) => void;
+  /** Parameters that the API refused, and why. */
+  refused: { field?: string; detail: string }[];
   onClear: () => void;
   onRecent: (recent: Recent) => void;
   onForgetRecents: () => void;
@@ -31,7 +33,7 @@ interface Properties {
 const READS = 'auditlake.api';
 
 /** What is asked for: search, status, range, and the columns' filters. */
-export function FilterPanel({ filters, range, zone, recents, onFilters, onRange, onZone, onClear, onRecent, onForgetRecents, suggest }: Properties) {
+export function FilterPanel({ filters, range, zone, recents, refused, onFilters, onRange, onZone, onClear, onRecent, onForgetRecents, suggest }: Properties) {
   const isNarrow = useMedia('(max-width: 720px)');
   const [isUnfolded, setUnfolded] = useState(false);
   const fields = (place: FieldDescription['place']) =>
@@ -116,7 +118,7 @@ export function FilterPanel({ filters, range, zone, recents, onFilters, onRange,
           </details>
         </>
       )}
-      {countValues(filters) > 0 && <Conditions filters={filters} onFilters={onFilters} onClear={onClear} />}
+      {countValues(filters) > 0 && <Conditions filters={filters} refused={refused} onFilters={onFilters} onClear={onClear} />}
     </section>
   );
 }
@@ -188,17 +190,24 @@ function OutcomeFilter({ filters, onFilters }: { filters: Filter[]; onFilters: (
 }
 
 /** The conditions that are set, each of which can be taken away. */
-function Conditions({ filters, onFilters, onClear }: { filters: Filter[]; onFilters: (filters: Filter[]) => void; onClear: () => void }) {
+function Conditions({ filters, refused, onFilters, onClear }: Pick<Properties, 'filters' | 'refused' | 'onFilters' | 'onClear'>) {
+  const problemOf = ({ field, exclude }: Filter) => refused.find((one) => one.field === (exclude ? `${field}!` : field))?.detail;
   return (
     <ul class="conditions" aria-label="Conditions">
-      {filters.flatMap(({ field, exclude, values }) =>
-        values.map((value) => (
-          <li key={`${field} ${exclude} ${value}`} class={exclude ? 'condition is-excluded' : 'condition'}>
-            <span class="condition-text" title={value.slice(0, 1000)}>
+      {filters.flatMap((filter) => {
+        const { field, exclude, values } = filter;
+        const problem = problemOf(filter);
+        return values.map((value) => (
+          <li
+            key={`${field} ${exclude} ${value}`}
+            class={`condition ${exclude ? 'is-excluded' : ''} ${problem === undefined ? '' : 'is-refused'}`}
+          >
+            <span class="condition-text" title={problem ?? value.slice(0, 1000)}>
               {describe(field).label} {exclude ? 'is not' : 'is'}{' '}
               <strong>
                 <Untrusted text={value.slice(0, 200)} />
               </strong>
+              {problem !== undefined && <span class="visually-hidden"> (not accepted: {problem})</span>}
             </span>
             <button
               type="button"
@@ -209,8 +218,8 @@ function Conditions({ filters, onFilters, onClear }: { filters: Filter[]; onFilt
               <X size={14} aria-hidden="true" />
             </button>
           </li>
-        )),
-      )}
+        ));
+      })}
       <li>
         <button type="button" class="link" onClick={onClear}>
           Clear all

@@ -1,6 +1,7 @@
 import { RotateCw, TriangleAlert } from 'lucide-preact';
 
 import type { ApiError } from '../api/problem';
+import { labelOf } from '../view/fields';
 import { CopyButton } from './CopyButton';
 
 /** A call that failed: what, why, and what can be done. */
@@ -15,7 +16,7 @@ export function Failure({ error, onRetry, compact = false }: { error: ApiError; 
           <ul>
             {error.fields.map(({ field, detail }) => (
               <li key={`${field} ${detail}`}>
-                {field !== undefined && <code>{field}</code>} {detail}
+                {field !== undefined && (labelOf(field) === null ? <code>{field}</code> : <strong>{labelOf(field)}</strong>)} {detail}
               </li>
             ))}
           </ul>

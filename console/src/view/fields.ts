@@ -87,6 +87,12 @@ export function describe(field: Field): FieldDescription {
   return description;
 }
 
+/** A parameter of the API as it is called on the page: `action!` → `Action`; null for one that the page does not show. */
+export function labelOf(parameter: string): string | null {
+  const others: Record<string, string> = { from: 'Start', to: 'End', organization: 'Organization' };
+  return FIELDS.find(({ field }) => field === parameter.replace(/!$/, ''))?.label ?? (Object.hasOwn(others, parameter) ? (others[parameter] ?? null) : null);
+}
+
 /** A word of the API in the words of people: `role_management` → `Role management`. */
 export function words(value: string): string {
   const text = value.replaceAll('_', ' ');

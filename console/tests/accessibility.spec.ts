@@ -66,6 +66,19 @@ const STATES: { name: string; search: string; prepare?: (page: Page) => Promise<
       ),
   },
   {
+    name: 'refused',
+    search: '?organization=acme&outcome=deny&action!=login',
+    prepare: (page) =>
+      page.route(/\/v1\/(events|stats)\?/, (route) =>
+        route.fulfill({
+          status: 400,
+          contentType: 'application/problem+json',
+          json: { type: 'about:blank', title: 'Bad request', status: 400, detail: 'a parameter breaks its rule', request_id: 'r-1', errors: [{ field: 'outcome', detail: 'must be one of success, failure, denied, unknown; did you mean `denied`?' }] },
+        }),
+      ),
+    act: (page) => expect(page.getByRole('button', { name: 'Use denied' })).toBeVisible(),
+  },
+  {
     name: 'no-permission',
     search: '?organization=acme',
     prepare: (page) =>

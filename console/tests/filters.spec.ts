@@ -166,6 +166,22 @@ test('filters that were used are offered again', async ({ page, open }) => {
   expect(new URL(page.url()).searchParams.get('organization')).toBe('acme');
 });
 
+test('the word that was meant is one click away', async ({ page }) => {
+  // An answer of the API to a status that is none.
+  await page.route(/\/v1\/(events|stats)\?.*outcome=deny\b/, (route) =>
+    route.fulfill({
+      status: 400,
+      contentType: 'application/problem+json',
+      json: { type: 'about:blank', title: 'Bad request', status: 400, detail: '', request_id: 'r-1', errors: [{ field: 'outcome', detail: 'must be one of success, failure, denied, unknown; did you mean `denied`?' }] },
+    }),
+  );
+  await page.goto('/?organization=acme&outcome=deny');
+  await expect(page.getByRole('alert').first()).toContainText('Status must be one of');
+  await page.getByRole('button', { name: 'Use denied' }).click();
+  await expect.poll(() => actions(page)).toEqual(['permission_check']);
+  expect(new URL(page.url()).searchParams.getAll('outcome')).toEqual(['denied']);
+});
+
 test('a value the API refuses is named with its rule, and nothing else is lost', async ({ page, open }) => {
   await open('?organization=acme');
   await page.getByText('More filters').click();

@@ -9,6 +9,7 @@ import { Untrusted } from '../ui/Untrusted';
 import { useMedia } from '../ui/media';
 import { describe, FIELDS, OUTCOMES, type FieldDescription } from '../view/fields';
 import type { TimeRange, Zone } from '../view/time';
+import { suggestionOf } from '../view/text';
 import { countValues, valuesOf, withValue, withValues, type Filter } from '../view/view';
 import { FieldInput } from './FieldInput';
 import { RangePicker } from './RangePicker';
@@ -197,6 +198,7 @@ function Conditions({ filters, refused, onFilters, onClear }: Pick<Properties, '
       {filters.flatMap((filter) => {
         const { field, exclude, values } = filter;
         const problem = problemOf(filter);
+        const meant = problem && suggestionOf(problem);
         return values.map((value) => (
           <li
             key={`${field} ${exclude} ${value}`}
@@ -209,6 +211,11 @@ function Conditions({ filters, refused, onFilters, onClear }: Pick<Properties, '
               </strong>
               {problem !== undefined && <span class="visually-hidden"> (not accepted: {problem})</span>}
             </span>
+            {meant !== undefined && (
+              <button type="button" class="link" onClick={() => onFilters(withValue(withValues(filters, field, exclude, values.filter((other) => other !== value)), field, exclude, meant))}>
+                Use {meant}
+              </button>
+            )}
             <button
               type="button"
               class="icon-button small"

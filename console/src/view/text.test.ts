@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bytes, counted, dollars, pieces } from './text';
+import { bytes, counted, dollars, pieces, suggestionOf } from './text';
 
 describe('hidden characters are named', () => {
   test('plain text stays whole', () => expect(pieces('Zoë 🎉\n文件\tمرحبا')).toEqual([{ text: 'Zoë 🎉\n文件\tمرحبا' }]));
@@ -20,6 +20,11 @@ describe('hidden characters are named', () => {
 
 test('numbers of things are grouped, and one is one', () => {
   expect([0, 1, 2, 1000, 432_720].map((value) => counted(value, 'event'))).toEqual(['0 events', '1 event', '2 events', '1,000 events', '432,720 events']);
+});
+
+test('the word that was meant is found in a rule', () => {
+  expect(suggestionOf('must be one of success, denied; did you mean `denied`?')).toBe('denied');
+  expect(suggestionOf('must be one of success, denied')).toBeUndefined();
 });
 
 test('sizes and costs are said with the digits that matter', () => {

@@ -58,6 +58,11 @@ export function counted(value: number, one: string): string {
   return `${count(value)} ${one}${value === 1 ? '' : 's'}`;
 }
 
+/** The word that the API takes to be meant: its rules end in “did you mean `word`?”. */
+export function suggestionOf(rule: string): string | undefined {
+  return /did you mean `([^`]+)`\?/.exec(rule)?.[1];
+}
+
 /** `$0.00005`: at least two digits that say something. */
 export function dollars(value: number): string {
   if (value === 0) return '$0';

@@ -11,51 +11,48 @@ import type { Change, Event, EventInFull, JsonText, Page } from './types';
 /** Deepest nesting that is laid out; beyond it the indentation would be most of the text. */
 const MAX_DEPTH = 200;
 
-interface Token {
-  text: string;
-  offset: number;
-}
-
-/** The tokens of a text that is known to be JSON. */
-function* tokens(json: string): Generator<Token> {
-  const scanner = createScanner(json, true);
-  for (;;) {
-    scanner.scan();
-    const [offset, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
-    if (length === 0) return;
-    yield { text: json.slice(offset, offset + length), offset };
-  }
-}
-
 const opens = (token: string): boolean => token === '{' || token === '[';
 const closes = (token: string): boolean => token === '}' || token === ']';
 
-/** A member of an object, or an item of an array (whose name is empty). */
+/** A value inside a JSON text: where it stands, and what stands in it. */
 interface Part {
+  /** The name of a member; empty for an item of an array. */
   name: string;
-  json: JsonText;
+  start: number;
+  end: number;
+  /** The members of an object or the items of an array, in their order and each as often as it is stated. */
+  parts: Part[];
 }
 
-/** The members of an object or the items of an array, in their order and each as often as it is stated. */
-function parts(json: string): Part[] {
-  const found: Part[] = [];
-  let depth = 0;
+const slice = (json: string, { start, end }: Part): JsonText => json.slice(start, end) as JsonText;
+
+/** The value that a text which is known to be JSON holds, with what lies in it down to some depth. */
+function read(json: string, depth: number): Part {
+  const scanner = createScanner(json, true);
+  const root: Part = { name: '', start: 0, end: json.length, parts: [] };
+  const around = [root];
+  let level = 0;
   let name = '';
-  let start: number | null = null;
-  let end = 0;
-  for (const { text, offset } of tokens(json)) {
-    if (closes(text)) depth -= 1;
-    if ((depth === 1 && text === ',') || depth === 0) {
-      if (start !== null) found.push({ name, json: json.slice(start, end) as JsonText });
-      start = null;
-    } else if (depth === 1 && text === ':') {
-      name = JSON.parse(json.slice(start ?? end, end)) as string;
-      start = null;
-    } else start ??= offset;
-    end = offset + text.length;
-    if (opens(text)) depth += 1;
+  for (;;) {
+    scanner.scan();
+    const [start, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
+    if (length === 0) return root.parts[0] ?? root;
+    const first = json[start] ?? '';
+    if (closes(first)) {
+      level -= 1;
+      const closed = level <= depth ? around.pop() : undefined;
+      if (closed !== undefined) closed.end = start + 1;
+    } else if (level <= depth && first === ':') {
+      const named = around[level]?.parts.pop();
+      name = named === undefined ? '' : (JSON.parse(slice(json, named)) as string);
+    } else if (level <= depth && first !== ',') {
+      const part: Part = { name, start, end: start + length, parts: [] };
+      around[level]?.parts.push(part);
+      if (opens(first)) around.push(part);
+      name = '';
+    }
+    if (opens(first)) level += 1;
   }
-  return found;
 }
 
 /** JSON in lines, two spaces a level: only white space differs from what was sent. */
@@ -64,7 +61,12 @@ export function layOut(json: string): string {
   let depth = 0;
   let former = '';
   const nextLine = () => `\n${'  '.repeat(depth)}`;
-  for (const { text } of tokens(json)) {
+  const scanner = createScanner(json, true);
+  for (;;) {
+    scanner.scan();
+    const [start, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
+    if (length === 0) return laidOut;
+    const text = json.slice(start, start + length);
     if (closes(text)) {
       depth -= 1;
       if (!opens(former)) laidOut += nextLine();
@@ -74,7 +76,6 @@ export function layOut(json: string): string {
     if (depth > MAX_DEPTH) return json;
     former = text;
   }
-  return laidOut;
 }
 
 /** A text that is JSON, laid out; any other text as it is. */
@@ -88,33 +89,41 @@ export function layOutIfJson(text: string): string {
   return layOut(text);
 }
 
-function readChange(json: JsonText): Change {
+function changeOf(json: string, { parts }: Part): Change {
   const change: Change = { field: '' };
-  for (const { name, json: value } of parts(json)) {
-    if (name === 'field') change.field = String(JSON.parse(value));
-    else if (name === 'before' || name === 'after') change[name] = value;
+  for (const part of parts) {
+    if (part.name === 'field') change.field = String(JSON.parse(slice(json, part)));
+    else if (part.name === 'before' || part.name === 'after') change[part.name] = slice(json, part);
   }
   return change;
 }
 
-/** Reads an event. What its sender chose freely stays the text it is. */
-export function readEvent(json: string): EventInFull {
-  const { metadata: _, changes: __, ...columns } = JSON.parse(json) as Record<string, unknown>;
-  const event = { ...columns, json } as EventInFull;
-  for (const { name, json: value } of parts(json)) {
-    if (name === 'metadata') event.metadata = value;
-    if (name === 'changes') event.changes = parts(value).map((part) => readChange(part.json));
+/** Levels from an event to the members of its changes. */
+const EVENT_DEPTH = 3;
+
+function eventOf(json: string, whole: Part): EventInFull {
+  const text = slice(json, whole);
+  const { metadata: _, changes: __, ...columns } = JSON.parse(text) as Record<string, unknown>;
+  const event = { ...columns, json: text } as EventInFull;
+  for (const part of whole.parts) {
+    if (part.name === 'metadata') event.metadata = slice(json, part);
+    if (part.name === 'changes') event.changes = part.parts.map((change) => changeOf(json, change));
   }
   return event;
+}
+
+/** Reads an event. What its sender chose freely stays the text it is. */
+export function readEvent(json: string): EventInFull {
+  return eventOf(json, read(json, EVENT_DEPTH));
 }
 
 /** Reads a page of events; they stay in the order of the API. */
 export function readPage(json: string): Page {
   const page: Record<string, unknown> = {};
   let events: Event[] = [];
-  for (const { name, json: value } of parts(json)) {
-    if (name === 'events') events = parts(value).map((part) => readEvent(part.json));
-    else page[name] = JSON.parse(value);
+  for (const part of read(json, 2 + EVENT_DEPTH).parts) {
+    if (part.name === 'events') events = part.parts.map((event) => eventOf(json, event));
+    else page[part.name] = JSON.parse(slice(json, part));
   }
   return { ...page, events } as Page;
 }

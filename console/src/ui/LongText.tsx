@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 
-import { counted } from '../view/text';
+import { beginning, counted } from '../view/text';
 import { Untrusted } from './Untrusted';
 
 /** Longest text that is shown whole at first (characters). */
@@ -10,7 +10,12 @@ const SHOWN = 600;
 export function LongText({ text, block = false }: { text: string; block?: boolean }) {
   const [isWhole, setWhole] = useState(false);
   const isCut = !isWhole && text.length > SHOWN;
-  const shown = <Untrusted text={isCut ? text.slice(0, SHOWN) : text} />;
+  const shown = (
+    <>
+      <Untrusted text={isCut ? beginning(text, SHOWN) : text} />
+      {isCut && <span class="quiet">…</span>}
+    </>
+  );
   return (
     <>
       {block ? <pre class="block">{shown}</pre> : <span class="value-text">{shown}</span>}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bytes, counted, dollars, pieces, suggestionOf } from './text';
+import { beginning, bytes, counted, dollars, pieces, suggestionOf } from './text';
 
 describe('hidden characters are named', () => {
   test('plain text stays whole', () => expect(pieces('Zoë 🎉\n文件\tمرحبا')).toEqual([{ text: 'Zoë 🎉\n文件\tمرحبا' }]));
@@ -20,6 +20,13 @@ describe('hidden characters are named', () => {
 
 test('numbers of things are grouped, and one is one', () => {
   expect([0, 1, 2, 1000, 432_720].map((value) => counted(value, 'event'))).toEqual(['0 events', '1 event', '2 events', '1,000 events', '432,720 events']);
+});
+
+test('a text is cut between lines, and between characters', () => {
+  expect(beginning('short', 10)).toBe('short');
+  expect(beginning('one line\n"n": 1234567890', 14)).toBe('one line');
+  expect(beginning('a\nlonger second line', 10)).toBe('a\nlonger s');
+  expect(beginning('abc😀', 4)).toBe('abc');
 });
 
 test('the word that was meant is found in a rule', () => {

@@ -58,6 +58,15 @@ export function counted(value: number, one: string): string {
   return `${count(value)} ${one}${value === 1 ? '' : 's'}`;
 }
 
+/** The beginning of a text: whole lines if there is one, and never half a character. */
+export function beginning(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const line = text.lastIndexOf('\n', length);
+  if (line > length / 2) return text.slice(0, line);
+  const isHalf = /[\ud800-\udbff]/.test(text.charAt(length - 1));
+  return text.slice(0, isHalf ? length - 1 : length);
+}
+
 /** The word that the API takes to be meant: its rules end in “did you mean `word`?”. */
 export function suggestionOf(rule: string): string | undefined {
   return /did you mean `([^`]+)`\?/.exec(rule)?.[1];

@@ -1,4 +1,4 @@
-//! How results are shown: tables for people, CSV for spreadsheets, numbers readable.
+//! How results are shown: tables for people, numbers readable.
 
 use std::io::{IsTerminal, Write};
 
@@ -81,23 +81,9 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS.get(unit).unwrap_or(&"TB"))
 }
 
-/// One field of CSV (RFC 4180). What a spreadsheet would take for a formula gets a quote in front.
-pub fn csv_field(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let guarded = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if guarded.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn csv_fields_are_quoted_and_formulas_defused() {
-        assert_eq!(csv_field("plain"), "plain");
-        assert_eq!(csv_field("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
-        assert_eq!(csv_field("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
-    }
 
     #[test]
     fn numbers_and_sizes_are_readable_and_control_characters_harmless() {

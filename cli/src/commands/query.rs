@@ -9,7 +9,7 @@ use auditlake_event::{Column, Event};
 use auditlake_lake::SealTime;
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_query::{
-    Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Query, QueryError, QueryErrorKind, SearchRequest,
+    Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Query, QueryError, QueryErrorKind, SearchRequest, csv,
 };
 use serde_json::json;
 
@@ -105,18 +105,20 @@ impl Shown {
         }
     }
 
-    fn text(&self, event: &Event<'_>) -> String {
+    fn field<'e>(&self, event: &'e Event<'_>) -> csv::Field<'e> {
         match self {
-            Self::Column(Column::EventTime) => event.event_time.to_string(),
-            Self::Column(Column::ReceivedTime) => event.received_time.to_string(),
-            Self::Column(Column::EventTimeNanos) => {
-                event.event_time_nanos.map(|nanos| nanos.to_string()).unwrap_or_default()
-            }
-            Self::Column(Column::HttpStatus) => event.http_status.map(|status| status.to_string()).unwrap_or_default(),
-            Self::Column(column) => event.text(*column).unwrap_or_default().to_owned(),
+            Self::Column(column) => csv::Field::of(event, *column),
             Self::FirstOf(_, columns) => {
-                columns.iter().find_map(|column| event.text(column.to_owned())).unwrap_or_default().to_owned()
+                columns.iter().find_map(|column| event.text(*column)).map_or(csv::Field::Nothing, csv::Field::Text)
             }
+        }
+    }
+
+    fn text(&self, event: &Event<'_>) -> String {
+        match self.field(event) {
+            csv::Field::Nothing => String::new(),
+            csv::Field::Own(text) => text,
+            csv::Field::Text(text) => text.to_owned(),
         }
     }
 }
@@ -166,8 +168,9 @@ impl EventWriter {
         match self.format {
             QueryFormat::Json => out.write_all(b"{\"events\":[")?,
             QueryFormat::Csv => {
-                let names: Vec<&str> = self.columns.iter().map(Shown::name).collect();
-                write!(out, "{}\r\n", names.join(","))?;
+                let mut header = Vec::new();
+                csv::write_header(self.columns.iter().map(Shown::name), &mut header);
+                out.write_all(&header)?;
             }
             QueryFormat::Table | QueryFormat::Ndjson => {}
         }
@@ -187,9 +190,9 @@ impl EventWriter {
                     out.write_all(b"\n")?;
                 }
                 QueryFormat::Csv => {
-                    let fields: Vec<String> =
-                        self.columns.iter().map(|column| output::csv_field(&column.text(event))).collect();
-                    write!(out, "{}\r\n", fields.join(","))?;
+                    let mut row = Vec::new();
+                    csv::write_row(self.columns.iter().map(|column| column.field(event)), &mut row);
+                    out.write_all(&row)?;
                 }
                 QueryFormat::Table => {
                     self.table.add_row(self.columns.iter().map(|column| output::printable(&column.text(event))));
@@ -216,7 +219,7 @@ impl EventWriter {
 }
 
 fn is_complete(query: &Query, sealed_until: SealTime, unreadable_objects: usize) -> bool {
-    unreadable_objects == 0 && query.to.is_some_and(|to| to <= sealed_until.start())
+    unreadable_objects == 0 && query.end().is_some_and(|end| end <= sealed_until.start())
 }
 
 async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -> Outcome {
@@ -319,11 +322,16 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
             eprintln!("{} read; sealed until {}{hint}", output::bytes(counts.scanned_bytes), counts.sealed_until);
         }
         QueryFormat::Csv => {
-            write!(out, "{}\r\n", header.join(","))?;
+            let mut rows = Vec::new();
+            csv::write_header(header.iter().copied(), &mut rows);
             for count in &counts.counts {
-                let fields: Vec<String> = fields(count).iter().map(|field| output::csv_field(field)).collect();
-                write!(out, "{}\r\n", fields.join(","))?;
+                let time =
+                    interval.map(|_| count.time.map_or(csv::Field::Nothing, |time| csv::Field::Own(time.to_string())));
+                let value = group_by.map(|_| count.value.as_deref().map_or(csv::Field::Nothing, csv::Field::Text));
+                let number = csv::Field::Own(count.count.to_string());
+                csv::write_row(time.into_iter().chain(value).chain([number]), &mut rows);
             }
+            out.write_all(&rows)?;
             out.flush()?;
         }
         QueryFormat::Ndjson => {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auditlake_event::Organization;
-use auditlake_query::{Field, Query};
+use auditlake_query::{Field, Query, fold};
 use auditlake_store::{ErrorKind, SharedStore, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -97,11 +97,13 @@ impl Actors {
 
     /// The ids that a field's value may also mean, as [`Field`] compares the columns.
     fn ids_known_by(&self, field: Field, value: &str) -> Vec<String> {
-        let lower = value.to_ascii_lowercase();
-        let contains = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(&lower));
+        let folded = fold::fold(value);
+        let contains = |text: &Option<String>| text.as_ref().is_some_and(|text| fold::fold(text).contains(&*folded));
+        let is = |text: &Option<String>| text.as_ref().is_some_and(|text| fold::equal(text, value));
         let is_known = |actor: &Actor| match field {
+            Field::Actor if fold::is_address(value) => is(&actor.name) || is(&actor.email),
             Field::Actor => actor.name.as_deref() == Some(value) || actor.email.as_deref() == Some(value),
-            Field::ActorEmail => actor.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(value)),
+            Field::ActorEmail => is(&actor.email),
             Field::Text => contains(&actor.email) || contains(&actor.name),
             _ => false,
         };
@@ -221,6 +223,8 @@ mod tests {
             (Field::Actor, &["Ada Lovelace"], &["00u1", "00u3"]),
             (Field::Actor, &["ada lovelace"], &[]),
             (Field::Actor, &["bob@acme.example", "Bob"], &["00u2"]),
+            (Field::Actor, &["ada@ACME.example"], &["00u1"]),
+            (Field::Actor, &["BOB@acme.example", "Ada Lovelace"], &["00u1", "00u2", "00u3"]),
             (Field::Text, &["ACME"], &["00u1", "00u2"]),
             (Field::Text, &["lovel"], &["00u1", "00u3"]),
             (Field::ResourceId, &["Bob"], &[]),

@@ -3,6 +3,7 @@
 //! Nothing is kept about an export here: its id is signed and says what it is. What is not an id of ours, or is another
 //! organization's, is not there (404); what is older than a day is gone (410). Links are signed anew at each GET.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use auditlake_event::limits::LEAD_MS;
@@ -96,7 +97,7 @@ impl<'a> ExportAnswer<'a> {
     }
 }
 
-/// The members of a JSON object in order, also those that are stated twice: as in a URL, both count.
+/// The members of a JSON object in order, also those that are stated twice.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -121,7 +122,8 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// The parameters in a body: a JSON object whose values are texts, numbers, booleans, or arrays of them. Null is not stated.
+/// The parameters in a body: a JSON object whose values are texts, numbers, booleans, or arrays of them. What is empty is not absent:
+/// null, `[]` and a member that is stated twice are refused, because leaving them out would export more than was meant.
 fn parameters_of_body(headers: &HeaderMap, body: &Bytes) -> Result<Vec<(String, String)>, Problem> {
     let bytes = body::inflate(headers, body)?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -132,10 +134,17 @@ fn parameters_of_body(headers: &HeaderMap, body: &Bytes) -> Result<Vec<(String, 
     }
     let Members(members) = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::malformed_body(format!("the body must be a JSON object of parameters: {error}")))?;
-    let mut pairs = Vec::with_capacity(members.len());
+    let mut pairs: Vec<(String, String)> = Vec::with_capacity(members.len());
+    let mut stated = HashSet::new();
     for (name, value) in members {
+        if !stated.insert(name.clone()) {
+            return Err(Problem::invalid_parameter(name, "stands in the body twice: state several values as an array"));
+        }
         let values = match value {
-            Value::Null => continue,
+            Value::Null => return Err(Problem::invalid_parameter(name, "must not be null: leave the member out instead")),
+            Value::Array(values) if values.is_empty() => {
+                return Err(Problem::invalid_parameter(name, "must have one value at least: leave the member out instead"));
+            }
             Value::Array(values) => values,
             single => vec![single],
         };
@@ -188,7 +197,7 @@ fn asked(organization: Organization, filters: &Value) -> Asked {
 pub(crate) async fn start_export(reader: &Reader, context: &Context<'_>, body: &Bytes) -> Result<Response<Bytes>, Problem> {
     let exporter = exporter(reader)?;
     let mut parameters = Parameters::parse(context.query)?;
-    parameters.extend(parameters_of_body(context.headers, body)?);
+    parameters.extend(parameters_of_body(context.headers, body)?)?;
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let format = parameters.take("format")?.as_deref().and_then(ExportFormat::parse);
     let format = format
@@ -201,16 +210,16 @@ pub(crate) async fn start_export(reader: &Reader, context: &Context<'_>, body: &
     let mut query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
 
-    // The same bound as that of a list: what happens later is in no export, however long it runs.
+    // Without `to`, what happens later than now is in no export, however long it runs.
     let now = reader.clock.now();
     let newest = now.plus_millis(reader.lake.lead_ms.max(LEAD_MS));
-    let bounded = query.to.map_or(newest, |to| to.min(newest));
-    let to = match query.from {
+    let to = match (query.end(), query.from) {
+        (Some(end), _) => end,
         // In the future there is nothing, which is an answer too.
-        Some(from) if from >= bounded => query.to.unwrap_or_else(|| from.plus_millis(1)),
-        _ => bounded,
+        (None, Some(from)) if from >= newest => from.plus_millis(1),
+        (None, _) => newest,
     };
-    query.to = Some(to);
+    query.to.get_or_insert(to);
 
     let widened = actors_of(reader, &query.organization).await?.widen(&query)?;
     let request = ExportRequest { query: widened, format, with_raw };

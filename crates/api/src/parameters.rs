@@ -34,12 +34,17 @@ impl Parameters {
         Ok(Self { pairs })
     }
 
-    /// Adds parameters that came another way.
-    pub fn extend(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
+    /// Adds parameters of a body. Fails with 400 if one of them stands in the URL too: which of the two counts would be a guess.
+    pub fn extend(&mut self, pairs: Vec<(String, String)>) -> Result<(), Problem> {
+        let in_url = |name: &str| self.pairs.iter().any(|(known, _)| known == name);
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| in_url(name)) {
+            return Err(Problem::invalid_parameter(name, "stands in the URL and in the body: state it in one of them"));
+        }
         self.pairs.extend(pairs);
+        Ok(())
     }
 
-    /// Takes the one value of a parameter out. Fails with 400 if it is given twice.
+    /// Takes the one value of a parameter out. Fails with 400 if it is given twice or empty: what is empty is not absent.
     pub fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let mut taken = None;
         let mut repeated = false;
@@ -51,7 +56,13 @@ impl Parameters {
             taken = Some(std::mem::take(value));
             false
         });
-        if repeated { Err(Problem::invalid_parameter(name, "must be given once")) } else { Ok(taken) }
+        if repeated {
+            return Err(Problem::invalid_parameter(name, "must be given once"));
+        }
+        if taken.as_deref() == Some("") {
+            return Err(Problem::invalid_parameter(name, "must not be empty: leave it out instead"));
+        }
+        Ok(taken)
     }
 
     /// Takes a whole number within bounds out.
@@ -86,8 +97,11 @@ mod tests {
         let mut parameters = Parameters::parse(Some("q=a+b%2Bc&limit=5&&empty=&flag")).unwrap();
         assert_eq!(parameters.take("q").unwrap().as_deref(), Some("a b+c"));
         assert_eq!(parameters.take_number("limit", 1, 1000).unwrap(), Some(5));
-        assert_eq!(parameters.take("empty").unwrap().as_deref(), Some(""));
-        assert_eq!(parameters.take("flag").unwrap().as_deref(), Some(""));
+        assert_eq!(parameters.take("absent").unwrap(), None);
+        for empty in ["empty", "flag"] {
+            let problem = parameters.take(empty).unwrap_err();
+            assert_eq!((problem.status.as_u16(), problem.errors[0].field.as_str()), (400, empty));
+        }
         assert!(parameters.expect_none_left().is_ok());
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditlake_event::limits::LEAD_MS;
-use auditlake_event::{Event, Organization, Timestamp};
+use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
@@ -134,8 +134,6 @@ pub(crate) struct ListQuestion {
     /// The query as it was asked.
     pub query: Query,
     after: Option<Position>,
-    /// The latest event time of all pages, exclusive.
-    until: Timestamp,
     limit: usize,
 }
 
@@ -192,16 +190,7 @@ pub(crate) fn storage_problem(error: &StoreError) -> Problem {
 
 /// Whether nothing more can be sealed into the range that was asked for, save for late events.
 fn is_complete(query: &Query, sealed_until: SealTime, unreadable_objects: usize) -> bool {
-    unreadable_objects == 0 && query.to.is_some_and(|to| to <= sealed_until.start())
-}
-
-fn position_of(event: &Event<'_>) -> Position {
-    Position {
-        event_time: event.event_time,
-        event_id: event.event_id.clone().into_owned(),
-        source: event.source.clone().into_owned(),
-        region: event.region.clone().into_owned(),
-    }
+    unreadable_objects == 0 && query.end().is_some_and(|end| end <= sealed_until.start())
 }
 
 /// Who the actors of an organization are.
@@ -224,22 +213,16 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     let mut parameters = Parameters::parse(context.query)?;
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let cursor = parameters.take("cursor")?.filter(|text| !text.is_empty());
+    let cursor = parameters.take("cursor")?;
     let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
 
-    let (after, until) = match cursor {
-        Some(text) => {
-            let cursor = Cursor::decode(&text, &query, &reader.cursor_key).map_err(cursor_problem)?;
-            (Some(cursor.after), cursor.until)
-        }
-        None => {
-            let newest = reader.clock.now().plus_millis(reader.lake.lead_ms.max(LEAD_MS));
-            (None, query.to.map_or(newest, |to| to.min(newest)))
-        }
+    let after = match cursor {
+        Some(text) => Some(Cursor::decode(&text, &query, &reader.cursor_key).map_err(cursor_problem)?.after),
+        None => None,
     };
-    queries::ask(reader, context, Question::Events(ListQuestion { query, after, until, limit }), wait).await
+    queries::ask(reader, context, Question::Events(ListQuestion { query, after, limit }), wait).await
 }
 
 fn cursor_problem(error: CursorError) -> Problem {
@@ -248,10 +231,7 @@ fn cursor_problem(error: CursorError) -> Problem {
 
 impl ListQuestion {
     /// What the engine is asked; `widened` is the query with what the directory of actors adds.
-    pub(crate) fn request(&self, mut widened: Query) -> SearchRequest {
-        if widened.from.is_none_or(|from| from < self.until) {
-            widened.to = Some(self.until);
-        }
+    pub(crate) fn request(&self, widened: Query) -> SearchRequest {
         SearchRequest { query: widened, after: self.after.clone(), limit: self.limit, with_raw: false }
     }
 }
@@ -264,7 +244,7 @@ pub(crate) fn page_of_events(
     actors: &Actors,
     answer: Answer,
 ) -> Result<Response<Bytes>, Problem> {
-    let ListQuestion { query, until, .. } = question;
+    let query = &question.query;
     let names_organization = links_name(context, &query.organization);
     let mut events = Vec::with_capacity(answer.events.len());
     let mut cut = answer.next.as_ref().map(|_| Cut::Limit);
@@ -278,14 +258,14 @@ pub(crate) fn page_of_events(
         })?;
         page_bytes += value.get().len();
         if page_bytes > MAX_PAGE_BYTES && index > 0 {
-            next = answer.events.get(index - 1).map(position_of);
+            next = answer.events.get(index - 1).map(Position::of);
             cut = Some(Cut::PageSize);
             break;
         }
         events.push(value);
     }
     let next_cursor = match next {
-        Some(after) => Some(Cursor { after, until: *until }.encode(query, &reader.cursor_key).map_err(cursor_problem)?),
+        Some(after) => Some(Cursor { after }.encode(query, &reader.cursor_key).map_err(cursor_problem)?),
         None => None,
     };
     let page = Page {
@@ -303,7 +283,8 @@ pub(crate) fn page_of_events(
     let mut response = json(StatusCode::OK, &page)?;
     let mut validator = Validator::new();
     events.iter().for_each(|event| validator.add(event.get().as_bytes()));
-    validator.add(page.next_cursor.as_deref().unwrap_or_default().as_bytes());
+    // Whether more follows belongs to the page; the cursor only repeats its last row.
+    validator.add(&[u8::from(page.next_cursor.is_some())]);
     validator.set(page.complete, &mut response);
     if let Some(cursor) = page.next_cursor.as_ref().filter(|_| context.path == "/v1/events") {
         link_next(context.query, cursor, &mut response);
@@ -439,6 +420,7 @@ pub(crate) fn statistics(question: &StatsQuestion, actors: &Actors, counts: Coun
         validator.add(count.value.as_deref().unwrap_or("\0").as_bytes());
         validator.add(&count.count.to_be_bytes());
     }
+    validator.add(&[u8::from(statistics.truncated)]);
     validator.set(statistics.complete, &mut response);
     Ok(answered(response, asked("stats", query), numbers))
 }

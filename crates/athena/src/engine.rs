@@ -204,12 +204,7 @@ fn page(mut events: Vec<Event<'static>>, limit: usize) -> (Vec<Event<'static>>, 
     let may_go_on = events.len() >= limit;
     events.truncate(limit);
     let last = events.last().filter(|_| may_go_on);
-    let next = last.map(|event| Position {
-        event_time: event.event_time,
-        event_id: event.event_id.to_string(),
-        source: event.source.to_string(),
-        region: event.region.to_string(),
-    });
+    let next = last.map(Position::of);
     (events, next)
 }
 

@@ -104,11 +104,11 @@ impl Served {
     async fn list(&self, filter: &str) -> Vec<Value> {
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
-            let (status, page) = self.call("GET", &format!("/v1/events?limit=1000{filter}&cursor={cursor}"), None).await;
+            let (status, page) = self.call("GET", &format!("/v1/events?limit=1000{filter}{cursor}"), None).await;
             assert_eq!(status, 200, "{page}");
             events.extend(page["events"].as_array().unwrap().iter().cloned());
             match page["next_cursor"].as_str() {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
             }
         }
@@ -344,7 +344,7 @@ enum Mood {
 
 fn position(number: usize) -> Position {
     let event_time = Timestamp::from_millis(1_772_366_400_000 - number as i64);
-    Position { event_time, event_id: format!("{number:06}"), source: "api".into(), region: "r".into() }
+    Position { event_time, nanos: 0, event_id: format!("{number:06}"), source: "api".into(), region: "r".into() }
 }
 
 #[async_trait]

@@ -1,8 +1,8 @@
 //! The cursor: where the next page of an answer begins, as an opaque text that only we can make.
 //!
-//! It holds the place of the last row given out, the hash of the query it belongs to, and the upper bound of event time that was
-//! fixed with the first page, so that events which arrive later do not shift pages. It is signed (HMAC-SHA-256) and always
-//! shorter than 2 KB. It holds no condition's value, so nothing that was asked for leaks through it.
+//! It holds the place of the last row given out and the hash of the query it belongs to. It is made of rows alone, so the same page has
+//! the same cursor whenever it is asked for. It is signed (HMAC-SHA-256) and always shorter than 2 KB. It holds no condition's
+//! value, so nothing that was asked for leaks through it.
 
 use auditlake_event::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::engine::Position;
 use crate::signed::{self, Unverified};
 use crate::typed::Query;
 
-/// First byte of every cursor.
-const VERSION: u8 = 1;
+/// First byte of every cursor. Version 1 did not tell apart what happened in one millisecond.
+const VERSION: u8 = 2;
 /// Length of the hash.
 const HASH_BYTES: usize = 32;
 /// A key that also signs other things must not let one stand for the other.
@@ -24,16 +24,17 @@ pub const MAX_CURSOR_CHARS: usize = 2_000;
 pub struct Cursor {
     /// The place of the last row that was given out.
     pub after: Position,
-    /// The latest event time of all pages, exclusive.
-    pub until: Timestamp,
 }
 
 /// Why a cursor cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// It is no cursor, or one of another version.
+    /// It is no cursor.
     #[error("the cursor is malformed: pass `next_cursor` of the previous page unchanged")]
     Malformed,
+    /// It was made by another version of this software.
+    #[error("the cursor was made by another version of the server: ask for the first page again, without a cursor")]
+    OtherVersion,
     /// It was not made by this installation, or was changed.
     #[error("the cursor's signature does not fit: pass `next_cursor` of the previous page unchanged")]
     WrongSignature,
@@ -51,8 +52,8 @@ impl Cursor {
     pub fn encode(&self, query: &Query, key: &[u8]) -> Result<String, CursorError> {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&query.filter_hash());
-        bytes.extend_from_slice(&self.until.millis().to_be_bytes());
         bytes.extend_from_slice(&self.after.event_time.millis().to_be_bytes());
+        bytes.extend_from_slice(&self.after.nanos.to_be_bytes());
         for text in [&self.after.event_id, &self.after.source, &self.after.region] {
             let length = u16::try_from(text.len()).map_err(|_| CursorError::TooLong)?;
             bytes.extend_from_slice(&length.to_be_bytes());
@@ -68,21 +69,23 @@ impl Cursor {
             return Err(CursorError::Malformed);
         }
         let unverified = Unverified::parse(text).ok_or(CursorError::Malformed)?;
-        if unverified.claimed().first() != Some(&VERSION) {
+        if !matches!(unverified.claimed().first(), Some(1..=VERSION)) {
             return Err(CursorError::Malformed);
         }
         let signed = unverified.verify(DOMAIN, key).ok_or(CursorError::WrongSignature)?;
+        if signed.first() != Some(&VERSION) {
+            return Err(CursorError::OtherVersion);
+        }
         let mut rest = Reader(&signed[1..]);
         if rest.take(HASH_BYTES)? != query.filter_hash() {
             return Err(CursorError::OtherQuery);
         }
-        let until = rest.time()?;
-        let event_time = rest.time()?;
-        let after = Position { event_time, event_id: rest.text()?, source: rest.text()?, region: rest.text()? };
+        let (event_time, nanos) = (rest.time()?, rest.nanos()?);
+        let after = Position { event_time, nanos, event_id: rest.text()?, source: rest.text()?, region: rest.text()? };
         if !rest.0.is_empty() {
             return Err(CursorError::Malformed);
         }
-        Ok(Self { after, until })
+        Ok(Self { after })
     }
 }
 
@@ -98,6 +101,11 @@ impl<'a> Reader<'a> {
     fn time(&mut self) -> Result<Timestamp, CursorError> {
         let bytes: [u8; 8] = self.take(8)?.try_into().map_err(|_| CursorError::Malformed)?;
         Ok(Timestamp::from_millis(i64::from_be_bytes(bytes)))
+    }
+
+    fn nanos(&mut self) -> Result<i32, CursorError> {
+        let bytes: [u8; 4] = self.take(4)?.try_into().map_err(|_| CursorError::Malformed)?;
+        Ok(i32::from_be_bytes(bytes))
     }
 
     fn text(&mut self) -> Result<String, CursorError> {
@@ -122,9 +130,8 @@ mod tests {
 
     fn cursor(event_id: &str) -> Cursor {
         let event_time = Timestamp::from_millis(1_772_366_400_123);
-        let after =
-            Position { event_time, event_id: event_id.to_owned(), source: "api".to_owned(), region: "us-east-1".to_owned() };
-        Cursor { after, until: Timestamp::from_millis(1_772_366_500_000) }
+        let (source, region) = ("api".to_owned(), "us-east-1".to_owned());
+        Cursor { after: Position { event_time, nanos: 456_789, event_id: event_id.to_owned(), source, region } }
     }
 
     #[test]
@@ -141,6 +148,18 @@ mod tests {
         for malformed in ["", "AQ", "not base64!", &text[1..], &"A".repeat(3_000)] {
             assert_eq!(Cursor::decode(malformed, &query(), KEY), Err(CursorError::Malformed), "{malformed}");
         }
+    }
+
+    #[test]
+    fn a_cursor_of_an_earlier_version_says_what_to_do() {
+        let mut bytes = vec![1];
+        bytes.extend_from_slice(&query().filter_hash());
+        bytes.extend_from_slice(&[0; 22]);
+        let old = signed::sign(DOMAIN, &bytes, KEY);
+        let error = Cursor::decode(&old, &query(), KEY).unwrap_err();
+        assert_eq!(error, CursorError::OtherVersion);
+        assert!(error.to_string().contains("ask for the first page again"), "{error}");
+        assert_eq!(Cursor::decode(&old, &query(), b"other"), Err(CursorError::WrongSignature));
     }
 
     #[test]

@@ -10,17 +10,33 @@ use serde::{Deserialize, Serialize};
 use crate::progress::{Progress, Ticket};
 use crate::typed::Query;
 
-/// A place in the order of answers: newest first, by (`event_time`, `event_id`, `source`, `region`), all descending.
+/// A place in the order of answers: newest first, by (`event_time`, `event_time_nanos`, `event_id`, `source`, `region`), all
+/// descending. What states nothing below the millisecond counts as its first nanosecond.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Event time of the last row that was given out.
     pub event_time: Timestamp,
+    /// What it states below the millisecond, in ns.
+    pub nanos: i32,
     /// Its id.
     pub event_id: String,
     /// Its source.
     pub source: String,
     /// Its region.
     pub region: String,
+}
+
+impl Position {
+    /// The place of an event.
+    pub fn of(event: &Event<'_>) -> Self {
+        Self {
+            event_time: event.event_time,
+            nanos: event.event_time_nanos.unwrap_or(0),
+            event_id: event.event_id.to_string(),
+            source: event.source.to_string(),
+            region: event.region.to_string(),
+        }
+    }
 }
 
 /// A page of events is asked for.

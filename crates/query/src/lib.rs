@@ -7,12 +7,15 @@
 //! - an **estimate** is how much a query could read at most, known without reading;
 //! - a **cursor** is the signed place in the order of an answer at which the next page begins.
 
+pub mod addresses;
 pub mod choosing;
+pub mod csv;
 pub mod cursor;
 pub mod engine;
 pub mod export;
 pub mod export_guard;
 pub mod export_id;
+pub mod fold;
 pub mod parameters;
 pub mod progress;
 pub mod scan;

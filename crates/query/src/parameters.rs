@@ -6,12 +6,12 @@
 //! | `region` | one region |
 //! | `event_id`, `actor`, `actor_email`, `actor_via`, `credential`, `action`, `category`, `outcome`, `resource_type`, `resource_id`, `source`, `source_ip`, `q` | a condition; several values by repeating it: any of them; `name!` (in a URL `name!=value`): none of them |
 //!
-//! Times finer than a millisecond are widened to whole ones, because events are kept to the millisecond.
+//! Times count to the nanosecond: what an event states below the millisecond is kept beside it.
 
-use auditlake_event::address::canonical_address;
 use auditlake_event::limits::MAX_SHORT_TEXT_BYTES;
 use auditlake_event::{Category, Organization, Outcome, Region, Timestamp};
 
+use crate::addresses;
 use crate::typed::{Condition, Field, InvalidQuery, Query};
 
 /// Most values of all conditions together.
@@ -48,8 +48,16 @@ impl Query {
         for (name, value) in parameters {
             let (name, value) = (name.as_ref(), value.as_ref());
             match name {
-                "from" => set_once(&mut query.from, name, parse_time(name, value, Rounding::Down)?)?,
-                "to" => set_once(&mut query.to, name, parse_time(name, value, Rounding::Up)?)?,
+                "from" => {
+                    let (from, nanos) = parse_time(name, value)?;
+                    set_once(&mut query.from, name, from)?;
+                    query.from_nanos = nanos;
+                }
+                "to" => {
+                    let (to, nanos) = parse_time(name, value)?;
+                    set_once(&mut query.to, name, to)?;
+                    query.to_nanos = nanos;
+                }
                 "region" => {
                     let region = Region::parse(value).map_err(|error| invalid(name, error.to_string()))?;
                     set_once(&mut query.region, name, region)?;
@@ -64,7 +72,7 @@ impl Query {
             }
         }
         if let (Some(from), Some(to)) = (query.from, query.to)
-            && from >= to
+            && (from, query.from_nanos) >= (to, query.to_nanos)
         {
             return Err(invalid("from", "must be earlier than `to` (which is exclusive)"));
         }
@@ -112,23 +120,13 @@ fn set_once<T>(slot: &mut Option<T>, parameter: &str, value: T) -> Result<(), In
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    Down,
-    Up,
-}
-
-/// An RFC 3339 time or a date; a date stands for its first instant in UTC.
-fn parse_time(parameter: &str, text: &str, rounding: Rounding) -> Result<Timestamp, InvalidQuery> {
+/// An RFC 3339 time or a date, which stands for its first instant in UTC; and what it states below the millisecond.
+fn parse_time(parameter: &str, text: &str) -> Result<(Timestamp, i32), InvalidQuery> {
     let is_date = text.len() == 10;
     let full = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    let Ok((time, nanos)) = Timestamp::parse_with_nanos(&full) else {
-        return Err(invalid(
-            parameter,
-            "must be an RFC 3339 time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01",
-        ));
-    };
-    Ok(if rounding == Rounding::Up && nanos > 0 { time.plus_millis(1) } else { time })
+    Timestamp::parse_with_nanos(&full).map_err(|_| {
+        invalid(parameter, "must be an RFC 3339 time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01")
+    })
 }
 
 fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, InvalidQuery> {
@@ -141,7 +139,9 @@ fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, I
     match field {
         Field::Category if Category::parse(value).is_none() => Err(one_of(parameter, Category::TEXTS)),
         Field::Outcome if Outcome::parse(value).is_none() => Err(one_of(parameter, Outcome::TEXTS)),
-        Field::SourceIp => Ok(canonical_address(value.into()).into_owned()),
+        Field::SourceIp => {
+            addresses::parse(value).map(|wanted| wanted.text().to_owned()).map_err(|rule| invalid(parameter, rule))
+        }
         _ => Ok(value.to_owned()),
     }
 }
@@ -180,7 +180,8 @@ mod tests {
             [condition(Field::Action, false, &["role_assign", "role_revoke"]), condition(Field::Actor, true, &["root"])]
         );
         assert_eq!(query.from.unwrap().to_string(), "2026-03-01T00:00:00.000Z");
-        assert_eq!(query.to.unwrap().to_string(), "2026-03-01T11:00:00.001Z");
+        assert_eq!((query.to.unwrap().to_string(), query.to_nanos), ("2026-03-01T11:00:00.000Z".to_owned(), 100_000));
+        assert_eq!(query.end().unwrap().to_string(), "2026-03-01T11:00:00.001Z");
         assert_eq!(query.region.unwrap().as_str(), "eu-west-1");
     }
 
@@ -192,6 +193,11 @@ mod tests {
             (&[("from", "yesterday")], "from", "must be an RFC 3339 time"),
             (&[("to", "2026-02-30")], "to", "must be an RFC 3339 time"),
             (&[("from", "2026-03-02"), ("to", "2026-03-02")], "from", "must be earlier than `to`"),
+            (
+                &[("from", "2026-03-02T00:00:00.0005Z"), ("to", "2026-03-02T00:00:00.000499Z")],
+                "from",
+                "must be earlier than `to`",
+            ),
             (&[("from", "2026-03-02"), ("from", "2026-03-02")], "from", "may be given once only"),
             (&[("outcome", "Denied")], "outcome", "must be one of success, failure, denied, unknown"),
             (&[("category!", "x")], "category!", "must be one of user_management"),

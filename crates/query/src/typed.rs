@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 pub enum Field {
     /// Equal to the column `event_id`.
     EventId,
-    /// Equal to `actor_id`, `actor_name` or `actor_email`.
+    /// Equal to `actor_id`, `actor_name` or `actor_email`; a value with an `@` whatever the case of letters ([`crate::fold`]).
     Actor,
-    /// Equal to `actor_email`, whatever the case of ASCII letters.
+    /// Equal to `actor_email`, whatever the case of letters.
     ActorEmail,
     /// Equal to `actor_via`: the credential or role behind the actor.
     ActorVia,
@@ -30,10 +30,10 @@ pub enum Field {
     ResourceId,
     /// Equal to `source`.
     Source,
-    /// Equal to `source_ip`.
+    /// Equal to `source_ip`, or an address in the block or range that is stated ([`crate::addresses`]).
     SourceIp,
     /// Contained in `actor_email`, `actor_id`, `actor_name`, `resource_id`, `resource_name` or `resource_type`, whatever the
-    /// case of ASCII letters.
+    /// case of letters.
     Text,
 }
 
@@ -58,6 +58,10 @@ impl Condition {
     }
 }
 
+fn is_zero(number: &i32) -> bool {
+    *number == 0
+}
+
 /// Which events of one organization are asked for. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Query {
@@ -69,6 +73,12 @@ pub struct Query {
     pub from: Option<Timestamp>,
     /// The latest event time, exclusive.
     pub to: Option<Timestamp>,
+    /// What is added to `from` below the millisecond, in ns: 0–999,999.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub from_nanos: i32,
+    /// What is added to `to` below the millisecond, in ns: 0–999,999.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub to_nanos: i32,
     /// The conditions.
     pub conditions: Vec<Condition>,
 }
@@ -76,7 +86,23 @@ pub struct Query {
 impl Query {
     /// Everything an organization has.
     pub fn all(organization: Organization) -> Self {
-        Self { organization, region: None, from: None, to: None, conditions: Vec::new() }
+        Self { organization, region: None, from: None, to: None, from_nanos: 0, to_nanos: 0, conditions: Vec::new() }
+    }
+
+    /// The first whole millisecond of which nothing is asked for any more: `to`, rounded up.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.to.map(|to| if self.to_nanos > 0 { to.plus_millis(1) } else { to })
+    }
+
+    /// Whether a bound lies inside a millisecond, so that whole milliseconds do not tell what is asked for.
+    pub const fn splits_a_millisecond(&self) -> bool {
+        (self.from.is_some() && self.from_nanos > 0) || (self.to.is_some() && self.to_nanos > 0)
+    }
+
+    /// Whether a time lies between the bounds; `nanos` is what it states below the millisecond.
+    pub fn covers(&self, time: Timestamp, nanos: i32) -> bool {
+        self.from.is_none_or(|from| (from, self.from_nanos) <= (time, nanos))
+            && self.to.is_none_or(|to| (time, nanos) < (to, self.to_nanos))
     }
 
     /// The canonical JSON: members in a fixed order, conditions by field and sign, values in byte order, each once. Two queries

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use auditlake_event::Timestamp;
 use auditlake_lake::layout::{ARCHIVE, ArchiveKey, LANDING, LandingKey};
 use auditlake_query::{
-    Answer, Choice, ChoosingEngine, Count, CountRequest, Counts, Engine, Progress, Query, QueryError, QueryErrorKind,
-    ScanEngine, SearchRequest, Settings,
+    Answer, Choice, ChoosingEngine, Count, CountRequest, Counts, Engine, Position, Progress, Query, QueryError,
+    QueryErrorKind, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
-use model::{World, arrivals, position, query, writing};
+use model::{World, arrivals, query, writing};
 use proptest::prelude::*;
 
 /// An engine of another name that answers the same: a stand-in for the one that is asked over the network.
@@ -148,7 +148,7 @@ fn a_query_above_the_limit_is_refused_before_anything_is_read_and_a_narrower_one
     let narrow = Query { from: Some(newest.hour()), ..all.clone() };
     assert_eq!(run(engine.search(&request(&narrow))).unwrap().engine, "far");
     // A later page cannot read what is newer than where it begins.
-    let oldest = world.expected(&all).last().map(|event| position(event)).unwrap();
+    let oldest = world.expected(&all).last().map(|event| Position::of(event)).unwrap();
     let page = SearchRequest { after: Some(oldest), ..request(&all) };
     assert_eq!(run(engine.search(&page)).unwrap().events.len(), 0);
 }

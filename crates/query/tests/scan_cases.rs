@@ -11,11 +11,13 @@ use auditlake_event::{Column, Event, Organization, Timestamp};
 use auditlake_lake::landing_file::{decode, encode};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::{Arrival, SealTime};
-use auditlake_query::{Answer, CountRequest, Engine, Interval, Query, QueryErrorKind, ScanEngine, SearchRequest, Settings};
+use auditlake_query::{
+    Answer, CountRequest, Engine, Interval, Position, Query, QueryErrorKind, ScanEngine, SearchRequest, Settings,
+};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
 use model::meddling::Meddling;
-use model::{Object, Row, Spec, World, Writing, event, position, time};
+use model::{Object, Row, Spec, World, Writing, event, time};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
@@ -71,7 +73,7 @@ async fn a_seal_at_any_call_of_a_query_changes_nothing_in_its_answer() {
     let world = Arc::new(World::new(900, &some_arrivals(), WRITING));
     let (before, after) = (world.after_periods(3), world.after_periods(13));
     let query = acme(&[("action!", "list_objects")]);
-    let expected: Vec<_> = world.expected(&query).into_iter().map(position).collect();
+    let expected: Vec<_> = world.expected(&query).into_iter().map(Position::of).collect();
     assert!(expected.len() > 10);
     let counted = CountRequest { query: query.clone(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
     let mut restarts = 0;
@@ -88,7 +90,7 @@ async fn a_seal_at_any_call_of_a_query_changes_nothing_in_its_answer() {
         let settings = Settings { whole_object_bytes: 100, tail_bytes: 64, concurrency: 2, ..Settings::default() };
         let engine = ScanEngine::new(Arc::clone(&store) as _, world.lake.clone(), settings);
         let answer = search(&engine, &query, 1_000).await;
-        assert_eq!(answer.events.iter().map(position).collect::<Vec<_>>(), expected, "sealed before call {at}");
+        assert_eq!(answer.events.iter().map(Position::of).collect::<Vec<_>>(), expected, "sealed before call {at}");
         assert_eq!(answer.unreadable_objects, 0);
         restarts += usize::from(answer.sealed_until == after);
         let of_search = store.calls().len();
@@ -133,13 +135,13 @@ async fn assert_pages_meet(per_millisecond: usize) {
     loop {
         let request = SearchRequest { query: query.clone(), after, limit: 64, with_raw: false };
         let answer = engine.search(&request).await.unwrap();
-        found.extend(answer.events.iter().map(position));
+        found.extend(answer.events.iter().map(Position::of));
         after = answer.next;
         if after.is_none() {
             break;
         }
     }
-    assert_eq!(found, world.expected(&query).into_iter().map(position).collect::<Vec<_>>());
+    assert_eq!(found, world.expected(&query).into_iter().map(Position::of).collect::<Vec<_>>());
     assert_eq!(found.len(), 1_400);
     assert_eq!(total(&engine, &query).await, 1_400);
 }

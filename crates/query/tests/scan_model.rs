@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditlake_event::{Event, Timestamp};
-use auditlake_query::{Count, CountRequest, Engine, GroupBy, Interval, Query, ScanEngine, SearchRequest, Settings};
+use auditlake_query::{
+    Count, CountRequest, Engine, GroupBy, Interval, Position, Query, ScanEngine, SearchRequest, Settings,
+};
 use auditlake_store::memory::MemoryStore;
-use model::{World, arrivals, position, query, writing};
+use model::{World, arrivals, query, writing};
 use proptest::prelude::*;
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -47,7 +49,7 @@ async fn pages(engine: &ScanEngine, query: &Query, limit: usize) -> Vec<Event<'s
         assert!(answer.events.len() <= limit);
         assert_eq!(answer.unreadable_objects, 0);
         assert!(answer.next.is_none() || answer.events.len() == limit, "a page that is not full is the last");
-        assert_eq!(answer.next.is_some(), answer.next == answer.events.last().map(position) && answer.next.is_some());
+        assert_eq!(answer.next.is_some(), answer.next == answer.events.last().map(Position::of) && answer.next.is_some());
         events.extend(answer.events);
         after = answer.next;
         if after.is_none() {
@@ -60,7 +62,7 @@ fn value(event: &Event<'_>, group_by: GroupBy) -> Option<String> {
     let text = match group_by {
         GroupBy::Action => Some(event.action.clone()),
         GroupBy::ActorId => event.actor_id.clone(),
-        GroupBy::ActorEmail => event.actor_email.clone(),
+        GroupBy::ActorEmail => event.actor_email.as_ref().map(|email| email.to_lowercase().into()),
         GroupBy::Category => event.category.map(|category| category.as_str().into()),
         GroupBy::Outcome => Some(event.outcome.as_str().into()),
         GroupBy::ResourceType => event.resource_type.clone(),

@@ -54,7 +54,7 @@ pub(crate) async fn list_actors(directory: &Directory, context: &Context<'_>) ->
     let mut parameters = Parameters::parse(context.query)?;
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let cursor = parameters.take("cursor")?.filter(|text| !text.is_empty());
+    let cursor = parameters.take("cursor")?;
     parameters.expect_none_left()?;
     let actors = directory.actors(&organization).await.map_err(|error| storage_problem(&error))?;
     let mut rest = actors.after(cursor.as_deref());

@@ -66,8 +66,7 @@ impl Memory {
         }
         let is_match = |event: &&Event<'static>| {
             event.organization == query.organization.as_str()
-                && query.from.is_none_or(|from| event.event_time >= from)
-                && query.to.is_none_or(|to| event.event_time < to)
+                && query.covers(event.event_time, event.event_time_nanos.unwrap_or(0))
                 && query.conditions.iter().all(|condition| {
                     let value = match condition.field {
                         Field::EventId => &event.event_id,
@@ -79,17 +78,8 @@ impl Memory {
                 })
         };
         let mut events: Vec<_> = self.events.lock().unwrap().iter().filter(is_match).cloned().collect();
-        events.sort_by_key(|event| std::cmp::Reverse(position(event)));
+        events.sort_by_key(|event| std::cmp::Reverse(Position::of(event)));
         Ok(events)
-    }
-}
-
-fn position(event: &Event<'_>) -> Position {
-    Position {
-        event_time: event.event_time,
-        event_id: event.event_id.to_string(),
-        source: event.source.to_string(),
-        region: event.region.to_string(),
     }
 }
 
@@ -101,14 +91,14 @@ fn sealed_until() -> SealTime {
 impl Engine for Memory {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
         let mut events = self.matching(&request.query)?;
-        events.retain(|event| request.after.as_ref().is_none_or(|after| position(event) < *after));
+        events.retain(|event| request.after.as_ref().is_none_or(|after| Position::of(event) < *after));
         let more = events.len() > request.limit;
         events.truncate(request.limit);
         if !request.with_raw {
             events.iter_mut().for_each(|event| event.raw = None);
         }
         Ok(Answer {
-            next: if more { events.last().map(position) } else { None },
+            next: if more { events.last().map(Position::of) } else { None },
             events,
             sealed_until: sealed_until(),
             scanned_bytes: 1_234,

@@ -1,60 +1,110 @@
 //! Conditions as SQL predicates, with the exact meaning that [`Field`] states.
 //!
-//! - Letters are folded by `translate`, in ASCII only; `lower` would fold all of Unicode and find more than the scan engine.
+//! - Letters are folded by `lower`, which in Trino maps each letter by itself, and by `translate` for the small letters that have two
+//!   forms ([`auditlake_query::fold`]), as far as the values hold such a letter.
 //! - A null column has no value: a condition does not hold for it, a negated one does. SQL's third truth value never decides.
 
 use auditlake_event::Column;
+use auditlake_query::addresses::{self, Range, Wanted, address_of};
+use auditlake_query::fold::{self, SECOND_FORMS};
 use auditlake_query::{Condition, Field, QueryError, QueryErrorKind};
 
-use super::statement::Writer;
+use super::statement::{Writer, text_literal};
 
 /// What one column is tested for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Test {
     /// It equals one of the values.
-    Equal(Column),
-    /// It equals one of the values, whatever the case of ASCII letters.
-    EqualFolded(Column),
-    /// It contains one of the values, whatever the case of ASCII letters.
-    ContainsFolded(Column),
+    Equal(Column, Vec<String>),
+    /// It equals one of the values, whatever the case of letters.
+    EqualFolded(Column, Vec<String>),
+    /// It contains one of the values, whatever the case of letters.
+    ContainsFolded(Column, Vec<String>),
+    /// It is an address in one of the ranges.
+    Within(Column, Vec<Range>),
     /// The JSON string at this path in `metadata` equals one of the values.
-    Metadata(&'static str),
+    Metadata(&'static str, Vec<String>),
+}
+
+impl Test {
+    const fn column(&self) -> Column {
+        match self {
+            Test::Equal(column, _)
+            | Test::EqualFolded(column, _)
+            | Test::ContainsFolded(column, _)
+            | Test::Within(column, _) => *column,
+            Test::Metadata(..) => Column::Metadata,
+        }
+    }
+}
+
+/// The tests of an actor: addresses have no case, ids and names do.
+fn actor(values: &[String]) -> Vec<Test> {
+    let (people, exact): (Vec<String>, Vec<String>) = values.iter().cloned().partition(|value| fold::is_address(value));
+    let columns = [Column::ActorId, Column::ActorName, Column::ActorEmail];
+    let mut tests = Vec::new();
+    if !exact.is_empty() {
+        tests.extend(columns.map(|column| Test::Equal(column, exact.clone())));
+    }
+    if !people.is_empty() {
+        tests.extend(columns.map(|column| Test::EqualFolded(column, people.clone())));
+    }
+    tests
+}
+
+/// The tests of an address. A value that the parameters would refuse matches what it says.
+fn source_ip(values: &[String]) -> Vec<Test> {
+    let (mut texts, mut ranges) = (Vec::new(), Vec::new());
+    for value in values {
+        match addresses::parse(value) {
+            Ok(Wanted::Range(_, range)) => ranges.extend(range.parts()),
+            Ok(Wanted::Text(text)) => texts.push(text),
+            Err(_) => texts.push(value.clone()),
+        }
+    }
+    let texts = (!texts.is_empty()).then_some(Test::Equal(Column::SourceIp, texts));
+    texts.into_iter().chain((!ranges.is_empty()).then_some(Test::Within(Column::SourceIp, ranges))).collect()
 }
 
 /// The tests of which one must pass (negated: none may).
-const fn tests_of(field: Field) -> &'static [Test] {
-    match field {
-        Field::EventId => &[Test::Equal(Column::EventId)],
-        Field::Actor => &[Test::Equal(Column::ActorId), Test::Equal(Column::ActorName), Test::Equal(Column::ActorEmail)],
-        Field::ActorEmail => &[Test::EqualFolded(Column::ActorEmail)],
-        Field::ActorVia => &[Test::Equal(Column::ActorVia)],
-        Field::Credential => &[Test::Metadata("$.access_key_id"), Test::Metadata("$.issued_access_key_id")],
-        Field::Action => &[Test::Equal(Column::Action)],
-        Field::Category => &[Test::Equal(Column::Category)],
-        Field::Outcome => &[Test::Equal(Column::Outcome)],
-        Field::ResourceType => &[Test::Equal(Column::ResourceType)],
-        Field::ResourceId => &[Test::Equal(Column::ResourceId)],
-        Field::Source => &[Test::Equal(Column::Source)],
-        Field::SourceIp => &[Test::Equal(Column::SourceIp)],
-        Field::Text => &[
-            Test::ContainsFolded(Column::ActorEmail),
-            Test::ContainsFolded(Column::ActorId),
-            Test::ContainsFolded(Column::ActorName),
-            Test::ContainsFolded(Column::ResourceId),
-            Test::ContainsFolded(Column::ResourceName),
-            Test::ContainsFolded(Column::ResourceType),
-        ],
+fn tests_of(condition: &Condition) -> Vec<Test> {
+    let values = &condition.values;
+    let equal = |column| vec![Test::Equal(column, values.clone())];
+    let mut tests = match condition.field {
+        Field::EventId => equal(Column::EventId),
+        Field::Actor => actor(values),
+        Field::ActorEmail => vec![Test::EqualFolded(Column::ActorEmail, values.clone())],
+        Field::ActorVia => equal(Column::ActorVia),
+        Field::Credential => {
+            ["$.access_key_id", "$.issued_access_key_id"].map(|path| Test::Metadata(path, values.clone())).to_vec()
+        }
+        Field::Action => equal(Column::Action),
+        Field::Category => equal(Column::Category),
+        Field::Outcome => equal(Column::Outcome),
+        Field::ResourceType => equal(Column::ResourceType),
+        Field::ResourceId => equal(Column::ResourceId),
+        Field::Source => equal(Column::Source),
+        Field::SourceIp => source_ip(values),
+        Field::Text => [
+            Column::ActorEmail,
+            Column::ActorId,
+            Column::ActorName,
+            Column::ResourceId,
+            Column::ResourceName,
+            Column::ResourceType,
+        ]
+        .map(|column| Test::ContainsFolded(column, values.clone()))
+        .to_vec(),
+    };
+    if !condition.actor_ids.is_empty() {
+        tests.push(Test::Equal(Column::ActorId, condition.actor_ids.clone()));
     }
+    tests
 }
 
 /// The columns that the conditions read.
 pub(crate) fn columns_of(conditions: &[Condition]) -> impl Iterator<Item = Column> + '_ {
-    let has_ids = conditions.iter().any(|condition| !condition.actor_ids.is_empty());
-    let tested = conditions.iter().flat_map(|condition| tests_of(condition.field)).map(|test| match test {
-        Test::Equal(column) | Test::EqualFolded(column) | Test::ContainsFolded(column) => *column,
-        Test::Metadata(_) => Column::Metadata,
-    });
-    tested.chain(has_ids.then_some(Column::ActorId))
+    conditions.iter().flat_map(tests_of).map(|test| test.column())
 }
 
 /// Refuses conditions without values: they would say nothing.
@@ -69,70 +119,68 @@ pub(crate) fn check(conditions: &[Condition]) -> Result<(), QueryError> {
 pub(crate) fn write_conditions(writer: &mut Writer, conditions: &[Condition], indent: &str) {
     for condition in conditions {
         writer.push(indent).push("AND (");
-        for (position, test) in tests_of(condition.field).iter().enumerate() {
+        for (position, test) in tests_of(condition).iter().enumerate() {
             if position > 0 {
                 writer.push(if condition.negated { " AND " } else { " OR " });
             }
-            write_test(writer, *test, condition);
-        }
-        if !condition.actor_ids.is_empty() {
-            writer.push(if condition.negated { " AND " } else { " OR " });
-            let ids = Condition { values: condition.actor_ids.clone(), ..condition.clone() };
-            write_test(writer, Test::Equal(Column::ActorId), &ids);
+            write_test(writer, test, condition.negated);
         }
         writer.push(")");
     }
 }
 
-fn write_test(writer: &mut Writer, test: Test, condition: &Condition) {
+fn write_test(writer: &mut Writer, test: &Test, negated: bool) {
     match test {
-        Test::Equal(column) => write_equal(writer, column.name(), column.nullable(), condition, |writer, value| {
-            writer.value(value);
-        }),
-        Test::EqualFolded(column) => {
-            write_equal(writer, &folded(column), column.nullable(), condition, |writer, value| {
-                writer.value(&value.to_ascii_lowercase());
-            });
+        Test::Equal(column, values) => write_equal(writer, column.name(), column.nullable(), negated, values, value),
+        Test::EqualFolded(column, values) => {
+            let values: Vec<String> = values.iter().map(|value| fold::fold(value).into_owned()).collect();
+            write_equal(writer, &folded(*column, &values), column.nullable(), negated, &values, value);
         }
-        Test::Metadata(path) => {
+        Test::Metadata(path, values) => {
             // Compared as JSON, so that the number 5 is not the text "5".
             let expression = format!("json_extract({}, '{path}')", Column::Metadata.name());
-            write_equal(writer, &expression, true, condition, |writer, value| {
+            write_equal(writer, &expression, true, negated, values, |writer, value| {
                 writer.push("CAST(").value(value).push(" AS JSON)");
             });
         }
-        Test::ContainsFolded(column) => write_contains(writer, column, condition),
+        Test::ContainsFolded(column, values) => write_contains(writer, *column, negated, values),
+        Test::Within(column, ranges) => write_within(writer, *column, negated, ranges),
     }
+}
+
+fn value(writer: &mut Writer, value: &str) {
+    writer.value(value);
 }
 
 fn write_equal(
     writer: &mut Writer,
     expression: &str,
     nullable: bool,
-    condition: &Condition,
+    negated: bool,
+    values: &[String],
     write_value: impl Fn(&mut Writer, &str),
 ) {
-    if condition.negated && nullable {
+    if negated && nullable {
         writer.push("(").push(expression).push(" IS NULL OR ");
     }
-    writer.push(expression).push(if condition.negated { " NOT IN (" } else { " IN (" });
-    for (position, value) in condition.values.iter().enumerate() {
+    writer.push(expression).push(if negated { " NOT IN (" } else { " IN (" });
+    for (position, value) in values.iter().enumerate() {
         if position > 0 {
             writer.push(", ");
         }
         write_value(writer, value);
     }
-    writer.push(if condition.negated && nullable { "))" } else { ")" });
+    writer.push(if negated && nullable { "))" } else { ")" });
 }
 
-fn write_contains(writer: &mut Writer, column: Column, condition: &Condition) {
-    let haystack = folded(column);
-    for (position, value) in condition.values.iter().enumerate() {
+fn write_contains(writer: &mut Writer, column: Column, negated: bool, values: &[String]) {
+    for (position, value) in values.iter().enumerate() {
         if position > 0 {
-            writer.push(if condition.negated { " AND " } else { " OR " });
+            writer.push(if negated { " AND " } else { " OR " });
         }
-        let needle = value.to_ascii_lowercase();
-        if condition.negated {
+        let needle = fold::fold(value).into_owned();
+        let haystack = folded(column, std::slice::from_ref(&needle));
+        if negated {
             writer.push("coalesce(strpos(").push(&haystack).push(", ").value(&needle).push("), 0) = 0");
         } else {
             writer.push("strpos(").push(&haystack).push(", ").value(&needle).push(") > 0");
@@ -140,8 +188,50 @@ fn write_contains(writer: &mut Writer, column: Column, condition: &Condition) {
     }
 }
 
-fn folded(column: Column) -> String {
-    format!("translate({}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')", column.name())
+/// A text that is no address lies in no range.
+fn write_within(writer: &mut Writer, column: Column, negated: bool, ranges: &[Range]) {
+    let address = format!("TRY_CAST({} AS IPADDRESS)", column.name());
+    for (position, range) in ranges.iter().enumerate() {
+        if position > 0 {
+            writer.push(if negated { " AND " } else { " OR " });
+        }
+        writer.push("coalesce(").push(&address).push(" BETWEEN CAST(").value(&address_of(range.first).to_string());
+        writer.push(" AS IPADDRESS) AND CAST(").value(&address_of(range.last).to_string());
+        writer.push(" AS IPADDRESS), false)").push(if negated { " = false" } else { "" });
+    }
+}
+
+/// A column folded as far as it matters to these values, which are folded themselves: a second form of a letter that none of them
+/// holds decides nothing.
+fn folded(column: Column, values: &[String]) -> String {
+    folded_by(column, |letter| values.iter().any(|value| value.contains(letter)))
+}
+
+/// A column folded.
+pub(crate) fn wholly_folded(column: Column) -> String {
+    folded_by(column, |_| true)
+}
+
+fn folded_by(column: Column, matters: impl Fn(char) -> bool) -> String {
+    let lower = format!("lower({})", column.name());
+    let forms: Vec<&(char, char)> = SECOND_FORMS.iter().filter(|(_, usual)| matters(*usual)).collect();
+    if forms.is_empty() {
+        return lower;
+    }
+    let letters = |letters: Vec<char>| match letters.as_slice() {
+        [only] => letter_literal(*only),
+        several => {
+            format!("concat({})", several.iter().map(|letter| letter_literal(*letter)).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let from = letters(forms.iter().map(|(form, _)| *form).collect());
+    let to = letters(forms.iter().map(|(_, usual)| *usual).collect());
+    format!("translate({lower}, {from}, {to})")
+}
+
+/// One letter of ours in a statement, which is ASCII.
+fn letter_literal(letter: char) -> String {
+    if letter.is_ascii() { text_literal(&letter.to_string()) } else { format!("chr({})", u32::from(letter)) }
 }
 
 #[cfg(test)]
@@ -177,7 +267,9 @@ mod tests {
 
     #[test]
     fn each_field_has_its_meaning() {
-        let email = "translate(actor_email, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')";
+        let email = "translate(lower(actor_email), concat(chr(383), chr(962)), concat('s', chr(963)))";
+        let within =
+            "coalesce(TRY_CAST(source_ip AS IPADDRESS) BETWEEN CAST(? AS IPADDRESS) AND CAST(? AS IPADDRESS), false)";
         for (field, negated, values, text, parameters) in [
             (Field::Action, false, &["a"][..], " AND (action IN (?))".to_owned(), &["'a'"][..]),
             (Field::Action, true, &["a", "b"], " AND (action NOT IN (?, ?))".to_owned(), &["'a'", "'b'"]),
@@ -189,7 +281,37 @@ mod tests {
                 " AND (actor_id IN (?) OR actor_name IN (?) OR actor_email IN (?))".to_owned(),
                 &["'a'", "'a'", "'a'"],
             ),
-            (Field::ActorEmail, false, &["Ä@X.org"], format!(" AND ({email} IN (?))"), &["'Ä@x.org'"]),
+            (Field::ActorEmail, false, &["Ä@X.org"], " AND (lower(actor_email) IN (?))".to_owned(), &["'ä@x.org'"]),
+            (
+                Field::ActorEmail,
+                true,
+                &["S@x.org", "ς@x.org"],
+                format!(" AND (({email} IS NULL OR {email} NOT IN (?, ?)))"),
+                &["'s@x.org'", "'σ@x.org'"],
+            ),
+            (
+                Field::Actor,
+                false,
+                &["Ada", "B@x"],
+                " AND (actor_id IN (?) OR actor_name IN (?) OR actor_email IN (?) OR lower(actor_id) IN (?) \
+                 OR lower(actor_name) IN (?) OR lower(actor_email) IN (?))"
+                    .to_owned(),
+                &["'Ada'", "'Ada'", "'Ada'", "'b@x'", "'b@x'", "'b@x'"],
+            ),
+            (
+                Field::SourceIp,
+                false,
+                &["192.0.2.7", "203.0.113.0/24"],
+                format!(" AND (source_ip IN (?) OR {within})"),
+                &["'192.0.2.7'", "'::ffff:203.0.113.0'", "'::ffff:203.0.113.255'"],
+            ),
+            (
+                Field::SourceIp,
+                true,
+                &["::/0"],
+                format!(" AND ({within} = false AND {within} = false)"),
+                &["'::'", "'::fffe:ffff:ffff'", "'::1:0:0:0'", "'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'"],
+            ),
             (
                 Field::Credential,
                 false,
@@ -204,6 +326,7 @@ mod tests {
             assert_eq!(rendered(field, negated, values), (text, expected));
         }
         let (text, parameters) = rendered(Field::Text, true, &["It's"]);
+        let email = "translate(lower(actor_email), chr(383), 's')";
         assert!(text.starts_with(&format!(" AND (coalesce(strpos({email}, ?), 0) = 0 AND ")), "{text}");
         assert_eq!(parameters, vec!["'it''s'"; 6]);
     }

@@ -3,7 +3,7 @@
 use auditlake_event::Column;
 use auditlake_query::{GroupBy, Interval, QueryError};
 
-use super::condition::check;
+use super::condition::{check, wholly_folded};
 use super::exact::Reading;
 use super::statement::{Statement, Writer};
 
@@ -12,6 +12,14 @@ const fn unit_of(interval: Interval) -> &'static str {
         Interval::Minute => "minute",
         Interval::Hour => "hour",
         Interval::Day => "day",
+    }
+}
+
+/// What is counted by: of e-mail addresses the folded text, so that a person is one value.
+fn expression_of(group_by: GroupBy) -> String {
+    match group_by {
+        GroupBy::ActorEmail => wholly_folded(Column::ActorEmail),
+        other => other.column().name().to_owned(),
     }
 }
 
@@ -30,7 +38,7 @@ pub fn count_statement(
     }
     let mut writer = Writer::default();
     let bucket = interval.map(|interval| format!("date_trunc('{}', event_time) AS bucket", unit_of(interval)));
-    let value = group_by.map(|group_by| format!("{} AS value", group_by.column().name()));
+    let value = group_by.map(|group_by| format!("{} AS value", expression_of(group_by)));
     let with_places = match (&bucket, &value) {
         (_, None) => None,
         (None, Some(_)) => Some("value, events, row_number() OVER (ORDER BY events DESC, value ASC NULLS LAST) AS place"),

@@ -19,6 +19,9 @@ use crate::identifier::Tables;
 /// What the key of an event is made of, besides the organization.
 const KEY: [Column; 4] = [Column::Region, Column::Source, Column::EventTime, Column::EventId];
 
+/// What an event states below the millisecond, in ns.
+pub(crate) const NANOS: &str = "coalesce(event_time_nanos, 0)";
+
 /// What a statement is bound to. Read before the statement is made; an older one is as right as a newer one while landing is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
@@ -115,6 +118,7 @@ impl Reading<'_> {
         write_time_range(writer, window, "\n    ");
         writer.push("\n    AND seal_time < ").time(self.snapshot.sealed_until.start());
         write_conditions(writer, &self.query.conditions, "\n    ");
+        write_bounds(writer, self.query, "\n    ");
         write_after(writer, after, "\n    ");
     }
 
@@ -128,6 +132,7 @@ impl Reading<'_> {
         let mut inner = columns.to_vec();
         inner.extend(KEY);
         inner.extend(super::condition::columns_of(&self.query.conditions));
+        inner.extend(self.query.splits_a_millisecond().then_some(Column::EventTimeNanos));
         inner.sort_unstable();
         inner.dedup();
         writer.push("  SELECT ").push(&names(columns)).push("\n  FROM (\n    SELECT ").push(&names(&inner));
@@ -143,6 +148,7 @@ impl Reading<'_> {
             writer.push("\n    AND archived_event_id IS NULL");
         }
         write_conditions(writer, &self.query.conditions, "\n    ");
+        write_bounds(writer, self.query, "\n    ");
         write_after(writer, after, "\n    ");
     }
 
@@ -214,10 +220,23 @@ fn write_time_range(writer: &mut Writer, window: Window, indent: &str) {
     writer.push(indent).push("AND event_time >= ").time(window.from).push(" AND event_time < ").time(window.to);
 }
 
+/// Bounds that lie inside a millisecond. The window has whole ones, so that only the first and the last are left to compare.
+fn write_bounds(writer: &mut Writer, query: &Query, indent: &str) {
+    if let Some(from) = query.from.filter(|_| query.from_nanos > 0) {
+        writer.push(indent).push("AND (event_time > ").time(from);
+        writer.push(&format!(" OR {NANOS} >= {})", query.from_nanos));
+    }
+    if let Some(to) = query.to.filter(|_| query.to_nanos > 0) {
+        writer.push(indent).push("AND (event_time < ").time(to);
+        writer.push(&format!(" OR {NANOS} < {})", query.to_nanos));
+    }
+}
+
 /// Only rows after a position. The window ends at its millisecond already, so that only that millisecond is left to compare.
 fn write_after(writer: &mut Writer, after: Option<&Position>, indent: &str) {
     let Some(after) = after else { return };
     let time = time_literal(after.event_time);
-    writer.push(indent).push("AND (event_time < ").push(&time).push(" OR (event_id, source, region) < (");
+    writer.push(indent).push("AND (event_time < ").push(&time);
+    writer.push(&format!(" OR ({NANOS}, event_id, source, region) < ({}, ", after.nanos));
     writer.value(&after.event_id).push(", ").value(&after.source).push(", ").value(&after.region).push("))");
 }

@@ -17,7 +17,7 @@ use super::window::{Window, count_window};
 /// The span of event time of an export. Where nothing can match it is one millisecond of what was asked, so that an export of
 /// nothing is made as any other.
 pub fn export_window(query: &Query, snapshot: &Snapshot) -> Window {
-    count_window(query, snapshot).unwrap_or_else(|| match (query.from, query.to) {
+    count_window(query, snapshot).unwrap_or_else(|| match (query.from, query.end()) {
         (Some(from), _) => Window { from, to: from.plus_millis(1) },
         (None, Some(to)) => Window { from: to.plus_millis(-1), to },
         (None, None) => {
@@ -83,7 +83,9 @@ pub fn export_statement(
         }
         // Of the relation, not of the texts that are made of it.
         None => {
-            writer.push("\nORDER BY events.event_time DESC, events.event_id DESC, events.source DESC, events.region DESC");
+            writer
+                .push("\nORDER BY events.event_time DESC, coalesce(events.event_time_nanos, 0) DESC, events.event_id DESC");
+            writer.push(", events.source DESC, events.region DESC");
         }
     }
     writer.finish()

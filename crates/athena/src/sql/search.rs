@@ -4,7 +4,7 @@ use auditlake_event::Column;
 use auditlake_query::{Position, QueryError};
 
 use super::condition::check;
-use super::exact::{Reading, names};
+use super::exact::{NANOS, Reading, names};
 use super::statement::{Statement, Writer};
 
 /// The columns that a page has, in order: all but `seal_time`, which is the lake's own, and `raw` only where it is wanted.
@@ -28,7 +28,8 @@ pub fn search_statement(
     let mut writer = Writer::default();
     writer.push("SELECT ").push(&names(&columns)).push("\nFROM (\n");
     reading.write(&mut writer, &columns, after);
-    writer.push("\n) AS events\nORDER BY event_time DESC, event_id DESC, source DESC, region DESC\nLIMIT ");
+    writer.push("\n) AS events\nORDER BY event_time DESC, ").push(NANOS);
+    writer.push(" DESC, event_id DESC, source DESC, region DESC\nLIMIT ");
     writer.push(&limit.to_string());
     writer.finish().map(Some)
 }

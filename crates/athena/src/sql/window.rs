@@ -23,7 +23,7 @@ fn whole_range(query: &Query, after: Option<&Position>, snapshot: &Snapshot) -> 
     let earliest = Timestamp::from_millis(EARLIEST_EVENT_TIME_MS);
     let latest = snapshot.now.plus_millis(snapshot.rule.lead_ms + CLOCK_SKEW_MS);
     let from = query.from.map_or(earliest, |from| from.max(earliest));
-    let mut to = query.to.map_or(latest, |to| to.min(latest));
+    let mut to = query.end().map_or(latest, |end| end.min(latest));
     if let Some(after) = after {
         to = to.min(after.event_time.plus_millis(1));
     }
@@ -73,13 +73,7 @@ mod tests {
     }
 
     fn query(from: Option<&str>, to: Option<&str>) -> Query {
-        Query {
-            organization: Organization::parse("acme").unwrap(),
-            region: None,
-            from: from.map(time),
-            to: to.map(time),
-            conditions: Vec::new(),
-        }
+        Query { from: from.map(time), to: to.map(time), ..Query::all(Organization::parse("acme").unwrap()) }
     }
 
     const DAY: i64 = 24 * Timestamp::HOUR_MS;
@@ -116,6 +110,7 @@ mod tests {
     fn a_page_after_a_position_ends_at_its_millisecond() {
         let after = Position {
             event_time: time("2026-02-10T05:00:00.123Z"),
+            nanos: 0,
             event_id: "a".into(),
             source: "api".into(),
             region: "r".into(),

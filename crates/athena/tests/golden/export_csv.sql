@@ -38,6 +38,6 @@ FROM (
   WHERE copy = 1
     AND archived_event_id IS NULL
 ) AS events
-ORDER BY events.event_time DESC, events.event_id DESC, events.source DESC, events.region DESC
+ORDER BY events.event_time DESC, coalesce(events.event_time_nanos, 0) DESC, events.event_id DESC, events.source DESC, events.region DESC
 
 -- parameters: 'acme' | 'acme' | 'acme' | 'acme'

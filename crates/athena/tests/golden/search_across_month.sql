@@ -38,7 +38,7 @@ FROM (
   WHERE copy = 1
     AND archived_event_id IS NULL
 ) AS events
-ORDER BY event_time DESC, event_id DESC, source DESC, region DESC
+ORDER BY event_time DESC, coalesce(event_time_nanos, 0) DESC, event_id DESC, source DESC, region DESC
 LIMIT 100
 
 -- parameters: 'acme' | 'acme' | 'acme' | 'acme'

@@ -7,7 +7,7 @@ FROM (
     AND event_time >= TIMESTAMP '2026-02-28 22:00:00.000' AND event_time < TIMESTAMP '2026-03-01 00:00:00.000'
     AND seal_time < TIMESTAMP '2026-03-01 01:00:00.000'
 ) AS events
-ORDER BY event_time DESC, event_id DESC, source DESC, region DESC
+ORDER BY event_time DESC, coalesce(event_time_nanos, 0) DESC, event_id DESC, source DESC, region DESC
 LIMIT 100
 
 -- parameters: 'acme'

@@ -13,7 +13,7 @@ FROM (
   ) AS landing
   WHERE copy = 1
 ) AS events
-ORDER BY event_time DESC, event_id DESC, source DESC, region DESC
+ORDER BY event_time DESC, coalesce(event_time_nanos, 0) DESC, event_id DESC, source DESC, region DESC
 LIMIT 100
 
 -- parameters: 'acme'

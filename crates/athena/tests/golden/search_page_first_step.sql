@@ -6,11 +6,11 @@ FROM (
     AND dt BETWEEN 'year=2026/month=02/day=28/hour=00' AND 'year=2026/month=02/day=28/hour=23'
     AND event_time >= TIMESTAMP '2026-02-28 00:00:00.000' AND event_time < TIMESTAMP '2026-03-01 00:00:00.000'
     AND seal_time < TIMESTAMP '2026-03-01 01:00:00.000'
-    AND (translate(actor_email, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') IN (?))
+    AND (lower(actor_email) IN (?))
     AND (outcome NOT IN (?, ?))
-    AND (strpos(translate(actor_email, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(actor_id, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(actor_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_id, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_type, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0)
+    AND (strpos(lower(actor_email), ?) > 0 OR strpos(lower(actor_id), ?) > 0 OR strpos(lower(actor_name), ?) > 0 OR strpos(lower(resource_id), ?) > 0 OR strpos(lower(resource_name), ?) > 0 OR strpos(lower(resource_type), ?) > 0)
     AND (json_extract(metadata, '$.access_key_id') IN (CAST(? AS JSON)) OR json_extract(metadata, '$.issued_access_key_id') IN (CAST(? AS JSON)))
-    AND (event_time < TIMESTAMP '2026-02-28 23:59:59.999' OR (event_id, source, region) < (?, ?, ?))
+    AND (event_time < TIMESTAMP '2026-02-28 23:59:59.999' OR (coalesce(event_time_nanos, 0), event_id, source, region) < (500, ?, ?, ?))
   UNION ALL
   SELECT event_id, event_time, event_time_nanos, received_time, region, organization, source, action, category, outcome, error_code, error_message, actor_id, actor_type, actor_name, actor_email, actor_via, resource_type, resource_id, resource_name, scope_type, scope_id, changes, source_ip, user_agent, service_name, request_id, http_method, http_path, http_status, metadata
   FROM (
@@ -42,13 +42,13 @@ FROM (
     ON archived_region = region AND archived_source = source AND archived_event_time = event_time AND archived_event_id = event_id
   WHERE copy = 1
     AND archived_event_id IS NULL
-    AND (translate(actor_email, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') IN (?))
+    AND (lower(actor_email) IN (?))
     AND (outcome NOT IN (?, ?))
-    AND (strpos(translate(actor_email, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(actor_id, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(actor_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_id, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0 OR strpos(translate(resource_type, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), ?) > 0)
+    AND (strpos(lower(actor_email), ?) > 0 OR strpos(lower(actor_id), ?) > 0 OR strpos(lower(actor_name), ?) > 0 OR strpos(lower(resource_id), ?) > 0 OR strpos(lower(resource_name), ?) > 0 OR strpos(lower(resource_type), ?) > 0)
     AND (json_extract(metadata, '$.access_key_id') IN (CAST(? AS JSON)) OR json_extract(metadata, '$.issued_access_key_id') IN (CAST(? AS JSON)))
-    AND (event_time < TIMESTAMP '2026-02-28 23:59:59.999' OR (event_id, source, region) < (?, ?, ?))
+    AND (event_time < TIMESTAMP '2026-02-28 23:59:59.999' OR (coalesce(event_time_nanos, 0), event_id, source, region) < (500, ?, ?, ?))
 ) AS events
-ORDER BY event_time DESC, event_id DESC, source DESC, region DESC
+ORDER BY event_time DESC, coalesce(event_time_nanos, 0) DESC, event_id DESC, source DESC, region DESC
 LIMIT 100
 
 -- parameters: 'acme' | 'eu-west-1' | 'eve@example.org' | 'success' | 'unknown' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'AKIAEXAMPLE' | 'AKIAEXAMPLE' | 'it''s' | 'api' | 'eu-west-1' | 'acme' | 'eu-west-1' | 'acme' | 'eu-west-1' | 'acme' | 'eu-west-1' | 'eve@example.org' | 'success' | 'unknown' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'o''hara' | 'AKIAEXAMPLE' | 'AKIAEXAMPLE' | 'it''s' | 'api' | 'eu-west-1'

@@ -4,7 +4,9 @@ Argument: a folder with the lake's objects. What DuckDB spells otherwise is tran
 """
 
 import datetime
+import ipaddress
 import json
+import re
 import sys
 
 import duckdb
@@ -14,6 +16,18 @@ connection = duckdb.connect()
 connection.execute("SET TimeZone = 'UTC'")
 connection.execute("CREATE SCHEMA auditlake")
 connection.execute("CREATE MACRO date_format(t, f) AS strftime(t, f)")
+
+
+def ip_number(text):
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = int(address) + 0xFFFF_0000_0000 if address.version == 4 else int(address)
+    return f"{mapped:032x}"
+
+
+connection.create_function("ip_number", ip_number, ["VARCHAR"], "VARCHAR", null_handling="default")
 times = ", ".join(f"{name} AT TIME ZONE 'UTC' AS {name}" for name in ["event_time", "received_time", "seal_time"])
 connection.execute(f"""CREATE TABLE auditlake.events_hourly AS SELECT * REPLACE ({times}),
     regexp_extract(filename, 'region=([^/]+)/', 1) AS region,
@@ -36,6 +50,8 @@ for line in sys.stdin:
     # In Athena the cast makes a JSON string of a text, here it would parse the text.
     statement = request["text"].replace("CAST(? AS JSON)", "to_json(?::VARCHAR)")
     statement = statement.replace("CAST(concat(?, ?, ?) AS JSON)", "to_json(concat(?, ?, ?))")
+    statement = statement.replace("TRY_CAST(source_ip AS IPADDRESS)", "ip_number(source_ip)")
+    statement = re.sub(r"CAST\(\? AS IPADDRESS\)", "ip_number(?)", statement)
     parameters = [literal[1:-1].replace("''", "'") for literal in request["parameters"]]
     try:
         found = connection.execute(statement, parameters)

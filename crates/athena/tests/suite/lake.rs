@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
@@ -11,7 +12,7 @@ use auditlake_lake::landing_file;
 use auditlake_lake::layout::{ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::{Period, SealRule};
 use auditlake_lake::{Codec, SealTime, period::Arrival};
-use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Position, Query};
+use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Query};
 use parquet::arrow::ArrowWriter;
 
 /// Values that mean something to SQL, to a renderer, to a literal, or to a folding of case.
@@ -96,7 +97,14 @@ impl Dice {
 
 pub const ACTIONS: [&str; 4] = ["role_assign", "read", "write", "sign_in"];
 pub const ACTORS: [&str; 4] = ["u-1", "u-2", "Alice", "bob@example.org"];
-pub const EMAILS: [&str; 4] = ["Alice@Example.org", "alice@example.org", "bob@example.org", "O'Hara@example.org"];
+pub const EMAILS: [&str; 6] = [
+    "Alice@Example.org",
+    "alice@example.org",
+    "bob@example.org",
+    "O'Hara@example.org",
+    "Zoë.MÜLLER@Straße.example",
+    "ΝΊΚΟΣ@example.org",
+];
 pub const RESOURCES: [&str; 4] = ["doc-1", "doc-2", "Kitchen", "path/to/x"];
 pub const KEYS: [&str; 3] = ["AKIA1", "AKIA2", "it's"];
 
@@ -115,7 +123,7 @@ fn event(dice: &mut Dice, id: String, event_time: Timestamp) -> Event<'static> {
     Event {
         event_id: id.into(),
         event_time,
-        event_time_nanos: (dice.roll(2) == 0).then_some(999_999),
+        event_time_nanos: [None, None, Some(999_999), Some(500_000), Some(0)][dice.roll(5)],
         received_time: event_time,
         region: region.into(),
         organization: organization.into(),
@@ -131,13 +139,18 @@ fn event(dice: &mut Dice, id: String, event_time: Timestamp) -> Event<'static> {
         resource_type: dice.pick_or_null(&["document", "Role"]),
         resource_id: dice.pick_or_null(&RESOURCES),
         resource_name: dice.pick_or_null(&RESOURCES),
-        source_ip: dice.pick_or_null(&["10.0.0.1", "2001:db8::1"]),
+        source_ip: dice.pick_or_null(&["10.0.0.1", "10.0.1.200", "2001:db8::1", "::1", "balancer.example.org"]),
         service_name: dice.pick_or_null(&["gateway"]),
         http_status: (dice.roll(2) == 0).then_some(403),
         metadata: metadata.map(|metadata| metadata.to_string().into()),
         raw: (dice.roll(2) == 0).then(|| "{\"raw\":\"it's\"}".into()),
         ..Event::default()
     }
+}
+
+/// When an event happened, in ns since 1970.
+fn nanoseconds(event: &Event<'_>) -> i64 {
+    event.event_time.millis() * 1_000_000 + i64::from(event.event_time_nanos.unwrap_or(0))
 }
 
 type Key<'e> = (&'e str, &'e str, &'e str, Timestamp, &'e str);
@@ -211,6 +224,7 @@ fn deliveries() -> Vec<(Timestamp, Vec<Event<'static>>)> {
             if dice.roll(2) == 0 {
                 copy.outcome = Outcome::Denied;
                 copy.actor_email = Some("intruder@example.org".into());
+                copy.event_time_nanos = Some(250_000);
             }
             if !events.iter().any(|other| key(other) == key(&copy)) {
                 events.push(copy);
@@ -276,8 +290,10 @@ impl Lake {
         self.events.iter().filter(|event| {
             event.organization == query.organization.as_str()
                 && query.region.as_ref().is_none_or(|region| event.region == region.as_str())
-                && query.from.is_none_or(|from| event.event_time >= from)
-                && query.to.is_none_or(|to| event.event_time < to)
+                && query
+                    .from
+                    .is_none_or(|from| nanoseconds(event) >= from.millis() * 1_000_000 + i64::from(query.from_nanos))
+                && query.to.is_none_or(|to| nanoseconds(event) < to.millis() * 1_000_000 + i64::from(query.to_nanos))
                 && query.conditions.iter().all(|condition| holds(event, condition))
         })
     }
@@ -285,7 +301,10 @@ impl Lake {
     /// Every matching event, newest first.
     pub fn search(&self, query: &Query) -> Vec<Event<'static>> {
         let mut events: Vec<Event<'static>> = self.matching(query).cloned().collect();
-        events.sort_by_key(|event| std::cmp::Reverse(position(event)));
+        events.sort_by_key(|event| {
+            let name = [&event.event_id, &event.source, &event.region].map(|text| text.to_string());
+            std::cmp::Reverse((nanoseconds(event), name))
+        });
         events
     }
 
@@ -303,6 +322,7 @@ impl Lake {
         let mut groups: BTreeMap<(Option<Timestamp>, Value), u64> = BTreeMap::new();
         for event in self.matching(query) {
             let value = group_by.and_then(|group_by| event.text(column_of(group_by)).map(str::to_owned));
+            let value = if group_by == Some(GroupBy::ActorEmail) { value.map(|email| same(&email)) } else { value };
             let value = (value.is_none(), value);
             let bucket = interval.map(|interval| {
                 let millis = event.event_time.millis();
@@ -329,15 +349,6 @@ impl Lake {
     }
 }
 
-pub fn position(event: &Event<'_>) -> Position {
-    Position {
-        event_time: event.event_time,
-        event_id: event.event_id.to_string(),
-        source: event.source.to_string(),
-        region: event.region.to_string(),
-    }
-}
-
 fn archive_object(mut rows: Vec<(Event<'static>, SealTime)>) -> Vec<u8> {
     rows.sort_by(|(left, _), (right, _)| match left.event_time.cmp(&right.event_time) {
         Ordering::Equal => (&left.event_id, &left.source).cmp(&(&right.event_id, &right.source)),
@@ -360,6 +371,35 @@ fn column_of(group_by: GroupBy) -> Column {
     Column::from_name(name.as_str().unwrap()).unwrap()
 }
 
+/// One text for all that differ in case alone, by way of the capitals: a letter with two small forms has one capital.
+fn same(text: &str) -> String {
+    let lower: String = text.chars().map(|letter| if letter == 'İ' { 'i' } else { letter }).collect();
+    // What has no single capital stays.
+    let upper = |letter: char| {
+        if letter.to_uppercase().count() == 1 && letter != 'ı' { letter.to_uppercase().next() } else { None }
+    };
+    let capitals = lower.chars().map(|letter| upper(letter).unwrap_or(letter));
+    capitals.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether an address lies in a block or range, octet by octet.
+fn lies_within(address: IpAddr, value: &str) -> bool {
+    let octets = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let own = octets(address);
+    let parsed = |text: &str| text.parse::<IpAddr>().ok().map(octets).filter(|other| other.len() == own.len());
+    if let Some((first, last)) = value.split_once('-') {
+        return parsed(first).zip(parsed(last)).is_some_and(|(first, last)| first <= own && own <= last);
+    }
+    let Some((network, length)) = value.split_once('/') else { return false };
+    let Some(network) = parsed(network) else { return false };
+    let length: usize = length.parse().unwrap();
+    let bit = |octets: &[u8], index: usize| octets[index / 8] >> (7 - index % 8) & 1;
+    (0..length).all(|index| bit(&network, index) == bit(&own, index))
+}
+
 /// The meaning of a condition, straight from the words at [`Field`].
 fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let any_is = |columns: &[Column]| {
@@ -368,10 +408,20 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
             .any(|column| event.text(*column).is_some_and(|text| condition.values.iter().any(|value| value == text)))
     };
     let found = match condition.field {
-        Field::Actor => any_is(&[Column::ActorId, Column::ActorName, Column::ActorEmail]),
+        Field::Actor => {
+            let texts = [&event.actor_id, &event.actor_name, &event.actor_email];
+            let is =
+                |value: &String, text: &str| if value.contains('@') { same(value) == same(text) } else { value == text };
+            texts.into_iter().flatten().any(|text| condition.values.iter().any(|value| is(value, text)))
+        }
         Field::ActorEmail => {
             let email = event.actor_email.as_deref();
-            email.is_some_and(|email| condition.values.iter().any(|value| value.eq_ignore_ascii_case(email)))
+            email.is_some_and(|email| condition.values.iter().any(|value| same(value) == same(email)))
+        }
+        Field::SourceIp => {
+            let address = event.source_ip.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
+            any_is(&[Column::SourceIp])
+                || condition.values.iter().any(|value| address.is_some_and(|address| lies_within(address, value)))
         }
         Field::Credential => {
             let metadata: serde_json::Value =
@@ -390,10 +440,7 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
                 &event.resource_name,
                 &event.resource_type,
             ];
-            columns.into_iter().flatten().any(|text| {
-                let text = text.to_ascii_lowercase();
-                condition.values.iter().any(|value| text.contains(&value.to_ascii_lowercase()))
-            })
+            columns.into_iter().flatten().any(|text| condition.values.iter().any(|value| same(text).contains(&same(value))))
         }
         other => {
             let name = serde_json::to_value(other).unwrap();

@@ -67,7 +67,10 @@ fn engine(server: &AthenaServer, tables: Tables) -> AthenaEngine {
 
 fn acme(from: Option<&str>, to: Option<&str>) -> Query {
     let organization = Organization::parse("acme").unwrap();
-    Query { organization, region: None, from: from.map(time), to: to.map(time), conditions: Vec::new() }
+    let parse = |text: Option<&str>| text.map(|text| Timestamp::parse_with_nanos(text).unwrap()).unzip();
+    let ((from, from_nanos), (to, to_nanos)) = (parse(from), parse(to));
+    let (from_nanos, to_nanos) = (from_nanos.unwrap_or(0), to_nanos.unwrap_or(0));
+    Query { from, to, from_nanos, to_nanos, ..Query::all(organization) }
 }
 
 fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
@@ -78,8 +81,11 @@ fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
 fn ordinary_values(field: Field) -> Vec<&'static str> {
     match field {
         Field::EventId => vec!["id-1", "late-2026-03-01T02:10:00Z", "twice", "early"],
-        Field::Actor => ACTORS.to_vec(),
-        Field::ActorEmail => EMAILS.iter().copied().chain(["ALICE@EXAMPLE.ORG", "intruder@example.org"]).collect(),
+        Field::Actor => ["BOB@example.ORG", "ΝΊΚΟΣ@EXAMPLE.ORG"].iter().chain(&ACTORS).copied().collect(),
+        Field::ActorEmail => {
+            let others = ["ALICE@EXAMPLE.ORG", "intruder@example.org", "zoË.müller@STRAẞE.example", "νίκος@example.org"];
+            others.iter().chain(&EMAILS).copied().collect()
+        }
         Field::ActorVia => vec!["role/admin"],
         Field::Credential => KEYS.to_vec(),
         Field::Action => ACTIONS.to_vec(),
@@ -88,8 +94,10 @@ fn ordinary_values(field: Field) -> Vec<&'static str> {
         Field::ResourceType => vec!["document"],
         Field::ResourceId => RESOURCES.to_vec(),
         Field::Source => vec!["api"],
-        Field::SourceIp => vec!["2001:db8::1"],
-        Field::Text => vec!["KITCHEN", "alice", "o'h", "/TO/"],
+        Field::SourceIp => {
+            vec!["10.0.0.0/24", "2001:db8::1", "10.0.1.0-10.0.1.255", "::/0", "10.0.0.0/8", "balancer.example.org"]
+        }
+        Field::Text => vec!["KITCHEN", "alice", "o'h", "/TO/", "ÜLLER", "straẞe", "νικοσ"],
     }
 }
 
@@ -111,6 +119,9 @@ fn queries() -> Vec<Query> {
         (Some("2026-02-28T23:59:59.999Z"), Some("2026-03-01T00:00:00Z")),
         (Some("2026-03-01T00:00:00Z"), Some("2026-03-01T00:00:00.001Z")),
         (Some("2026-02-28T22:15:00Z"), Some("2026-03-01T01:10:00Z")),
+        (Some("2026-02-28T22:50:01.0005Z"), Some("2026-02-28T23:30:00.0005Z")),
+        (Some("2026-02-28T23:30:00.000001Z"), Some("2026-02-28T23:30:00.000999999Z")),
+        (Some("2026-03-01T02:00:01.0002Z"), Some("2026-03-01T02:00:01.0008Z")),
         (Some("2026-03-01T01:00:00Z"), None),
         (Some("2026-03-01T00:59:59.999Z"), Some("2026-03-01T01:00:00.001Z")),
         (None, Some("2026-01-01T00:00:00Z")),

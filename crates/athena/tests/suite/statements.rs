@@ -34,7 +34,7 @@ fn snapshot() -> Snapshot {
 
 fn query(from: Option<&str>, to: Option<&str>, conditions: Vec<Condition>) -> Query {
     let organization = Organization::parse("acme").unwrap();
-    Query { organization, region: None, from: from.map(time), to: to.map(time), conditions }
+    Query { from: from.map(time), to: to.map(time), conditions, ..Query::all(organization) }
 }
 
 fn condition(field: Field, negated: bool, values: &[&str]) -> Condition {
@@ -89,6 +89,7 @@ fn statements_read_as_their_golden_files() {
     page.region = Some(Region::parse("eu-west-1").unwrap());
     let after = Position {
         event_time: time("2026-02-28T23:59:59.999Z"),
+        nanos: 500,
         event_id: "it's".into(),
         source: "api".into(),
         region: "eu-west-1".into(),
@@ -246,11 +247,13 @@ fn any_query() -> impl Strategy<Value = Query> {
         any::<bool>(),
     )
         .prop_map(|(from, to, conditions, with_region)| Query {
-            organization: Organization::parse("acme").unwrap(),
             region: with_region.then(|| Region::parse("eu-west-1").unwrap()),
             from: from.map(Timestamp::from_millis),
             to: to.map(Timestamp::from_millis),
+            from_nanos: 400,
+            to_nanos: 600,
             conditions,
+            ..Query::all(Organization::parse("acme").unwrap())
         })
 }
 
@@ -258,6 +261,7 @@ fn any_position() -> impl Strategy<Value = Position> {
     (1_600_000_000_000i64..1_773_000_000_000, any_value(), any_value(), any_value()).prop_map(
         |(millis, event_id, source, region)| Position {
             event_time: Timestamp::from_millis(millis),
+            nanos: 7,
             event_id,
             source,
             region,

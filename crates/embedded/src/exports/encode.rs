@@ -7,7 +7,7 @@ use auditlake_api::event_json::EventJson;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::landing_schema;
 use auditlake_event::{Column, Event, Timestamp};
-use auditlake_query::ExportFormat;
+use auditlake_query::{ExportFormat, csv};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -16,8 +16,6 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression as ParquetCompression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-
-use super::csv;
 
 /// Rows in a row group.
 const ROW_GROUP_ROWS: usize = 32 * 1024;
@@ -61,7 +59,7 @@ impl FileEncoder {
         let encoding = match format {
             ExportFormat::Csv => {
                 let mut out = Vec::new();
-                csv::write_header(columns, &mut out);
+                csv::write_header(columns.iter().map(|column| column.name()), &mut out);
                 Encoding::Csv(out)
             }
             ExportFormat::NdJson => Encoding::NdJson(Box::new(GzEncoder::new(Vec::new(), Compression::default()))),
@@ -83,7 +81,7 @@ impl FileEncoder {
     /// Appends events.
     pub(super) fn write(&mut self, events: &[Event<'_>]) -> Result<(), EncodeError> {
         match &mut self.encoding {
-            Encoding::Csv(out) => events.iter().for_each(|event| csv::write_record(event, &self.columns, out)),
+            Encoding::Csv(out) => events.iter().for_each(|event| csv::write_event(event, &self.columns, out)),
             Encoding::NdJson(out) => {
                 for event in events {
                     serde_json::to_writer(&mut *out, &EventJson::new(event))?;

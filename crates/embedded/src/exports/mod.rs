@@ -8,7 +8,6 @@
 //! - Few run at once and few wait; beyond that a start is refused, to be tried again.
 //! - What is older than [`sweep::KEPT_FOR`] is removed.
 
-mod csv;
 mod encode;
 mod job;
 pub mod sweep;

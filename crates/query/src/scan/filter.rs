@@ -1,8 +1,8 @@
 //! Late materialisation: conditions first, on their own columns; other columns only of the rows that are left.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMillisecondType};
-use arrow_array::{Array, Int64Array, StringArray};
+use arrow_array::types::{Int32Type, Int64Type, TimestampMillisecondType};
+use arrow_array::{Array, Int32Array, Int64Array, StringArray};
 use arrow_buffer::BooleanBuffer;
 use auditlake_event::Column;
 
@@ -48,17 +48,26 @@ pub async fn times(
     Ok(times.reinterpret_cast::<Int64Type>())
 }
 
-/// What tells events of one time apart.
+/// What tells events of one millisecond apart.
 pub struct Names {
+    /// `event_time_nanos`.
+    nanos: Option<Int32Array>,
     /// `event_id`.
     pub event_id: StringArray,
     /// `source`.
     pub source: StringArray,
 }
 
-/// Ids and sources of rows.
+impl Names {
+    /// What a row states below the millisecond, in ns; 0 if nothing.
+    pub fn nanos(&self, row: usize) -> i32 {
+        self.nanos.as_ref().filter(|nanos| nanos.is_valid(row)).map_or(0, |nanos| nanos.value(row))
+    }
+}
+
+/// Ids and sources of rows, and what they state below the millisecond.
 pub async fn names(context: &Context<'_>, opened: &mut Opened, row_group: usize, rows: &Rows) -> Result<Names, ScanError> {
-    const COLUMNS: &[Column] = &[Column::EventId, Column::Source];
+    const COLUMNS: &[Column] = &[Column::EventId, Column::Source, Column::EventTimeNanos];
     let selection = rows.selection();
     opened.fetch_columns(context, row_group, COLUMNS, selection.as_ref()).await?;
     let arrays = opened.decode(row_group, COLUMNS, selection.as_ref(), Texts::Plain)?;
@@ -66,7 +75,8 @@ pub async fn names(context: &Context<'_>, opened: &mut Opened, row_group: usize,
         let text = arrays.get(index).and_then(|array| array.as_string_opt::<i32>());
         text.filter(|text| text.null_count() == 0).cloned().ok_or_else(|| lacks(opened, COLUMNS[index]))
     };
-    Ok(Names { event_id: text(0)?, source: text(1)? })
+    let nanos = arrays.get(2).and_then(|array| array.as_primitive_opt::<Int32Type>()).cloned();
+    Ok(Names { nanos, event_id: text(0)?, source: text(1)? })
 }
 
 /// Whether every row of a landing object belongs where its index says.

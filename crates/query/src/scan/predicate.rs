@@ -1,13 +1,15 @@
 //! The conditions of a query, compiled to tests of columns.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
 use arrow_buffer::BooleanBuffer;
-use auditlake_event::Column;
+use auditlake_event::{Column, Timestamp};
 use serde::Deserialize;
 
 use super::contains::Needle;
+use crate::addresses::{self, Range, Wanted};
+use crate::fold;
 use crate::typed::{Condition, Field, Query};
 
 /// All conditions of a query; all must hold.
@@ -37,12 +39,18 @@ pub struct Term {
 pub enum Test {
     /// It is one of these.
     Equals(Vec<String>),
-    /// It is one of these, whatever the case of ASCII letters.
-    EqualsIgnoringCase(Vec<String>),
-    /// It contains one of these, whatever the case of ASCII letters.
+    /// It is one of these, whatever the case of letters: they are folded.
+    EqualsFolded(Vec<String>),
+    /// It is one of the first, or one of the second, which are folded, whatever the case of letters.
+    EqualsPerson(Vec<String>, Vec<String>),
+    /// It contains one of these, whatever the case of letters.
     Contains(Vec<Needle>),
+    /// It is one of these texts or an address in one of these ranges.
+    Address(Vec<String>, Vec<Range>),
     /// It is a JSON object of which one of the access-key members is one of these.
     AccessKey(Vec<String>),
+    /// Not of a text: the time lies between the bounds of this query, also below the millisecond.
+    Between(Box<Query>),
 }
 
 const TEXT_COLUMNS: &[Column] = &[
@@ -75,7 +83,9 @@ impl Term {
         };
         let values = condition.values.clone();
         let test = match condition.field {
-            Field::ActorEmail => Test::EqualsIgnoringCase(values),
+            Field::Actor => person(values),
+            Field::ActorEmail => Test::EqualsFolded(folded(&values)),
+            Field::SourceIp => address(&values),
             Field::Credential => Test::AccessKey(values),
             Field::Text => Test::Contains(values.iter().map(|value| Needle::new(value)).collect()),
             _ => Test::Equals(values),
@@ -86,13 +96,28 @@ impl Term {
         Self { negated: condition.negated, columns, tested, test, actor_ids }
     }
 
+    /// The bounds of a query that lie inside a millisecond.
+    fn between(query: &Query) -> Self {
+        const COLUMNS: &[Column] = &[Column::EventTime, Column::EventTimeNanos];
+        let bounds = Query {
+            from: query.from,
+            to: query.to,
+            from_nanos: query.from_nanos,
+            to_nanos: query.to_nanos,
+            ..Query::all(query.organization.clone())
+        };
+        let test = Test::Between(Box::new(bounds));
+        Self { negated: false, columns: COLUMNS, tested: COLUMNS, test, actor_ids: Vec::new() }
+    }
+
     /// What it costs to evaluate, roughly.
     fn cost(&self) -> usize {
         let each = match self.test {
             Test::Equals(_) => 1,
-            Test::EqualsIgnoringCase(_) => 2,
+            Test::EqualsFolded(_) | Test::EqualsPerson(..) | Test::Address(..) => 2,
             Test::Contains(_) => 4,
             Test::AccessKey(_) => 16,
+            Test::Between(_) => 1,
         };
         // What excludes leaves most rows: last.
         each * self.columns.len() + if self.negated { 100 } else { 0 }
@@ -109,6 +134,9 @@ impl Term {
     /// Which rows pass; `arrays` are its columns.
     pub fn evaluate(&self, arrays: &[ArrayRef]) -> BooleanBuffer {
         let rows = arrays.first().map_or(0, |array| array.len());
+        if let Test::Between(bounds) = &self.test {
+            return lies_between(bounds, arrays, rows);
+        }
         let mut any: Option<BooleanBuffer> = None;
         let mut add = |mask: BooleanBuffer| {
             any = Some(match any.take() {
@@ -136,6 +164,7 @@ impl Predicate {
     /// The conditions of a query.
     pub fn new(query: &Query) -> Self {
         let mut terms: Vec<Term> = query.conditions.iter().map(Term::new).collect();
+        terms.extend(query.splits_a_millisecond().then(|| Term::between(query)));
         terms.sort_by_key(Term::cost);
         Self { terms }
     }
@@ -145,9 +174,15 @@ impl Test {
     fn holds(&self, text: &str) -> bool {
         match self {
             Test::Equals(values) => values.iter().any(|value| value == text),
-            Test::EqualsIgnoringCase(values) => values.iter().any(|value| value.eq_ignore_ascii_case(text)),
-            Test::Contains(needles) => needles.iter().any(|needle| needle.is_in(text.as_bytes())),
+            Test::EqualsFolded(values) => is_one_of(values, text),
+            Test::EqualsPerson(exact, people) => exact.iter().any(|value| value == text) || is_one_of(people, text),
+            Test::Address(texts, ranges) => {
+                let lies_inside = |number: u128| ranges.iter().any(|range| range.holds(number));
+                texts.iter().any(|value| value == text) || addresses::number_of(text).is_some_and(lies_inside)
+            }
+            Test::Contains(needles) => needles.iter().any(|needle| needle.is_in(text)),
             Test::AccessKey(values) => has_access_key(text, values),
+            Test::Between(_) => false,
         }
     }
 
@@ -201,6 +236,44 @@ impl Test {
             _ => Some(BooleanBuffer::collect_bool(texts.len(), |row| self.holds(texts.value(row)))),
         }
     }
+}
+
+/// Which times lie between bounds; the arrays are times and what each states below the millisecond.
+fn lies_between(bounds: &Query, arrays: &[ArrayRef], rows: usize) -> BooleanBuffer {
+    let times = arrays.first().and_then(|array| array.as_primitive_opt::<TimestampMillisecondType>());
+    let nanos = arrays.get(1).and_then(|array| array.as_primitive_opt::<Int32Type>());
+    BooleanBuffer::collect_bool(rows, |row| {
+        let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+        let nanos = nanos.filter(|nanos| nanos.is_valid(row)).map_or(0, |nanos| nanos.value(row));
+        time.is_some_and(|time| bounds.covers(Timestamp::from_millis(time), nanos))
+    })
+}
+
+fn folded(values: &[String]) -> Vec<String> {
+    values.iter().map(|value| fold::fold(value).into_owned()).collect()
+}
+
+fn is_one_of(folded: &[String], text: &str) -> bool {
+    folded.iter().any(|value| fold::equal(value, text))
+}
+
+/// The test of an id, a name or an e-mail address; addresses alone have no case.
+fn person(values: Vec<String>) -> Test {
+    let (people, exact): (Vec<String>, Vec<String>) = values.into_iter().partition(|value| fold::is_address(value));
+    if people.is_empty() { Test::Equals(exact) } else { Test::EqualsPerson(exact, folded(&people)) }
+}
+
+/// The test of an address. A value that the parameters would refuse matches what it says.
+fn address(values: &[String]) -> Test {
+    let (mut texts, mut ranges) = (Vec::new(), Vec::new());
+    for value in values {
+        match addresses::parse(value) {
+            Ok(Wanted::Range(_, range)) => ranges.extend(range.parts()),
+            Ok(Wanted::Text(text)) => texts.push(text),
+            Err(_) => texts.push(value.clone()),
+        }
+    }
+    if ranges.is_empty() { Test::Equals(texts) } else { Test::Address(texts, ranges) }
 }
 
 /// Which texts equal one of `values`; lengths are compared before bytes.
@@ -302,7 +375,26 @@ mod tests {
         assert_eq!(rows(&term(Field::ActorVia, false, &["alice@example.com"]).evaluate(&columns)), [false, false, false]);
         assert_eq!(rows(&term(Field::ActorEmail, false, &["aLice@example.com"]).evaluate(&columns)), [true, false, false]);
         assert_eq!(rows(&term(Field::Text, false, &["LICE"]).evaluate(&columns)), [true, false, true]);
-        assert_eq!(rows(&term(Field::Text, false, &["älice"]).evaluate(&columns)), [false, false, false]);
+        assert_eq!(rows(&term(Field::Text, false, &["älice"]).evaluate(&columns)), [false, false, true]);
+        assert_eq!(rows(&term(Field::Text, false, &["ALICE"]).evaluate(&columns)), [true, false, false]);
+        let people =
+            [texts(&[Some("Bob@x.org"), Some("Bob"), None]), texts(&[None; 3]), texts(&[None, None, Some("BOB@X.ORG")])];
+        assert_eq!(rows(&term(Field::Actor, false, &["bob@X.org"]).evaluate(&people)), [true, false, true]);
+        assert_eq!(rows(&term(Field::Actor, true, &["bob@X.org", "Bob"]).evaluate(&people)), [false, false, false]);
+        assert_eq!(rows(&term(Field::Actor, false, &["bob"]).evaluate(&people)), [false, false, false]);
+    }
+
+    #[test]
+    fn an_address_is_found_by_blocks_and_ranges() {
+        let column =
+            dictionary(&[Some("203.0.113.7"), Some("203.0.114.1"), Some("2001:db8::7"), Some("203.0.113.example"), None]);
+        let columns = [column];
+        let found = |negated, values: &[&str]| rows(&term(Field::SourceIp, negated, values).evaluate(&columns));
+        assert_eq!(found(false, &["203.0.113.0/24"]), [true, false, false, false, false]);
+        assert_eq!(found(false, &["203.0.113.9-203.0.114.1", "2001:db8::7"]), [false, true, true, false, false]);
+        assert_eq!(found(true, &["::/0"]), [true, true, false, true, true]);
+        assert!(term(Field::SourceIp, false, &["203.0.113.0/24"]).required_values().is_none());
+        assert!(term(Field::SourceIp, false, &["203.0.113.7"]).required_values().is_some());
     }
 
     #[test]

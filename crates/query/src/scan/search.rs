@@ -10,7 +10,7 @@ use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
 use super::object::{Handle, Opened};
 use super::predicate::Predicate;
-use super::top::{Place, Top};
+use super::top::{Offered, Place, Top};
 use super::unsealed::{self, Run, UnsealedHour};
 use super::window::Window;
 use super::{Context, NAME, ScanError, filter, output, prune};
@@ -176,20 +176,22 @@ impl Search<'_> {
         for (index, &place) in inside.iter().enumerate() {
             let position = Position {
                 event_time: Timestamp::from_millis(times.value(place)),
+                nanos: names.nanos(index),
                 event_id: names.event_id.value(index).to_owned(),
                 source: names.source.value(index).to_owned(),
                 region: region.to_owned(),
             };
             let row = Place { handle: Arc::clone(&opened.handle), row_group, row: rows.position(index) };
-            self.offer(position, row);
+            if self.is_wanted(&position) {
+                self.top.offer(position, row);
+            }
         }
         Ok(())
     }
 
-    fn offer(&self, position: Position, place: Place) {
-        if self.request.after.as_ref().is_none_or(|after| position < *after) {
-            self.top.offer(position, place);
-        }
+    /// Whether a place is not on a page before this one.
+    fn is_wanted(&self, position: &Position) -> bool {
+        self.request.after.as_ref().is_none_or(|after| position < after)
     }
 
     async fn read_unsealed(&self, unsealed: &UnsealedHour<'_>, slice: Window) -> Result<(), ScanError> {
@@ -256,18 +258,21 @@ impl Search<'_> {
             }
             let position = Position {
                 event_time: Timestamp::from_millis(time),
+                nanos: run.names.nanos(index),
                 event_id: event_id.to_owned(),
                 source: source.to_owned(),
                 region: region.to_owned(),
             };
             if is_match {
-                self.offer(position, unsealed::place(run, index));
+                let is_wanted = self.is_wanted(&position);
+                if self.top.offer_unsealed(position, unsealed::place(run, index), is_wanted) == Offered::Contradicts {
+                    return Err(ScanError::ConflictingCopies);
+                }
                 threshold = self.top.threshold();
                 continue;
             }
             // A later copy matched, this first one does not: the event does not match after all.
-            let shadows_a_copy = self.top.object_of(&position).is_some_and(|handle| handle.partition.is_none());
-            if shadows_a_copy {
+            if self.top.holds_unsealed(&position) {
                 return Err(ScanError::ConflictingCopies);
             }
         }

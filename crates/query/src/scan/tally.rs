@@ -1,5 +1,6 @@
 //! Counting: numbers of events by time bucket and value.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
@@ -8,6 +9,7 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use auditlake_event::{Column, Timestamp};
 
 use crate::engine::{Count, CountRequest, GroupBy, QueryError, QueryErrorKind};
+use crate::fold::fold;
 
 /// Most different values, and most groups, that are counted.
 const MAX_GROUPS: usize = 1_000_000;
@@ -47,6 +49,8 @@ impl Tally {
 
     fn value_number(&mut self, value: Option<&str>) -> Result<u32, QueryError> {
         let Some(value) = value else { return Ok(NULL) };
+        let folded = if self.column == Some(Column::ActorEmail) { fold(value) } else { Cow::Borrowed(value) };
+        let value = &*folded;
         if let Some(number) = self.values.get(value) {
             return Ok(*number);
         }

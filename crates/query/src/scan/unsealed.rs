@@ -211,7 +211,14 @@ async fn fetch_together(
     rows: &Rows,
     predicate: &Predicate,
 ) -> Result<(), ScanError> {
-    let mut columns = vec![Column::EventTime, Column::EventId, Column::Source, Column::Region, Column::Organization];
+    let mut columns = vec![
+        Column::EventTime,
+        Column::EventTimeNanos,
+        Column::EventId,
+        Column::Source,
+        Column::Region,
+        Column::Organization,
+    ];
     columns.extend(predicate.terms.iter().flat_map(|term| term.columns));
     opened.fetch_columns(context, row_group, &columns, rows.selection().as_ref()).await
 }

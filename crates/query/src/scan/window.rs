@@ -18,7 +18,8 @@ impl Window {
     /// What a query asks for, and, for a later page, nothing newer than where it begins.
     pub fn new(query: &Query, after: Option<&Position>) -> Self {
         let from = query.from.map_or(i64::MIN, Timestamp::millis);
-        let to = query.to.map_or(i64::MAX, Timestamp::millis);
+        // A bound below the millisecond is one of the conditions: the window has whole milliseconds.
+        let to = query.end().map_or(i64::MAX, Timestamp::millis);
         let newest = after.map_or(i64::MAX, |position| position.event_time.millis().saturating_add(1));
         Self { from, to: to.min(newest) }
     }

@@ -15,7 +15,7 @@ use auditlake_lake::landing_file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::Period;
 use auditlake_lake::{Arrival, Codec, Lake, SealTime};
-use auditlake_query::{Condition, Field, Position, Query};
+use auditlake_query::{Condition, Field, Query};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -76,7 +76,7 @@ pub fn event(organization: &str, region: &str, time: Timestamp, id: &str, source
     Event {
         event_id: owned(id),
         event_time: time,
-        event_time_nanos: content.is_multiple_of(2).then_some(5),
+        event_time_nanos: [None, Some(5), Some(0), Some(900_000)][usize::from(content / 31) % 4],
         received_time: time.plus_millis(7),
         region: owned(region),
         organization: owned(organization),
@@ -87,7 +87,10 @@ pub fn event(organization: &str, region: &str, time: Timestamp, id: &str, source
         error_message: pick(&[None, Some("no")], content / 8),
         actor_id: pick(&[None, Some("u1"), Some("u2")], content / 3),
         actor_name: pick(&[None, None, Some("u1"), Some("Carol")], content / 5),
-        actor_email: pick(&[None, Some("Alice@Example.com"), Some("bob@example.com")], content / 7),
+        actor_email: pick(
+            &[None, Some("Alice@Example.com"), Some("bob@example.com"), Some("ALICE@example.com"), Some("Zoë@example.com")],
+            content / 7,
+        ),
         actor_via: pick(&[None, Some("arn:aws:iam::1:role/r")], content / 9),
         resource_type: pick(&[None, Some("bucket"), Some("role")], content / 11),
         resource_id: pick(&[None, Some("b/x-1"), Some("b/X-2"), Some("B/x-3")], content / 13),
@@ -241,7 +244,7 @@ impl World {
     pub fn expected(&self, query: &Query) -> Vec<&Event<'static>> {
         let mut events: Vec<&Event<'static>> =
             self.winners.iter().map(|row| &row.event).filter(|event| satisfies(event, query)).collect();
-        events.sort_by_key(|event| std::cmp::Reverse(position(event)));
+        events.sort_by_key(|event| std::cmp::Reverse(place(event)));
         events
     }
 }
@@ -320,26 +323,27 @@ fn archive_object(rows: &[&Row], writing: Writing) -> Bytes {
     writer.into_inner().unwrap().into()
 }
 
-pub fn position(event: &Event<'_>) -> Position {
-    Position {
-        event_time: event.event_time,
-        event_id: event.event_id.to_string(),
-        source: event.source.to_string(),
-        region: event.region.to_string(),
-    }
+/// When an event happened, in ns since 1970, and what orders those of one moment.
+fn place(event: &Event<'_>) -> (i64, String, String, String) {
+    let nanoseconds = event.event_time.millis() * 1_000_000 + i64::from(event.event_time_nanos.unwrap_or(0));
+    (nanoseconds, event.event_id.to_string(), event.source.to_string(), event.region.to_string())
+}
+
+fn nanoseconds(time: Timestamp, nanos: i32) -> i64 {
+    time.millis() * 1_000_000 + i64::from(nanos)
 }
 
 /// Whether an event is one of those that a query asks for, as its documentation says.
 pub fn satisfies(event: &Event<'_>, query: &Query) -> bool {
     event.organization == query.organization.as_str()
         && query.region.as_ref().is_none_or(|region| event.region == region.as_str())
-        && query.from.is_none_or(|from| event.event_time >= from)
-        && query.to.is_none_or(|to| event.event_time < to)
+        && query.from.is_none_or(|from| place(event).0 >= nanoseconds(from, query.from_nanos))
+        && query.to.is_none_or(|to| place(event).0 < nanoseconds(to, query.to_nanos))
         && query.conditions.iter().all(|condition| holds(event, condition))
 }
 
 fn holds(event: &Event<'_>, condition: &Condition) -> bool {
-    let lower = |text: &str| text.to_ascii_lowercase();
+    let lower = |text: &str| text.to_uppercase().to_lowercase().replace('ς', "σ");
     let metadata = || -> serde_json::Value {
         event.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     };
@@ -347,6 +351,9 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let any = |texts: &[&Option<Cow<'_, str>>], wanted: &str| texts.iter().any(|text| text.as_deref() == Some(wanted));
     let is = |value: &str| match condition.field {
         Field::EventId => event.event_id == value,
+        Field::Actor if value.contains('@') => {
+            actors.iter().any(|text| text.as_deref().is_some_and(|text| lower(text) == lower(value)))
+        }
         Field::Actor => any(&actors, value),
         Field::ActorEmail => event.actor_email.as_deref().is_some_and(|email| lower(email) == lower(value)),
         Field::ActorVia => any(&[&event.actor_via], value),
@@ -359,7 +366,11 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
         Field::ResourceType => any(&[&event.resource_type], value),
         Field::ResourceId => any(&[&event.resource_id], value),
         Field::Source => event.source == value,
-        Field::SourceIp => any(&[&event.source_ip], value),
+        Field::SourceIp => match value {
+            "192.0.2.0/24" | "192.0.2.0-192.0.2.9" => event.source_ip.as_deref() == Some("192.0.2.1"),
+            "::/0" => event.source_ip.as_deref() == Some("2001:db8::1"),
+            _ => any(&[&event.source_ip], value),
+        },
         Field::Text => {
             let searched = [&event.actor_email, &event.actor_id, &event.actor_name];
             let resources = [&event.resource_id, &event.resource_name, &event.resource_type];
@@ -375,8 +386,8 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
 
 const CONDITIONS: &[(Field, &[&str])] = &[
     (Field::EventId, &["id-0", "id-1", "id-9"]),
-    (Field::Actor, &["u1", "u2", "Carol", "bob@example.com"]),
-    (Field::ActorEmail, &["alice@example.COM", "bob@example.com"]),
+    (Field::Actor, &["u1", "u2", "Carol", "bob@example.com", "ALICE@example.com", "zoË@example.com"]),
+    (Field::ActorEmail, &["alice@example.COM", "bob@example.com", "ZOË@example.com"]),
     (Field::ActorVia, &["arn:aws:iam::1:role/r", "x' OR '1'='1"]),
     (Field::Credential, &["AKIA1", "AKIA2"]),
     (Field::Action, &["role_assign", "role_revoke"]),
@@ -385,8 +396,8 @@ const CONDITIONS: &[(Field, &[&str])] = &[
     (Field::ResourceType, &["bucket", "role"]),
     (Field::ResourceId, &["b/x-1", "B/x-3"]),
     (Field::Source, &["api", "lakefs"]),
-    (Field::SourceIp, &["192.0.2.1", "2001:db8::1"]),
-    (Field::Text, &["x-", "ALICE", "ro", "u", "%", "b/x-1"]),
+    (Field::SourceIp, &["192.0.2.1", "2001:db8::1", "192.0.2.0/24", "192.0.2.0-192.0.2.9", "::/0"]),
+    (Field::Text, &["x-", "ALICE", "ro", "u", "%", "b/x-1", "OË@"]),
 ];
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -405,16 +416,23 @@ fn condition() -> impl Strategy<Value = Condition> {
 
 /// Queries over the time in which the events of a world lie.
 pub fn query() -> impl Strategy<Value = Query> {
-    let bound = || prop::option::weighted(0.4, (-60 * 34i64..60 * 10, 0i64..2));
+    let nanos = || prop::sample::select(vec![0, 0, 5, 6, 900_000]);
+    let bound = || prop::option::weighted(0.4, (-60 * 34i64..60 * 10, 0i64..2, nanos()));
     let conditions = prop::collection::vec(condition(), 0..3);
     (0usize..2, prop::option::weighted(0.3, 0usize..2), bound(), bound(), conditions).prop_map(
         |(organization, region, from, to, conditions)| {
-            let time = |(minutes, millis): (i64, i64)| time("2026-03-01T10:17:00Z").plus_millis(minutes * 60_000 + millis);
+            let time = |(minutes, millis, nanos): (i64, i64, i32)| {
+                (time("2026-03-01T10:17:00Z").plus_millis(minutes * 60_000 + millis), nanos)
+            };
+            let (from, from_nanos) = from.map(time).unzip();
+            let (to, to_nanos) = to.map(time).unzip();
             Query {
                 organization: Organization::parse(ORGANIZATIONS[organization]).unwrap(),
                 region: region.map(|region| Region::parse(REGIONS[region]).unwrap()),
-                from: from.map(time),
-                to: to.map(time),
+                from,
+                to,
+                from_nanos: from_nanos.unwrap_or(0),
+                to_nanos: to_nanos.unwrap_or(0),
                 conditions,
             }
         },

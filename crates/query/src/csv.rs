@@ -1,47 +1,69 @@
-//! Events as CSV (RFC 4180): a header line, CRLF, every text that needs it quoted. No value is an empty field, an empty text is
-//! `""`. Times are UTC in ISO 8601. What a spreadsheet takes for a formula is guarded, see
-//! [`is_guarded`].
-
-use std::io::Write as _;
+//! Rows as CSV (RFC 4180), for every CSV that is written: a header line, CRLF, every text that needs it quoted. No value is an empty
+//! field, an empty text is `""`. Times are UTC in ISO 8601. What a spreadsheet takes for a formula is guarded, see [`is_guarded`].
 
 use auditlake_event::{Column, Event};
-use auditlake_query::export::{FORMULA_STARTS, is_guarded};
+
+use crate::export::{FORMULA_STARTS, is_guarded};
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// Appends the header line.
-pub(super) fn write_header(columns: &[Column], out: &mut Vec<u8>) {
-    for (position, column) in columns.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(column.name().as_bytes());
-    }
-    out.extend_from_slice(LINE_END);
+/// One field of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field<'t> {
+    /// No value.
+    Nothing,
+    /// A text of our own making: a time, a number, a word of a fixed set.
+    Own(String),
+    /// A text that came from outside.
+    Text(&'t str),
 }
 
-/// Appends an event as one record.
-pub(super) fn write_record(event: &Event<'_>, columns: &[Column], out: &mut Vec<u8>) {
-    for (position, column) in columns.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
+impl<'t> Field<'t> {
+    /// The value of a column.
+    pub fn of(event: &'t Event<'_>, column: Column) -> Self {
+        let own = |text: Option<String>| text.map_or(Field::Nothing, Field::Own);
         match column {
-            Column::EventTime => write_shown(&event.event_time, out),
-            Column::ReceivedTime => write_shown(&event.received_time, out),
-            Column::EventTimeNanos => event.event_time_nanos.iter().for_each(|number| write_shown(number, out)),
-            Column::HttpStatus => event.http_status.iter().for_each(|number| write_shown(number, out)),
-            _ => event.text(*column).into_iter().for_each(|text| write_text(text, is_guarded(*column), out)),
+            Column::EventTime => Field::Own(event.event_time.to_string()),
+            Column::ReceivedTime => Field::Own(event.received_time.to_string()),
+            Column::EventTimeNanos => own(event.event_time_nanos.map(|nanos| nanos.to_string())),
+            Column::HttpStatus => own(event.http_status.map(|status| status.to_string())),
+            other => match event.text(other) {
+                Some(text) if is_guarded(other) => Field::Text(text),
+                text => own(text.map(str::to_owned)),
+            },
+        }
+    }
+}
+
+/// Appends the header line.
+pub fn write_header<'n>(names: impl IntoIterator<Item = &'n str>, out: &mut Vec<u8>) {
+    for (position, name) in names.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_bytes());
+    }
+    out.extend_from_slice(LINE_END);
+}
+
+/// Appends a row.
+pub fn write_row<'t>(fields: impl IntoIterator<Item = Field<'t>>, out: &mut Vec<u8>) {
+    for (position, field) in fields.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        match field {
+            Field::Nothing => {}
+            Field::Own(text) => write_text(&text, false, out),
+            Field::Text(text) => write_text(text, true, out),
         }
     }
     out.extend_from_slice(LINE_END);
 }
 
-fn write_shown(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    if write!(out, "{value}").is_err() {
-        tracing::error!("a value cannot be written to memory");
-    }
+/// Appends an event as one row.
+pub fn write_event(event: &Event<'_>, columns: &[Column], out: &mut Vec<u8>) {
+    write_row(columns.iter().map(|column| Field::of(event, *column)), out);
 }
 
 fn write_text(text: &str, guarded: bool, out: &mut Vec<u8>) {
@@ -95,6 +117,8 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("'=1", "''=1"),
             ("\t=1", "'\t=1"),
+            ("\n=1", "\"'\n=1\""),
+            ("\r=1", "\"'\r=1\""),
             ("=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""),
         ] {
             assert_eq!(text(plain), guarded);
@@ -124,8 +148,8 @@ mod tests {
             Column::HttpStatus,
         ];
         let mut out = Vec::new();
-        write_header(&columns, &mut out);
-        write_record(&event, &columns, &mut out);
+        write_header(columns.iter().map(|column| column.name()), &mut out);
+        write_event(&event, &columns, &mut out);
         let expected = "event_id,event_time,event_time_nanos,actor_name,outcome,http_status\r\n\
                         '=id,2026-03-01T12:00:00.500Z,,\"O'Hara, \"\"Jo\"\"\",unknown,403\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

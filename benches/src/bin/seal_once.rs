@@ -169,7 +169,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shards = plan::split(&gatherer.summary(), &PlanSettings::default());
     let mut rows = gatherer.sorted()?;
     let store = Folder { root: archive };
-    let context = ShardContext { seal_time, codec, rule };
+    let context = ShardContext { seal_time, codec, rule, lists_restamped: true };
     let mut total = ShardOutcome::default();
     for pieces in &shards {
         let outcome = shard::write_pieces(&store, &context, pieces, &mut rows).await?;

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::layout;
 use crate::merkle::Hash;
 use crate::period::SealTime;
+use crate::restamped::Restamped;
 use crate::shard::{ArchiveObject, Conflict};
 
 /// The SHA-256 of bytes, as lower-case hexadecimal digits.
@@ -64,6 +65,10 @@ pub struct Digest {
     pub duplicates: u64,
     /// Copies that differ from the kept one, each in quarantine.
     pub conflicts: Vec<ListedConflict>,
+    /// Posted events of these objects with one id and different times: most likely one event, stamped anew when it was sent again.
+    /// All are kept; who posts is to judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restamped: Vec<Restamped>,
     /// The organization's digest before this one; `None` for its first.
     pub previous: Option<DigestReference>,
 }
@@ -173,6 +178,7 @@ pub fn digests(
     objects: &[ArchiveObject],
     duplicates: &BTreeMap<Organization, u64>,
     conflicts: &[Conflict],
+    restamped: &[Restamped],
     previous: &BTreeMap<Organization, DigestReference>,
 ) -> Vec<Digest> {
     let mut by_organization: BTreeMap<&Organization, Vec<ArchiveObject>> = BTreeMap::new();
@@ -186,6 +192,7 @@ pub fn digests(
     for (organization, mut objects) in by_organization {
         objects.sort_by(|left, right| left.key.cmp(&right.key));
         let own_conflicts = conflicts.iter().filter(|conflict| conflict.partition.organization == *organization);
+        let own_restamped = restamped.iter().filter(|restamped| restamped.partition.organization == *organization);
         digests.push(Digest {
             format_version: crate::lake_file::FORMAT_VERSION,
             organization: organization.clone(),
@@ -194,6 +201,7 @@ pub fn digests(
             objects,
             duplicates: duplicates.get(organization).copied().unwrap_or(0),
             conflicts: own_conflicts.map(listed).collect(),
+            restamped: own_restamped.cloned().collect(),
             previous: previous.get(organization).cloned(),
         });
     }

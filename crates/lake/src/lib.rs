@@ -26,6 +26,7 @@ mod page_crc;
 pub mod period;
 pub mod plan;
 mod resolve;
+pub mod restamped;
 pub mod seal;
 pub mod shard;
 pub mod status;

@@ -12,8 +12,11 @@ use crate::layout::ArchiveKey;
 use crate::period::SealTime;
 use crate::shard::Piece;
 
-/// The version of the rules by which rows are ordered, judged as duplicates and written; a change of any of them raises it.
-pub const RULES_VERSION: u32 = 1;
+/// The version of the rules by which rows are ordered, judged as duplicates, written and listed; a change of any of them raises it.
+/// Rules that are known still are followed to the end for a plan of theirs.
+pub const RULES_VERSION: u32 = 2;
+/// The first rules that list events with one id and different times.
+const LISTS_RESTAMPED: u32 = 2;
 
 /// What is written before anything is copied. The first plan of a period wins; every run follows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +90,7 @@ impl Plan {
         let versions: Versions = serde_json::from_slice(bytes).map_err(malformed)?;
         let is_known = versions.format_version == FORMAT_VERSION
             && versions.schema_version == auditlake_event::columns::SCHEMA_VERSION
-            && versions.rules_version == RULES_VERSION;
+            && (1..=RULES_VERSION).contains(&versions.rules_version);
         if !is_known {
             return Err(InvalidPlan::UnknownVersion {
                 format: versions.format_version,
@@ -101,6 +104,11 @@ impl Plan {
     /// The bytes as they are stored: one line.
     pub fn to_bytes(&self) -> Vec<u8> {
         one_line(self)
+    }
+
+    /// Whether the rules of the plan list events with one id and different times.
+    pub const fn lists_restamped(&self) -> bool {
+        self.rules_version >= LISTS_RESTAMPED
     }
 
     /// The key of the object that a piece is written to.

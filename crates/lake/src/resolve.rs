@@ -14,6 +14,7 @@ use crate::archived_rows::{ArchivedRows, LateRow};
 use crate::gather::SortedBatch;
 use crate::layout::Partition;
 use crate::merkle::Hash;
+use crate::restamped::{KeptRow, RestampedSearch};
 use crate::shard::{Conflict, PieceCounts, ShardContext, ShardError};
 
 /// The columns by which copies are recognised, in a batch of archive columns.
@@ -54,6 +55,7 @@ pub(crate) struct Resolver<'a> {
     archived: ArchivedRows<'a>,
     /// The copy that is kept of the last event of the batches before.
     last: Kept,
+    restamped: RestampedSearch,
     counts: PieceCounts,
 }
 
@@ -62,7 +64,8 @@ impl<'a> Resolver<'a> {
     pub fn new(store: &'a dyn Store, partition: &'a Partition, context: &'a ShardContext) -> Self {
         let archived = ArchivedRows::new(store, partition, context.rule, context.seal_time);
         let last = Kept { hash: Hash::new([0; 32]), by_earlier_seal: false };
-        Self { partition, context, archived, last, counts: PieceCounts::default() }
+        let restamped = RestampedSearch::default();
+        Self { partition, context, archived, last, restamped, counts: PieceCounts::default() }
     }
 
     /// The rows of the next batch that are written, and their event hashes.
@@ -87,6 +90,12 @@ impl<'a> Resolver<'a> {
             Some(hash) => Kept { hash, by_earlier_seal: true },
             None => Kept { hash: hashes[row], by_earlier_seal: false },
         };
+        if self.context.lists_restamped {
+            for row in 0..rows.num_rows() {
+                let LateRow { time, id, source } = late_row(row);
+                self.restamped.look_at(self.partition, KeptRow { time, id, source, hash: kept_of(row).hash });
+            }
+        }
         // With the position of the event, so that they end in the order of their keys.
         let mut conflicts: Vec<(Option<usize>, Conflict)> = Vec::new();
         let is_archived = |row: &usize| archived[*row].is_some();
@@ -167,8 +176,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What became of the rows.
-    pub fn finish(mut self) -> PieceCounts {
-        self.counts.unsearched = self.archived.into_damaged();
-        self.counts
+    pub fn finish(self) -> PieceCounts {
+        PieceCounts { unsearched: self.archived.into_damaged(), restamped: self.restamped.finish(), ..self.counts }
     }
 }

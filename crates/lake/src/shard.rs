@@ -25,6 +25,7 @@ use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
 use crate::resolve::Resolver;
+use crate::restamped::Restamped;
 use crate::stored_object::{StoredObject, StoredObjectError};
 
 /// The rows of one archive object: a partition, or a time range of it.
@@ -49,6 +50,8 @@ pub struct ShardContext {
     pub codec: Codec,
     /// The rule that says which rows are late.
     pub rule: SealRule,
+    /// Whether events with one id and different times are listed.
+    pub lists_restamped: bool,
 }
 
 /// One object that a seal added to the archive, as it is in storage.
@@ -113,6 +116,9 @@ pub struct ShardOutcome {
     /// Damaged objects of earlier seals in which late rows were not looked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsearched: Vec<Unsearched>,
+    /// Events with one id and different times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restamped: Vec<Restamped>,
 }
 
 /// Why a shard could not be written. What is written stays; the same call may be made again.
@@ -199,6 +205,7 @@ pub(crate) struct PieceCounts {
     pub late_duplicates: u64,
     pub conflicts: Vec<Conflict>,
     pub unsearched: Vec<Unsearched>,
+    pub restamped: Vec<Restamped>,
 }
 
 /// Writes the objects of `pieces`, whose rows are read from `rows`. Rows outside the pieces are left for others.
@@ -218,6 +225,7 @@ pub async fn write_pieces(
         outcome.late_duplicates += counts.late_duplicates;
         outcome.conflicts.extend(counts.conflicts);
         outcome.unsearched.extend(counts.unsearched);
+        outcome.restamped.extend(counts.restamped);
         if counts.duplicates > 0 {
             let organization = piece.partition.organization.clone();
             *outcome.duplicates_by_organization.entry(organization).or_default() += counts.duplicates;

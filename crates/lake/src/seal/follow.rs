@@ -16,7 +16,8 @@ use crate::landing_file;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
 use crate::plan::{self, Plan};
-use crate::shard::{self, ArchiveObject, Conflict, ShardContext};
+use crate::restamped::Restamped;
+use crate::shard::{self, ArchiveObject, Conflict, ShardContext, ShardOutcome};
 
 impl Sealer {
     /// The plan that is there, and the hash of its bytes.
@@ -155,28 +156,43 @@ impl Sealer {
         let Gathered { plan, gatherer } = gathered;
         let seal_time = plan.seal_time;
         let mut rows = gatherer.sorted()?;
-        let context = ShardContext { seal_time, codec: plan.codec, rule: self.lake.rule() };
+        let context = self.shard_context(&plan);
         let mut outcome = Outcome::default();
         for (number, pieces) in plan.shards.iter().enumerate() {
             let shard = shard::write_pieces(self.store.as_ref(), &context, pieces, &mut rows).await?;
-            self.put_conflicts(seal_time, number, &shard.conflicts).await?;
+            self.put_conflicts(seal_time, number, &shard).await?;
             outcome.add(shard);
         }
         drop(rows);
         self.finish(plan, plan_sha256, outcome).await
     }
 
-    /// Keeps the copies that contradict the archive, whole.
+    pub(super) fn shard_context(&self, plan: &Plan) -> ShardContext {
+        ShardContext {
+            seal_time: plan.seal_time,
+            codec: plan.codec,
+            rule: self.lake.rule(),
+            lists_restamped: plan.lists_restamped(),
+        }
+    }
+
+    /// Keeps the copies that contradict the archive, whole, and lists the events with one id and different times.
     pub(super) async fn put_conflicts(
         &self,
         seal_time: SealTime,
         shard: usize,
-        conflicts: &[Conflict],
+        outcome: &ShardOutcome,
     ) -> Result<(), SealError> {
-        if conflicts.is_empty() {
+        if !outcome.restamped.is_empty() {
+            let key = layout::restamped_key(seal_time, shard);
+            tracing::warn!(key, ids = outcome.restamped.len(), "posted events carry one id and different times");
+            let lines = outcome.restamped.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
+            self.put_same(&key, lines.into()).await?;
+        }
+        if outcome.conflicts.is_empty() {
             return Ok(());
         }
-        let copies = conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
+        let copies = outcome.conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
         self.put_same(&layout::conflicts_key(seal_time, shard), copies.into()).await
     }
 
@@ -189,6 +205,7 @@ impl Sealer {
             &outcome.objects,
             &outcome.duplicates_by_organization,
             &outcome.conflicts,
+            &outcome.restamped,
             &plan.previous_digests,
         );
         let mut written = Vec::with_capacity(digests.len());
@@ -316,6 +333,7 @@ impl Sealer {
 pub(super) struct Outcome {
     objects: Vec<ArchiveObject>,
     conflicts: Vec<Conflict>,
+    restamped: Vec<Restamped>,
     duplicates: u64,
     duplicates_by_organization: BTreeMap<Organization, u64>,
     late_rows: u64,
@@ -326,6 +344,7 @@ impl Outcome {
     pub(super) fn add(&mut self, shard: shard::ShardOutcome) {
         self.objects.extend(shard.objects);
         self.conflicts.extend(shard.conflicts);
+        self.restamped.extend(shard.restamped);
         self.duplicates += shard.duplicates;
         self.late_rows += shard.late_rows;
         self.unsearched.extend(shard.unsearched);

@@ -19,7 +19,7 @@ use crate::landing_file::read_index;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
 use crate::plan::Plan;
-use crate::shard::{self, ShardContext, ShardOutcome};
+use crate::shard::{self, ShardOutcome};
 
 /// Asks for shards to be written.
 #[async_trait]
@@ -150,12 +150,12 @@ impl Sealer {
             return Ok(None);
         }
         let partitions: BTreeSet<Partition> = pieces.iter().map(|piece| piece.partition.clone()).collect();
-        let context = ShardContext { seal_time, codec: plan.codec, rule: self.lake.rule() };
+        let context = self.shard_context(&plan);
         let gathered = self.gather_planned(plan, Some(&partitions)).await?;
         let mut rows = gathered.gatherer.sorted()?;
         let outcome = shard::write_pieces(self.store.as_ref(), &context, &pieces, &mut rows).await?;
         drop(rows);
-        self.put_conflicts(seal_time, shard, &outcome.conflicts).await?;
+        self.put_conflicts(seal_time, shard, &outcome).await?;
         let done = ShardDone { format_version: FORMAT_VERSION, plan_sha256, outcome };
         self.put_same(&layout::shard_key(seal_time, shard), Bytes::from(one_line(&done))).await?;
         Ok(Some(done))

@@ -22,7 +22,7 @@ pub fn rule() -> SealRule {
 }
 
 pub fn context(seal_time: SealTime) -> ShardContext {
-    ShardContext { seal_time, codec: Codec::Snappy, rule: rule() }
+    ShardContext { seal_time, codec: Codec::Snappy, rule: rule(), lists_restamped: true }
 }
 
 /// One row of a landing object.

@@ -200,7 +200,7 @@ fn a_plan_or_an_object_of_a_newer_version_stops_the_seal() {
     let prepared = prepare();
     let next = block_on(auditlake_lake::status::sealed_until(&prepared.store, &prepared.lake, None)).unwrap();
     let newer = String::from_utf8(auditlake_lake::plan::empty(next, Codec::Snappy).to_bytes()).unwrap();
-    for (from, to) in [("\"rules_version\":1", "\"rules_version\":2"), ("\"schema_version\":1", "\"schema_version\":9")] {
+    for (from, to) in [("\"rules_version\":2", "\"rules_version\":3"), ("\"schema_version\":1", "\"schema_version\":9")] {
         let store = prepared.store.fork();
         store.overwrite(&layout::plan_key(next), newer.replace(from, to));
         let error = run(&store, &prepared).unwrap_err();

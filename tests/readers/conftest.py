@@ -8,6 +8,7 @@ AUDITLAKE_BINARY  the command; else target/release/auditlake or target/debug/aud
 AUDITLAKE_LAKE    a directory of a lake that is there already: only the tests that need no expectations run on it
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -256,40 +257,24 @@ def export(api, export_format, folder):
     return paths, answer["rows"]
 
 
-def make_lake(directory, work):
-    command = binary()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITLAKE_")}
+def environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith("AUDITLAKE_")}
+
+
+@contextlib.contextmanager
+def serving(directory, work):
+    """A server over a directory that seals every ten seconds; the address of its API."""
     lake_arguments = ["--data", str(directory), "--seal-period", "10s", "--slack", "1s"]
     serve = subprocess.Popen(
-        [command, "serve", *lake_arguments, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--region", "eu-test-1", "--ready-json"],
+        [binary(), "serve", *lake_arguments, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--region", "eu-test-1", "--ready-json"],
         stdout=subprocess.PIPE,
         stderr=(work / "serve.log").open("wb"),
-        env=environment,
+        env=environment(),
     )
     try:
         line = serve.stdout.readline()
         assert line, (work / "serve.log").read_text(errors="replace")
-        api = json.loads(line)["api"]
-
-        events = posted_events()
-        for batch in (events[:1], events[1:400], events[350:]):  # the overlap is a client's retry
-            answer = ask(f"{api}/v1/events", json.dumps({"events": batch}).encode())
-            assert answer["refused"] == 0, answer["errors"][:3]
-
-        records = cloudtrail_records()
-        (work / "trail.json.gz").write_bytes(gzip.compress(json.dumps({"Records": records[:500]}).encode()))
-        (work / "trail.ndjson").write_text("\n".join(json.dumps(record) for record in records[450:]))
-        importing = [command, "import", work / "trail.json.gz", work / "trail.ndjson", "--data", directory]
-        importing += ["--organization", "acme", "--account", "444455556666=initech", "--region", "eu-test-1", "--output", "json"]
-        done = subprocess.run(importing, capture_output=True, env=environment, timeout=PATIENCE_SECONDS)
-        assert done.returncode == 0, done.stderr.decode(errors="replace")
-        report = json.loads(done.stdout)["sources"]["aws.cloudtrail"]
-        assert (report["read"], report["events"], report["quarantined"]) == (950, 950, 0)
-
-        wait_until_sealed(api, datetime.now(timezone.utc))
-        exports, exported_rows = {}, {}
-        for export_format in ("csv", "ndjson", "parquet"):
-            exports[export_format], exported_rows[export_format] = export(api, export_format, work)
+        yield json.loads(line)["api"]
     finally:
         serve.send_signal(signal.SIGINT)
         try:
@@ -298,6 +283,35 @@ def make_lake(directory, work):
             serve.kill()
             serve.wait()
             raise
+
+
+def import_files(directory, *files, arguments=()):
+    """Imports files into a lake; the command's report."""
+    importing = [binary(), "import", *files, "--data", directory, "--region", "eu-test-1", "--output", "json", *arguments]
+    done = subprocess.run(importing, capture_output=True, env=environment(), timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return json.loads(done.stdout)
+
+
+def make_lake(directory, work):
+    with serving(directory, work) as api:
+        events = posted_events()
+        for batch in (events[:1], events[1:400], events[350:]):  # the overlap is a client's retry
+            answer = ask(f"{api}/v1/events", json.dumps({"events": batch}).encode())
+            assert answer["refused"] == 0, answer["errors"][:3]
+
+        records = cloudtrail_records()
+        (work / "trail.json.gz").write_bytes(gzip.compress(json.dumps({"Records": records[:500]}).encode()))
+        (work / "trail.ndjson").write_text("\n".join(json.dumps(record) for record in records[450:]))
+        tenants = ["--organization", "acme", "--account", "444455556666=initech"]
+        imported = import_files(directory, work / "trail.json.gz", work / "trail.ndjson", arguments=tenants)
+        report = imported["sources"]["aws.cloudtrail"]
+        assert (report["read"], report["events"], report["quarantined"]) == (950, 950, 0)
+
+        wait_until_sealed(api, datetime.now(timezone.utc))
+        exports, exported_rows = {}, {}
+        for export_format in ("csv", "ndjson", "parquet"):
+            exports[export_format], exported_rows[export_format] = export(api, export_format, work)
     posted = {(event["organization"], event["event_id"]): known_of_posted(event) for event in events}
     known = [known_of_record(record) for record in records]
     imported = {(event["organization"], event["event_id"]): event for event in known}

@@ -1,9 +1,11 @@
-//! Fuzzes one source, named by `AUDITLAKE_FUZZ_SOURCE`. `fuzz/run` builds it with coverage and runs every source in turn.
+//! Fuzzes one source, or `posting`, named by `AUDITLAKE_FUZZ_SOURCE`. `fuzz/run` builds it with coverage and runs every one in turn.
 //!
 //! Beside crashes, hangs and memory, which libFuzzer watches, each input must keep the promises of every source: all records
 //! are counted, events are such as the lake can take, and reading again gives the same.
 #![no_main]
 #![allow(clippy::panic, clippy::expect_used, reason = "a broken promise must crash: that is how it is found")]
+
+mod posting;
 
 use std::io::{self, BufReader, Read};
 use std::sync::OnceLock;
@@ -21,11 +23,17 @@ struct Target {
     context: ImportContext,
 }
 
+/// What is fuzzed.
+fn name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| std::env::var("AUDITLAKE_FUZZ_SOURCE").expect("AUDITLAKE_FUZZ_SOURCE must name a source"))
+}
+
 fn target() -> &'static Target {
     static TARGET: OnceLock<Target> = OnceLock::new();
     TARGET.get_or_init(|| {
-        let name = std::env::var("AUDITLAKE_FUZZ_SOURCE").expect("AUDITLAKE_FUZZ_SOURCE must name a source");
-        let source = by_name(&name).expect("AUDITLAKE_FUZZ_SOURCE names no source");
+        let name = name();
+        let source = by_name(name).expect("AUDITLAKE_FUZZ_SOURCE names no source");
         let mut context = ImportContext::new(
             Region::parse("eu-west-1").expect("a region"),
             Organization::parse("acme").expect("an organization"),
@@ -108,6 +116,10 @@ fn read(object: impl Read) -> (Handed, Summary) {
 }
 
 fuzz_target!(|data: &[u8]| {
+    if name() == "posting" {
+        posting::check(data);
+        return;
+    }
     let _ = target().source.sniff(data, "fuzzed");
     let (at_once, _) = read(data);
     let (in_pieces, _) = read(BufReader::with_capacity(7, Slow(data)));

@@ -120,6 +120,9 @@ def ingest():
     yield "zstd", post(zstandard(lines(*batch)), content_type="application/x-ndjson", headers={"content-encoding": "zstd"}, binary=True)
     yield "cloudevents-single", post(cloud_event(5), content_type="application/cloudevents+json", binary=True)
     yield "cloudevents-batch", post([cloud_event(6), cloud_event(7)], content_type="application/cloudevents-batch+json", binary=True)
+    envelope = cloud_event(17)
+    attributes = {f"ce-{name}": value for name, value in envelope.items() if name not in ("data", "datacontenttype")}
+    yield "cloudevents-binary-mode", post(envelope["data"], headers=attributes)
     without_id = {name: value for name, value in event(8).items() if name != "event_id"}
     yield "idempotency-key", post([without_id], headers={"idempotency-key": "order-4711"})
     yield "one-of-two-refused", post([event(9), event(10, event_time="yesterday")])

@@ -5,6 +5,7 @@ mod sign_in;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::Period;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -142,6 +143,12 @@ pub struct ServeArguments {
     /// Record reads of the log as events, as a deployed lake does.
     #[arg(long, env = "AUDITLAKE_RECORD_READS")]
     pub record_reads: bool,
+    /// What happens to members of posted events that look like ours, misspelt, where the request does not say (`?unknown=`).
+    #[arg(long, env = "AUDITLAKE_UNKNOWN_MEMBERS", value_name = "WHAT", value_enum, default_value_t = UnknownMembers::Refuse)]
+    pub unknown_members: UnknownMembers,
+    /// Cut the largest free fields of events over the limit, with a marker, instead of refusing them.
+    #[arg(long, env = "AUDITLAKE_TRIM_LARGE_EVENTS")]
+    pub trim_large_events: bool,
     /// Print one line of JSON with the addresses to standard output once ready, for scripts.
     #[arg(long, env = "AUDITLAKE_READY_JSON")]
     pub ready_json: bool,
@@ -151,6 +158,31 @@ pub struct ServeArguments {
     /// Who may call, and how the console signs in.
     #[command(flatten)]
     pub sign_in: SignInArguments,
+}
+
+impl ServeArguments {
+    /// What happens to posted events over the limit.
+    pub fn large_events(&self) -> LargeEvents {
+        if self.trim_large_events { LargeEvents::Trim } else { LargeEvents::Refuse }
+    }
+}
+
+/// What happens to members of posted events that look like ours, misspelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UnknownMembers {
+    /// The event is refused with the name that was probably meant.
+    Refuse,
+    /// They are kept in `metadata`, as other unknown members are.
+    Keep,
+}
+
+impl From<UnknownMembers> for Lookalikes {
+    fn from(unknown: UnknownMembers) -> Self {
+        match unknown {
+            UnknownMembers::Refuse => Lookalikes::Refuse,
+            UnknownMembers::Keep => Lookalikes::Keep,
+        }
+    }
 }
 
 /// Arguments of `import`.

@@ -705,7 +705,10 @@ export interface operations {
     };
     postEvents: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether members that look like ours, misspelt, refuse an event or are kept in `metadata`. */
+                unknown?: "keep" | "refuse";
+            };
             header?: {
                 /** @description The same key and body give events without an id the same ids. */
                 "Idempotency-Key"?: string;

@@ -17,7 +17,7 @@ EVENTS = REPOSITORY / "events"
 
 # HTTP status of every sample of the API.
 INGEST = {
-    "single": 202, "batch": 202, "batch-in-object": 202, "ndjson": 202, "gzip": 202, "zstd": 202, "cloudevents-single": 202,
+    "single": 202, "batch": 202, "batch-in-object": 202, "ndjson": 202, "gzip": 202, "zstd": 202, "cloudevents-single": 202, "cloudevents-binary-mode": 202,
     "cloudevents-batch": 202, "idempotency-key": 202, "one-of-two-refused": 207, "not-json": 400, "no-events": 422,
     "foreign-organization": 422, "claims-without-write": 403, "claims-one-permission": 202, "claims-array": 202,
     "claims-two-organizations": 403, "claims-operator": 202,

@@ -103,6 +103,8 @@ pub async fn run(arguments: &ServeArguments) -> Outcome {
         region: arguments.region.clone(),
         landing_retention_ms: arguments.landing_retention.millis,
         record_reads: arguments.record_reads,
+        lookalikes: arguments.unknown_members.into(),
+        large_events: arguments.large_events(),
         tokens: arguments.sign_in.tokens(),
         console: arguments.sign_in.console(),
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use auditlake_event::input::{BodyError, BodyErrorKind, DoorContext, FieldError, ParsedBody, Shape, parse_body};
+use auditlake_event::input::{
+    BodyError, BodyErrorKind, DoorContext, FieldError, LargeEvents, Lookalikes, ParsedBody, Shape, parse_body,
+};
 use auditlake_event::limits::MAX_EVENTS_PER_REQUEST;
 use auditlake_event::{Event, Region};
 use bytes::Bytes;
@@ -12,8 +14,10 @@ use serde::{Serialize, Serializer};
 
 use crate::api::{Api, Context, Counted, compute, counted, json};
 use crate::body::{self, BodyFormat};
+use crate::cloudevent_headers;
 use crate::door::{Door, DoorError};
 use crate::event_json::event_link;
+use crate::parameters::Parameters;
 use crate::problem::{FieldProblem, Problem};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -31,6 +35,10 @@ pub struct Ingest {
     pub max_event_bytes: usize,
     /// How far in the future an event's time may lie, in ms.
     pub lead_ms: i64,
+    /// What happens to unknown members that look like columns, where the request does not say.
+    pub lookalikes: Lookalikes,
+    /// What happens to events over the limit.
+    pub large_events: LargeEvents,
 }
 
 /// What a post is answered with.
@@ -118,16 +126,28 @@ async fn keep(ingest: &Ingest, events: &[Event<'_>]) -> Result<(), Problem> {
     }
 }
 
-pub(crate) async fn post_events(
-    api: &Api,
-    ingest: &Ingest,
-    context: &Context<'_>,
-    body: &Bytes,
-) -> Result<Response<Bytes>, Problem> {
-    context.caller.check_write()?;
-    let format = body::format_of(context.headers)?;
-    let idempotency_key = idempotency_key(context.headers)?;
-    let inflated = compute(|| body::inflate(context.headers, body))?;
+/// What the request says about unknown members that look like columns; else `default`.
+fn lookalikes(query: Option<&str>, default: Lookalikes) -> Result<Lookalikes, Problem> {
+    let mut parameters = Parameters::parse(query)?;
+    let lookalikes = match parameters.take("unknown")?.as_deref() {
+        None => default,
+        Some("keep") => Lookalikes::Keep,
+        Some("refuse") => Lookalikes::Refuse,
+        Some(_) => return Err(Problem::invalid_parameter("unknown", "must be `keep` or `refuse`")),
+    };
+    parameters.expect_none_left()?;
+    Ok(lookalikes)
+}
+
+/// The events of a request as they are to be read: their text, and how they stand in it. The body is inflated.
+fn text_of(headers: &HeaderMap, body: &Bytes) -> Result<(Bytes, Shape), Problem> {
+    if cloudevent_headers::is_binary_mode(headers) {
+        let inflated = compute(|| body::inflate(headers, body))?;
+        let text = cloudevent_headers::structured(headers, &inflated)?;
+        return Ok((Bytes::from(text), Shape::CloudEvent));
+    }
+    let format = body::format_of(headers)?;
+    let inflated = compute(|| body::inflate(headers, body))?;
     let shape = match format {
         // A JSON type on lines of JSON is a common slip; the bytes tell the two apart.
         BodyFormat::Json | BodyFormat::Sniff => Shape::Sniff,
@@ -135,15 +155,33 @@ pub(crate) async fn post_events(
         BodyFormat::CloudEvents { is_batch: false } => Shape::CloudEvent,
         BodyFormat::CloudEvents { is_batch: true } => Shape::CloudEventBatch,
     };
+    Ok((inflated, shape))
+}
+
+pub(crate) async fn post_events(
+    api: &Api,
+    ingest: &Ingest,
+    context: &Context<'_>,
+    body: &Bytes,
+) -> Result<Response<Bytes>, Problem> {
+    context.caller.check_write()?;
+    let lookalikes = lookalikes(context.query, ingest.lookalikes)?;
+    let idempotency_key = idempotency_key(context.headers)?;
+    let (text, shape) = text_of(context.headers, body)?;
     let door_context = DoorContext {
         lead_ms: ingest.lead_ms,
         idempotency_key,
         max_event_bytes: ingest.max_event_bytes,
+        large_events: ingest.large_events,
+        lookalikes,
         default_organization: context.caller.default_organization(),
         ..DoorContext::api(api.clock.now(), &ingest.region, context.caller.bound_to())
     };
-    let parsed = compute(|| parse_body(&inflated, shape, &door_context, &mut || api.entropy.bytes()));
-    let parsed = parsed.map_err(|error| body_problem(&error))?;
+    let parsed = compute(|| parse_body(&text, shape, &door_context, &mut || api.entropy.bytes()));
+    let mut parsed = parsed.map_err(|error| body_problem(&error))?;
+    if cloudevent_headers::is_binary_mode(context.headers) {
+        parsed.errors = cloudevent_headers::theirs(std::mem::take(&mut parsed.errors), context.headers);
+    }
     let refused = parsed.refused();
     if parsed.events.is_empty() {
         return Err(Problem::all_events_refused(field_problems(&parsed.errors), refused));

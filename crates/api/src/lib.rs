@@ -11,6 +11,7 @@ pub mod api;
 pub mod body;
 pub mod caller;
 pub mod claims;
+pub mod cloudevent_headers;
 pub mod delivery;
 pub mod directory;
 pub mod door;

@@ -115,7 +115,7 @@ fn post_events() -> Value {
     json!({
         "operationId": "postEvents",
         "summary": "Takes events in; answers after they are durable.",
-        "parameters": [parameter("Idempotency-Key", "header", "The same key and body give events without an id the same ids.", json!({"type": "string", "maxLength": 255}))],
+        "parameters": [parameter("unknown", "query", "Whether members that look like ours, misspelt, refuse an event or are kept in `metadata`.", json!({"enum": ["keep", "refuse"]})), parameter("Idempotency-Key", "header", "The same key and body give events without an id the same ids.", json!({"type": "string", "maxLength": 255}))],
         "requestBody": {"required": true, "content": {
             "application/json": one_or_more,
             "application/x-ndjson": {"schema": {"type": "string", "description": "one event a line"}},

@@ -323,7 +323,11 @@ async fn cloudevents_are_taken_in_alone_and_in_batches_and_a_bad_one_costs_no_ot
     };
     let single = [("content-type", "application/cloudevents+json; charset=utf-8")];
     let (status, answer) = fixture.post(cloud_event("c-1").to_string(), &single).await;
-    assert_eq!((status, &answer["receipts"][0]["event_id"]), (202, &json!("c-1")), "{answer}");
+    assert_eq!(
+        (status, &answer["receipts"][0]["event_id"]),
+        (202, &json!("a8b9536b-de34-50b6-b76b-5866135183f6")),
+        "{answer}"
+    );
     let (status, kept) = fixture.get(answer["receipts"][0]["link"].as_str().unwrap()).await;
     assert_eq!(status, 200, "{kept}");
     assert_eq!((&kept["action"], &kept["resource_id"]), (&json!("com.example.role"), &json!("role/admin")));
@@ -387,7 +391,7 @@ async fn a_batch_may_mix_shapes_and_errors_name_the_member_that_was_sent() {
             {"index": 5, "field": "created", "detail": "is required"},
         ]);
         assert_eq!(answer["errors"], expected);
-        assert_eq!(answer["receipts"][2]["event_id"], "ext-1");
+        assert_eq!(answer["receipts"][2]["event_id"], "cd1fe5d6-334d-56a4-9bab-43dab9e7138a");
     }
     let (status, answer) = fixture.post_json(retraced_event().to_string()).await;
     assert_eq!(status, 202, "{answer}");
@@ -396,7 +400,7 @@ async fn a_batch_may_mix_shapes_and_errors_name_the_member_that_was_sent() {
     let columns =
         ["source", "outcome", "actor_id", "resource_id", "scope_type", "scope_id"].map(|column| kept[column].clone());
     assert_eq!(columns, ["api", "failure", "u1", "s1", "group", "g1"].map(Value::from));
-    assert_eq!(kept["metadata"], json!({"crud": "d"}));
+    assert_eq!(kept["metadata"], json!({"crud": "d", "external_id": "ext-1"}));
 }
 
 #[tokio::test]
@@ -426,7 +430,7 @@ async fn a_cloudevent_may_hold_a_foreign_event() {
     let (status, answer) = fixture.post(body, &[("content-type", "application/cloudevents-batch+json")]).await;
     assert_eq!(status, 207, "{answer}");
     let ids: Vec<_> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["event_id"]).collect();
-    assert_eq!(ids, [&json!("c-1"), &json!("ext-1")]);
+    assert_eq!(ids, [&json!("3f33f132-c7bf-5b0a-8fe4-234009f11e86"), &json!("cd1fe5d6-334d-56a4-9bab-43dab9e7138a")]);
     let expected = json!([{"index": 1, "field": "data.targets", "detail": "must be an array of JSON objects"}]);
     assert_eq!(answer["errors"], expected);
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder};
 use auditlake_console::headers::InvalidOrigin;
 use auditlake_console::{Console, Mode, SignIn};
+use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Organization, Region};
 use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
@@ -66,6 +67,10 @@ pub struct Settings {
     /// Whether reads and refusals are recorded as events. A caller on loopback has no name, so usually they are not; with tokens they
     /// always are.
     pub record_reads: bool,
+    /// What happens to unknown members of posted events that look like columns, where the request does not say.
+    pub lookalikes: Lookalikes,
+    /// What happens to posted events over the limit.
+    pub large_events: LargeEvents,
     /// Whose tokens are let in; `None` lets everybody in, as an operator.
     pub tokens: Option<TokenSettings>,
     /// The console.
@@ -86,6 +91,8 @@ impl Settings {
             region,
             landing_retention_ms: DEFAULT_LANDING_RETENTION_MS,
             record_reads: false,
+            lookalikes: Lookalikes::Refuse,
+            large_events: LargeEvents::Refuse,
             tokens: None,
             console: ConsoleSettings::default(),
         }
@@ -255,6 +262,8 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
             door,
             region: settings.region.clone(),
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            lookalikes: settings.lookalikes,
+            large_events: settings.large_events,
             lead_ms: lake.lead_ms,
         }),
         reader: Some(Reader {

@@ -1,14 +1,23 @@
 //! Addresses, as events keep them and as questions compare them.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-/// An IP address in its canonical text (RFC 5952; IPv4-mapped ones as IPv4); any other text as it is.
+/// The address of a text that holds nothing else but, behind IPv6, a zone (`fe80::1%eth0`), which says something only on the
+/// machine that wrote it.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        _ => text.parse().ok(),
+    }
+}
+
+/// An IP address in its canonical text (RFC 5952; IPv4-mapped ones as IPv4; without a zone); any other text as it is.
 pub fn canonical_address(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.parse::<IpAddr>() {
+    match parse_address(&text) {
         // A text that parses as IPv4 is canonical: no other text of the address does.
-        Ok(IpAddr::V4(_)) | Err(_) => text,
-        Ok(address) => {
+        Some(IpAddr::V4(_)) | None => text,
+        Some(address) => {
             let canonical = address.to_canonical().to_string();
             if canonical == text { text } else { Cow::Owned(canonical) }
         }
@@ -57,17 +66,17 @@ fn without_brackets(host: &str) -> &str {
 pub fn first_address(list: &str) -> Cow<'_, str> {
     let first = forwarded(list).next().unwrap_or_default();
     match split_port(first) {
-        (host, _) if host.parse::<IpAddr>().is_ok() => canonical_address(Cow::Borrowed(host)),
+        (host, _) if parse_address(host).is_some() => canonical_address(Cow::Borrowed(host)),
         _ => Cow::Borrowed(first),
     }
 }
 
-/// The client's address in what is more than an address: the first of a list that proxies wrote, without its port. `None` if a
-/// text is an address already or does not begin with one.
+/// The client's address in what is more than an address: the first of a list that proxies wrote, without its port, brackets and
+/// zone. `None` if a text is an address already or does not begin with one.
 pub fn client_address(text: &str) -> Option<String> {
     let (host, _) = split_port(forwarded(text).next()?);
-    let address = host.parse::<IpAddr>().ok()?;
-    (host.len() != text.trim().len()).then(|| address.to_canonical().to_string())
+    let address = parse_address(host)?;
+    text.trim().parse::<IpAddr>().is_err().then(|| address.to_canonical().to_string())
 }
 
 #[cfg(test)]
@@ -81,6 +90,10 @@ mod tests {
             ("192.0.2.1:8080", Some("192.0.2.1")),
             ("[2001:DB8::1]:443, 192.0.2.1", Some("2001:db8::1")),
             ("[2001:db8::1]", Some("2001:db8::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("[FE80::1%25en0]:443", Some("fe80::1")),
+            ("192.0.2.1%eth0", None),
+            ("fe80::1%", None),
             ("192.0.2.1", None),
             (" 192.0.2.1 ", None),
             ("2001:DB8::1", None),
@@ -134,6 +147,7 @@ mod tests {
             ("0:0:0:0:0:0:0:1", "::1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("[::ffff:192.0.2.7]:80", "192.0.2.7"),
+            ("[fe80::1%eth0]:443", "fe80::1"),
             ("192.000.000.0", "192.000.000.0"),
             ("_hidden, 192.0.2.1", "_hidden"),
             ("gce-internal-ip", "gce-internal-ip"),
@@ -152,6 +166,7 @@ mod tests {
             ("2001:DB8:0:0::1", "2001:db8::1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("192.0.2.1", "192.0.2.1"),
+            ("FE80::1%eth0", "fe80::1"),
             ("cloudtrail.amazonaws.com", "cloudtrail.amazonaws.com"),
             ("192.0.2.01", "192.0.2.01"),
         ] {

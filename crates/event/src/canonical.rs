@@ -16,6 +16,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use crate::byte_buffer::ByteBuffer;
 use crate::columns::{Column, ColumnKind};
+use crate::json::RawString;
 use crate::model::Event;
 use crate::name::{Organization, Region};
 use crate::sha256;
@@ -56,14 +57,25 @@ pub const CANONICAL_ORDER: [Column; 31] = [
     Column::UserAgent,
 ];
 
-/// Which texts of an event are known to need no escapes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plain {
-    /// None.
-    Unknown,
-    /// Those that are borrowed: they stood in JSON strings without escapes.
-    Borrowed,
+/// The columns of an event whose texts are known to need no escapes, one bit each: they stood in JSON strings without any. Every
+/// other text is looked at before it is written, wherever it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlainColumns(u64);
+
+impl PlainColumns {
+    /// Notes the string that a column was read from.
+    #[inline]
+    pub fn note(&mut self, column: Column, string: RawString<'_>) {
+        self.0 |= u64::from(string.is_plain()) << column.index();
+    }
+
+    #[inline(always)]
+    const fn has(self, column: Column) -> bool {
+        self.0 >> column.index() & 1 == 1
+    }
 }
+
+const _: () = assert!(Column::ALL.len() <= 64, "`PlainColumns` has one bit a column");
 
 // The keys of texts and times end with the opening quote of the value.
 
@@ -105,19 +117,24 @@ fn put_integer(out: &mut ByteBuffer, key: &[u8], value: Option<i32>) {
 
 /// Replaces the content of `out` by the canonical form of `event`.
 pub fn write_canonical(event: &Event<'_>, out: &mut Vec<u8>) {
-    replace(out, |form| append_form(event, true, Plain::Unknown, form));
+    replace(out, |form| append_canonical(event, form));
 }
 
-/// Appends the canonical form of an event whose borrowed texts stood in JSON strings without escapes.
-pub(crate) fn append_canonical_as_read(event: &Event<'_>, out: &mut ByteBuffer) {
+/// Appends the canonical form of an event.
+pub(crate) fn append_canonical(event: &Event<'_>, out: &mut ByteBuffer) {
+    append_form(event, true, PlainColumns::default(), out);
+}
+
+/// Appends the canonical form of an event that was read, whose texts in the columns `plain` were borrowed as they were read.
+pub(crate) fn append_canonical_as_read(event: &Event<'_>, plain: PlainColumns, out: &mut ByteBuffer) {
     let start = out.len();
-    append_form(event, true, Plain::Borrowed, out);
-    debug_assert_eq!(hash_canonical(&out.as_slice()[start..]), event_hash(event), "a borrowed text needs escapes");
+    append_form(event, true, plain, out);
+    debug_assert_eq!(hash_canonical(&out.as_slice()[start..]), event_hash(event), "a plain text needs escapes");
 }
 
 /// Replaces the content of `out` by the canonical form of `event` without its `event_id`: what a derived id is made of.
 pub fn write_canonical_without_id(event: &Event<'_>, out: &mut Vec<u8>) {
-    replace(out, |form| append_form(event, false, Plain::Unknown, form));
+    replace(out, |form| append_form(event, false, PlainColumns::default(), form));
 }
 
 /// Replaces the content of `out` by what is written.
@@ -128,20 +145,21 @@ fn replace(out: &mut Vec<u8>, write: impl FnOnce(&mut ByteBuffer)) {
 }
 
 #[inline(always)]
-fn append_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut ByteBuffer) {
-    let text = |out: &mut ByteBuffer, key: &[u8], text: &Cow<'_, str>| match text {
-        Cow::Borrowed(text) if plain == Plain::Borrowed => out.put_quoted(key, text.as_bytes()),
+fn append_form(event: &Event<'_>, with_id: bool, plain: PlainColumns, out: &mut ByteBuffer) {
+    let text = |out: &mut ByteBuffer, column: Column, key: &[u8], text: &Cow<'_, str>| match text {
+        // What was made of a text, as of an address, is owned, and looked at.
+        Cow::Borrowed(text) if plain.has(column) => out.put_quoted(key, text.as_bytes()),
         text => put_text(out, key, text),
     };
     macro_rules! put {
-        ($text:expr, $key:literal) => {
-            text(out, concat!($key, "\":\"").as_bytes(), &$text)
+        ($column:ident, $text:expr, $key:literal) => {
+            text(out, Column::$column, concat!($key, "\":\"").as_bytes(), &$text)
         };
     }
     macro_rules! put_if_any {
-        ($text:expr, $key:literal) => {
+        ($column:ident, $text:expr, $key:literal) => {
             if let Some(value) = &$text {
-                put!(*value, $key);
+                put!($column, *value, $key);
             }
         };
     }
@@ -150,44 +168,44 @@ fn append_form(event: &Event<'_>, with_id: bool, plain: Plain, out: &mut ByteBuf
             out.put_quoted(concat!($key, "\":\"").as_bytes(), $text.as_bytes())
         };
     }
-    put!(event.action, "{\"action");
-    put_if_any!(event.actor_email, ",\"actor_email");
-    put_if_any!(event.actor_id, ",\"actor_id");
-    put_if_any!(event.actor_name, ",\"actor_name");
+    put!(Action, event.action, "{\"action");
+    put_if_any!(ActorEmail, event.actor_email, ",\"actor_email");
+    put_if_any!(ActorId, event.actor_id, ",\"actor_id");
+    put_if_any!(ActorName, event.actor_name, ",\"actor_name");
     if let Some(value) = event.actor_type {
         put_listed!(value.as_str(), ",\"actor_type");
     }
-    put_if_any!(event.actor_via, ",\"actor_via");
+    put_if_any!(ActorVia, event.actor_via, ",\"actor_via");
     if let Some(value) = event.category {
         put_listed!(value.as_str(), ",\"category");
     }
-    put_if_any!(event.changes, ",\"changes");
-    put_if_any!(event.error_code, ",\"error_code");
-    put_if_any!(event.error_message, ",\"error_message");
+    put_if_any!(Changes, event.changes, ",\"changes");
+    put_if_any!(ErrorCode, event.error_code, ",\"error_code");
+    put_if_any!(ErrorMessage, event.error_message, ",\"error_message");
     if with_id {
-        put!(event.event_id, ",\"event_id");
+        put!(EventId, event.event_id, ",\"event_id");
     }
     put_time(out, b",\"event_time\":\"", event.event_time);
     put_integer(out, b",\"event_time_nanos\":", event.event_time_nanos);
-    put_if_any!(event.http_method, ",\"http_method");
-    put_if_any!(event.http_path, ",\"http_path");
+    put_if_any!(HttpMethod, event.http_method, ",\"http_method");
+    put_if_any!(HttpPath, event.http_path, ",\"http_path");
     put_integer(out, b",\"http_status\":", event.http_status);
-    put_if_any!(event.metadata, ",\"metadata");
-    put!(event.organization, ",\"organization");
+    put_if_any!(Metadata, event.metadata, ",\"metadata");
+    put!(Organization, event.organization, ",\"organization");
     put_listed!(event.outcome.as_str(), ",\"outcome");
-    put_if_any!(event.raw, ",\"raw");
-    put!(event.region, ",\"region");
-    put_if_any!(event.request_id, ",\"request_id");
-    put_if_any!(event.resource_id, ",\"resource_id");
-    put_if_any!(event.resource_name, ",\"resource_name");
-    put_if_any!(event.resource_type, ",\"resource_type");
-    put_if_any!(event.scope_id, ",\"scope_id");
-    put_if_any!(event.scope_type, ",\"scope_type");
-    put_if_any!(event.service_name, ",\"service_name");
+    put_if_any!(Raw, event.raw, ",\"raw");
+    put!(Region, event.region, ",\"region");
+    put_if_any!(RequestId, event.request_id, ",\"request_id");
+    put_if_any!(ResourceId, event.resource_id, ",\"resource_id");
+    put_if_any!(ResourceName, event.resource_name, ",\"resource_name");
+    put_if_any!(ResourceType, event.resource_type, ",\"resource_type");
+    put_if_any!(ScopeId, event.scope_id, ",\"scope_id");
+    put_if_any!(ScopeType, event.scope_type, ",\"scope_type");
+    put_if_any!(ServiceName, event.service_name, ",\"service_name");
     // The door states the source, it is not read.
     put_text(out, b",\"source\":\"", &event.source);
-    put_if_any!(event.source_ip, ",\"source_ip");
-    put_if_any!(event.user_agent, ",\"user_agent");
+    put_if_any!(SourceIp, event.source_ip, ",\"source_ip");
+    put_if_any!(UserAgent, event.user_agent, ",\"user_agent");
     out.push(b'}');
 }
 

@@ -6,16 +6,20 @@
 //!
 //! How an event is normalised:
 //!
-//! - a member whose name is a column's is that column; any other member is kept inside `metadata`;
+//! - a member whose name is a column's is that column; any other member is kept inside `metadata`, unless it looks like a column
+//!   that the event does not state (`outcom`): then the event is refused, if the door does so ([`Lookalikes`]);
 //! - empty texts, `{}` as `metadata` and `[]` as `changes` count as null, `null` as left out;
 //! - `outcome` is `unknown` if left out, `region` and `organization` are those of the door;
-//! - `source_ip` is written in the canonical text of its address, `actor_email` is trimmed;
+//! - `source_ip` is written in the canonical text of its address; where it states more than one (a port, a zone, a list of which
+//!   the first counts), the whole is kept in `metadata.source_ip`; `actor_email` is trimmed;
 //! - `metadata` and `changes` are kept as JSON text with sorted names and no white space, numbers exactly as they were
 //!   written; `changes` is always an array of `{"after":…,"before":…,"field":…}`.
 //!
 //! An event in a shape of others ([`crate::shapes`]) is made one of ours first. CloudEvents are announced by the body's type; WorkOS
 //! and Retraced events are found by their members, and only where an event states neither `event_time` nor `event_id`, so that
 //! events of ours are not looked at twice. Errors name the member that was sent.
+//!
+//! An event over the limit is refused, or its largest free fields are cut and named in `metadata.trimmed` ([`LargeEvents`]).
 //!
 //! How an id comes about, if `event_id` is left out:
 //!
@@ -30,9 +34,11 @@ mod context;
 mod door;
 mod errors;
 mod foreign;
+mod lookalike;
+mod trim;
 
 pub use body::{Shape, parse_body};
-pub use context::{DoorContext, IDEMPOTENCY_NAMESPACE};
+pub use context::{DoorContext, IDEMPOTENCY_NAMESPACE, LargeEvents, Lookalikes};
 pub(crate) use door::is_event_id;
 pub use errors::{BodyError, BodyErrorKind, FieldError};
 pub use foreign::read_converted;

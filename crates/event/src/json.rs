@@ -35,16 +35,25 @@ impl std::error::Error for SyntaxError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoneSurrogate;
 
-/// A JSON string as it stands between its quotes.
+/// A JSON string as it stands between its quotes. Only a [`Reader`] makes one, so that what it says of itself is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawString<'a> {
-    /// The text between the quotes.
-    pub raw: &'a str,
-    /// Whether it has escapes.
-    pub escaped: bool,
+    raw: &'a str,
+    escaped: bool,
 }
 
 impl<'a> RawString<'a> {
+    /// The text between the quotes.
+    pub fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// Whether it has no escapes: then the text it stands for needs none either.
+    #[inline]
+    pub fn is_plain(self) -> bool {
+        !self.escaped
+    }
+
     /// The text it stands for, borrowed if it has no escapes.
     #[inline]
     pub fn decode(self) -> Result<Cow<'a, str>, LoneSurrogate> {

@@ -33,7 +33,7 @@ pub(crate) const TOO_DEEP: &str = "must not be nested deeper than 64 levels";
 const _: () = assert!(MAX_JSON_DEPTH == 64, "the text above states the limit");
 
 /// A value in a [`Tree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
 
 /// A member of an object, or an element of an array (with an empty name).
@@ -98,6 +98,11 @@ impl<'a> Tree<'a> {
     fn add(&mut self, node: Node<'a>) -> NodeId {
         self.nodes.push(node);
         NodeId(position(self.nodes.len() - 1))
+    }
+
+    /// Adds a text that stands nowhere in JSON.
+    pub fn add_text(&mut self, text: Cow<'a, str>) -> NodeId {
+        self.add(Node::Text(text))
     }
 
     /// Reads the value that is next; it lies inside `levels` containers.

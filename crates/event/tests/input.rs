@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
 
 use auditlake_event::input::{
-    BodyError, BodyErrorKind, DoorContext, FieldError, IDEMPOTENCY_NAMESPACE, ParsedBody, Shape, parse_body,
+    BodyError, BodyErrorKind, DoorContext, FieldError, IDEMPOTENCY_NAMESPACE, LargeEvents, Lookalikes, ParsedBody, Shape,
+    parse_body,
 };
 use auditlake_event::limits::{
     DEFAULT_MAX_EVENT_BYTES, MAX_EVENTS_PER_REQUEST, MAX_INFLATED_BYTES, MAX_LONG_TEXT_BYTES, MAX_SHORT_TEXT_BYTES,
@@ -117,6 +118,9 @@ fn every_rule_names_the_field_and_says_what_is_wrong() {
         (json!({"event_id": "é"}), "event_id", "must match [A-Za-z0-9._~:@+=-]{1,128}"),
         (json!({"event_id": "x".repeat(129)}), "event_id", "must match [A-Za-z0-9._~:@+=-]{1,128}"),
         (json!({"event_id": 17}), "event_id", "must be a string"),
+        // Steps in the path of a link, encoded or not.
+        (json!({"event_id": "."}), "event_id", "must not be `.` or `..`: no link can lead to it"),
+        (json!({"event_id": ".."}), "event_id", "must not be `.` or `..`: no link can lead to it"),
         (json!({"outcome": "ok"}), "outcome", outcomes),
         (json!({"outcome": "Success"}), "outcome", outcomes),
         (json!({"outcome": true}), "outcome", "must be a string"),
@@ -565,4 +569,138 @@ fn texts_without_escapes_borrow_from_the_body() {
     let event = only_event(event_with(json!({"actor_id": "plain", "actor_name": "a\nb"})).to_string());
     assert!(matches!(event.actor_id, Some(std::borrow::Cow::Borrowed("plain"))));
     assert_eq!(event.actor_name.as_deref(), Some("a\nb"));
+}
+
+#[test]
+fn a_member_that_looks_like_a_column_is_refused_with_the_name_that_was_meant() {
+    for (name, meant) in
+        [("outcom", "outcome"), ("actor_emial", "actor_email"), ("actorEmail", "actor_email"), ("resouce_id", "resource_id")]
+    {
+        let detail =
+            format!("is no member of an event: did you mean `{meant}`? With ?unknown=keep it is kept in `metadata`");
+        assert_eq!(errors_of(&event_with(json!({name: "x"})).to_string()), [(name.to_owned(), detail)]);
+    }
+    let mut event = event_with(json!({"eventTime": "2026-03-01T11:59:59Z"}));
+    event.as_object_mut().unwrap().remove("event_time");
+    let fields: Vec<String> = errors_of(&event.to_string()).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["event_time", "eventTime"]);
+}
+
+#[test]
+fn a_lookalike_is_kept_where_nothing_is_lost_or_the_caller_says_so() {
+    // The column is stated too; another word; nothing is said.
+    for members in [json!({"outcome": "denied", "outcomes": ["a"]}), json!({"event_type": "a"}), json!({"actorEmail": null})]
+    {
+        let name = members.as_object().unwrap().keys().next_back().unwrap().clone();
+        let kept = only_event(event_with(members.clone()).to_string()).metadata.unwrap().into_owned();
+        assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), json!({&name: members[&name]}));
+    }
+    let region = Region::parse("us-east-1").unwrap();
+    let now = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
+    let context = DoorContext { lookalikes: Lookalikes::Keep, ..DoorContext::api(now, &region, None) };
+    let body = event_with(json!({"outcom": "denied"})).to_string();
+    let parsed = parse_body(body.as_bytes(), Shape::Sniff, &context, &mut || [0; 10]).unwrap();
+    assert_eq!(parsed.events[0].metadata.as_deref(), Some(r#"{"outcom":"denied"}"#));
+}
+
+#[test]
+fn an_address_has_one_text_and_what_it_was_taken_from_is_kept() {
+    for (stated, address, kept) in [
+        ("203.0.113.7", "203.0.113.7", None),
+        (" 203.0.113.7 ", "203.0.113.7", None),
+        ("::FFFF:203.0.113.7", "203.0.113.7", None),
+        ("2001:DB8:0:0::7", "2001:db8::7", None),
+        ("203.0.113.7:52100", "203.0.113.7", Some("203.0.113.7:52100")),
+        ("203.0.113.7, 10.0.0.1", "203.0.113.7", Some("203.0.113.7, 10.0.0.1")),
+        ("[2001:DB8::7]:443, 10.0.0.1", "2001:db8::7", Some("[2001:DB8::7]:443, 10.0.0.1")),
+        ("[2001:db8::7]", "2001:db8::7", Some("[2001:db8::7]")),
+        ("fe80::1%eth0", "fe80::1", Some("fe80::1%eth0")),
+        ("unknown", "unknown", None),
+    ] {
+        let event = only_event(event_with(json!({"source_ip": stated})).to_string());
+        let metadata = kept.map(|kept| json!({"source_ip": kept}).to_string());
+        assert_eq!(
+            (event.source_ip.as_deref(), event.metadata.as_deref()),
+            (Some(address), metadata.as_deref()),
+            "{stated}"
+        );
+    }
+    let taken = only_event(event_with(json!({"source_ip": "192.0.2.1:80", "metadata": {"source_ip": 1}})).to_string());
+    assert_eq!(taken.metadata.as_deref(), Some(r#"{"other_source_ip":"192.0.2.1:80","source_ip":1}"#));
+}
+
+fn trimmed(members: Value, max_event_bytes: usize) -> Event<'static> {
+    let body = event_with(members).to_string();
+    assert!(body.len() > max_event_bytes);
+    let parsed = parse_as(body.as_bytes(), Shape::Sniff, |context| {
+        context.max_event_bytes = max_event_bytes;
+        context.large_events = LargeEvents::Trim;
+    });
+    let parsed = parsed.unwrap();
+    assert_eq!(parsed.errors, []);
+    let event = parsed.events.into_iter().next().unwrap();
+    let mut form = Vec::new();
+    auditlake_event::canonical::write_canonical(&event, &mut form);
+    assert!(form.len() <= max_event_bytes, "{} bytes", form.len());
+    event
+}
+
+fn metadata_of(event: &Event<'_>) -> Value {
+    serde_json::from_str(event.metadata.as_deref().unwrap()).unwrap()
+}
+
+#[test]
+fn the_largest_free_fields_of_a_large_event_give_way_and_are_named() {
+    let text = "é".repeat(2_000);
+    let event =
+        trimmed(json!({"actor_id": "ada", "user_agent": "x".repeat(300), "metadata": {"body": text, "n": 1.50}}), 2_000);
+    assert_eq!((event.actor_id.as_deref(), event.user_agent.as_deref()), (Some("ada"), Some(&*"x".repeat(300))));
+    let metadata = metadata_of(&event);
+    assert_eq!(metadata["trimmed"], json!({"metadata.body": 4_002}));
+    let body = metadata["body"].as_str().unwrap();
+    assert!(body.len() <= 256 && body.ends_with("é…") && body.starts_with("éé"), "{body}");
+    assert_eq!(metadata["n"], 1.5);
+
+    let event = trimmed(
+        json!({"changes": [{"field": "policy", "before": {"text": text}, "after": [text]}], "trimmed": 1, "user_agent": "y".repeat(900)}),
+        1_500,
+    );
+    let changes: Value = serde_json::from_str(event.changes.as_deref().unwrap()).unwrap();
+    assert_eq!((&changes[0]["field"], &changes[0]["after"]), (&json!("policy"), &json!("…")));
+    assert_eq!(metadata_of(&event)["trimmed"], 1);
+    let named: Vec<String> = metadata_of(&event)["other_trimmed"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(named, ["changes[0].after", "changes[0].before.text", "user_agent"]);
+}
+
+#[test]
+fn many_small_values_give_way_too_and_what_identifies_an_event_never_does() {
+    let many: serde_json::Map<String, Value> = (0..2_000).map(|number| (format!("k{number}"), json!("value"))).collect();
+    let event = trimmed(json!({"metadata": {"many": many, "one": 1}}), 4_000);
+    assert_eq!((&metadata_of(&event)["many"], &metadata_of(&event)["one"]), (&json!("…"), &json!(1)));
+    let long = json!({"actor_id": "a".repeat(1_500)});
+    let body = event_with(long).to_string();
+    let parsed = parse_as(body.as_bytes(), Shape::Sniff, |context| {
+        context.max_event_bytes = 1_024;
+        context.large_events = LargeEvents::Trim;
+    });
+    let errors = parsed.unwrap().errors;
+    assert_eq!((errors[0].field.as_str(), &*errors[0].detail), ("event", "must not be larger than 1024 bytes"));
+}
+
+#[test]
+fn a_text_over_its_own_limit_is_cut_only_where_events_are_trimmed() {
+    let body = event_with(json!({"user_agent": "x".repeat(MAX_LONG_TEXT_BYTES + 1)})).to_string();
+    assert_eq!(errors_of(&body)[0].0, "user_agent");
+    let parsed = parse_as(body.as_bytes(), Shape::Ndjson, |context| context.large_events = LargeEvents::Trim).unwrap();
+    assert_eq!(parsed.errors, []);
+    let agent = parsed.events[0].user_agent.as_deref().unwrap();
+    assert_eq!((agent.len(), agent.ends_with("x…")), (MAX_LONG_TEXT_BYTES, true));
+    assert_eq!(metadata_of(&parsed.events[0])["trimmed"], json!({"user_agent": MAX_LONG_TEXT_BYTES + 1}));
+    let foreign = json!({"organization": "acme", "action": "a", "crud": "c", "created": "2026-03-01T11:00:00Z",
+        "description": "d".repeat(3_000)});
+    let parsed = parse_as(foreign.to_string().as_bytes(), Shape::Ndjson, |context| {
+        context.max_event_bytes = 1_024;
+        context.large_events = LargeEvents::Trim;
+    });
+    assert_eq!(metadata_of(&parsed.unwrap().events[0])["trimmed"], json!({"metadata.description": 3_002}));
 }

@@ -80,7 +80,7 @@ impl HttpEvent {
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_bytes(value.as_bytes())) {
                 headers.append(name, value);
             }
         }
@@ -215,13 +215,14 @@ mod tests {
     fn path_query_headers_and_body_become_a_request() {
         let mut event = event(json!({
             "version": "2.0", "rawPath": "/prod/v1/events/a%2Fb", "rawQueryString": "at=2026-03-01T00%3A00%3A00Z&x=1",
-            "headers": {"content-type": "application/json", "X-Many": "a,b"},
+            "headers": {"content-type": "application/json", "X-Many": "a,b", "ce-subject": "Zoë"},
             "requestContext": {"stage": "prod", "http": {"method": "GET", "path": "/v1/events"}},
             "body": "eyJhIjoxfQ==", "isBase64Encoded": true,
         }));
         let request = event.request().unwrap();
         assert_eq!(request.uri(), "/v1/events/a%2Fb?at=2026-03-01T00%3A00%3A00Z&x=1");
         assert_eq!(request.headers()["x-many"], "a,b");
+        assert_eq!(request.headers()["ce-subject"], "Zoë");
         assert_eq!(request.body().as_ref(), br#"{"a":1}"#);
     }
 

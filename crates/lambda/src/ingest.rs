@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use auditlake_api::claims::ClaimNames;
 use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder};
 use auditlake_event::Event;
+use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
 use auditlake_lake::landing::{OpenError, SystemClock, SystemEntropy};
 use lambda_runtime::Error;
@@ -83,6 +84,8 @@ pub struct IngestFunction {
     door: Arc<QueueDoor>,
     names: ClaimNames,
     max_event_bytes: usize,
+    lookalikes: Lookalikes,
+    large_events: LargeEvents,
     api: OnceCell<Api>,
 }
 
@@ -97,8 +100,26 @@ impl IngestFunction {
             let value: usize = text.parse().map_err(|_| "must be a number of bytes")?;
             if (1_024..=1_024 * 1_024).contains(&value) { Ok(value) } else { Err("must lie in 1024 to 1048576") }
         })?;
+        let lookalikes = environment.parsed_or("AUDITLAKE_UNKNOWN_MEMBERS", Lookalikes::Refuse, |text| match text {
+            "refuse" => Ok(Lookalikes::Refuse),
+            "keep" => Ok(Lookalikes::Keep),
+            _ => Err("must be `refuse` or `keep`"),
+        })?;
+        let large_events = environment.parsed_or("AUDITLAKE_LARGE_EVENTS", LargeEvents::Refuse, |text| match text {
+            "refuse" => Ok(LargeEvents::Refuse),
+            "trim" => Ok(LargeEvents::Trim),
+            _ => Err("must be `refuse` or `trim`"),
+        })?;
         let door = Arc::new(QueueDoor::new(queue, Arc::clone(&access)));
-        Ok(Self { access, door, names: claim_names(environment), max_event_bytes, api: OnceCell::new() })
+        Ok(Self {
+            access,
+            door,
+            names: claim_names(environment),
+            max_event_bytes,
+            lookalikes,
+            large_events,
+            api: OnceCell::new(),
+        })
     }
 
     /// The lake's lead is a rule of the door, so the lake is opened before the first event is judged.
@@ -109,6 +130,8 @@ impl IngestFunction {
                 door: Arc::clone(&self.door) as _,
                 region: self.access.settings.region.clone(),
                 max_event_bytes: self.max_event_bytes,
+                lookalikes: self.lookalikes,
+                large_events: self.large_events,
                 lead_ms,
             };
             let recorder = Recorder { door: Arc::clone(&self.door) as _, region: self.access.settings.region.clone() };

@@ -104,11 +104,12 @@ fn workos_events_are_read_bare_wrapped_and_as_the_sdks_spell_them() {
 fn retraced_events_say_how_they_ended_only_if_they_state_it() {
     let collector = read("retraced", "retraced.json");
     let expected = json!({
-        "event_id": "rt-1", "event_time": "2026-03-01T07:00:00.125Z", "region": "eu-west-1", "organization": "acme",
+        // uuid5(UUID("2f6b90d4-51c7-4e0a-9b1e-7d35c8a462f1"), "customer-1\0rt-1") of Python's uuid module.
+        "event_id": "29e7de41-2dab-598b-a372-f2833b96e6b7", "event_time": "2026-03-01T07:00:00.125Z", "region": "eu-west-1", "organization": "acme",
         "source": "retraced", "action": "spreadsheet.view", "outcome": "success", "actor_id": "ada", "actor_name": "Ada",
         "resource_id": "sheet-9", "resource_name": "Budget", "resource_type": "spreadsheet", "scope_type": "group",
         "scope_id": "customer-1", "source_ip": "203.0.113.77", "service_name": "sheets",
-        "metadata": {"crud": "r", "group": {"name": "Customer One"}, "version": "9f3c"},
+        "metadata": {"crud": "r", "external_id": "rt-1", "group": {"name": "Customer One"}, "version": "9f3c"},
     });
     assert_eq!(stated(&collector.events[0]), expected);
     assert_eq!(collector.column("outcome"), ["success", "failure", "unknown"]);

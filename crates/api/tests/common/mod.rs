@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader};
+use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, Entropy, SystemEntropy};
@@ -143,6 +144,8 @@ impl Fixture {
                 door: Arc::clone(&memory) as Arc<dyn Door>,
                 region: Region::parse("eu-west-1").unwrap(),
                 max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+                lookalikes: Lookalikes::Refuse,
+                large_events: LargeEvents::Refuse,
                 lead_ms: LEAD_MS,
             }),
             reader: Some(Reader {

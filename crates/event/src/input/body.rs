@@ -273,7 +273,7 @@ impl<'a> Batch<'a> {
     }
 
     fn read_line(&mut self, index: usize, line: &'a str, random: &mut dyn FnMut() -> [u8; 10]) {
-        if line.trim_ascii().len() > self.context.max_event_bytes {
+        if self.context.is_refused_for_its_size(line.trim_ascii().len()) {
             self.door.refuse_large(index);
             return;
         }
@@ -402,7 +402,7 @@ fn envelope<'a>(reader: &Reader<'a>) -> Result<Option<(Reader<'a>, usize)>, Body
         if reader.peek() != Some(b'"') {
             return Err(reader.error("a member's name").into());
         }
-        let name = reader.string()?.raw;
+        let name = reader.string()?.raw();
         reader.colon()?;
         match name {
             "events" if reader.peek() == Some(b'[') && events.is_none() => events = Some(reader.clone()),

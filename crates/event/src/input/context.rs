@@ -9,6 +9,26 @@ use crate::time::Timestamp;
 /// The namespace of event ids that are derived from an idempotency key (a random UUID, fixed for ever).
 pub const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6f0f_2c3a_9d41_4e57_b8f4_1c52_6a7e_93d0);
 
+/// What a door does about members that are no columns but look like one that the event does not state (`outcom`, `eventTime`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lookalikes {
+    /// It refuses the event and names the column: what was meant for it would be lost to every question.
+    #[default]
+    Refuse,
+    /// It keeps them in `metadata`, as any other member.
+    Keep,
+}
+
+/// What a door does about an event over the limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LargeEvents {
+    /// It refuses the event.
+    #[default]
+    Refuse,
+    /// It cuts the largest free fields and names them in `metadata.trimmed`; what is too large without them is refused.
+    Trim,
+}
+
 /// What holds for every event of a body.
 #[derive(Debug, Clone, Copy)]
 pub struct DoorContext<'c> {
@@ -29,8 +49,12 @@ pub struct DoorContext<'c> {
     pub idempotency_key: Option<&'c str>,
     /// The id of events that state none, where whoever reads them knows one: an import.
     pub event_id: Option<&'c str>,
+    /// What happens to members that look like columns.
+    pub lookalikes: Lookalikes,
     /// Largest event, in bytes of its JSON as sent.
     pub max_event_bytes: usize,
+    /// What happens to events over the limit.
+    pub large_events: LargeEvents,
     /// Most events in one body.
     pub max_events: usize,
     /// Largest body, in bytes after inflating.
@@ -38,6 +62,11 @@ pub struct DoorContext<'c> {
 }
 
 impl<'c> DoorContext<'c> {
+    /// Whether an event of so many bytes is refused.
+    pub(super) fn is_refused_for_its_size(&self, bytes: usize) -> bool {
+        bytes > self.max_event_bytes && self.large_events == LargeEvents::Refuse
+    }
+
     /// The context of a request to the API, with the limits of [`crate::limits`].
     pub const fn api(received_time: Timestamp, region: &'c Region, organization: Option<&'c Organization>) -> Self {
         Self {
@@ -49,7 +78,9 @@ impl<'c> DoorContext<'c> {
             source: "api",
             idempotency_key: None,
             event_id: None,
+            lookalikes: Lookalikes::Refuse,
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            large_events: LargeEvents::Refuse,
             max_events: MAX_EVENTS_PER_REQUEST,
             max_body_bytes: MAX_INFLATED_BYTES,
         }

@@ -3,14 +3,19 @@
 mod columns;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
 use super::foreign::read_converted;
+use super::lookalike::Meanings;
+use super::trim::trim;
 use crate::byte_buffer::ByteBuffer;
-use crate::canonical::{CanonicalForms, append_canonical_as_read, write_canonical_without_id};
+use crate::canonical::{
+    CanonicalForms, PlainColumns, append_canonical, append_canonical_as_read, write_canonical_without_id,
+};
 use crate::columns::Column;
 use crate::json::{RawString, Reader, SyntaxError};
 use crate::model::Event;
@@ -31,10 +36,8 @@ pub(super) struct Problem {
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
     Null,
-    /// A string without escapes.
-    Plain(&'a str),
-    /// A string with escapes, as it stands between its quotes.
-    Escaped(&'a str),
+    /// A string.
+    Text(RawString<'a>),
     /// A number, `true` or `false`.
     Literal(&'a str),
     /// A container, or anything in `changes` and `metadata`, that was kept.
@@ -62,9 +65,14 @@ pub(super) struct Door<'a> {
     foreign: Foreign,
     /// Which columns the event states, one bit each.
     stated: u64,
+    /// Which of them are texts that were read without escapes.
+    plain: PlainColumns,
     values: [Value<'a>; Column::ALL.len()],
     /// Members that are no columns.
     others: Vec<Member<'a>>,
+    meanings: Meanings,
+    /// What was cut from the event, and how many bytes it had.
+    trimmed: BTreeMap<String, usize>,
     tree: Tree<'a>,
     /// The columns of the event before, in the order stated: most often the next event has the same.
     expected: Vec<Column>,
@@ -85,8 +93,11 @@ impl<'a> Door<'a> {
             context,
             foreign,
             stated: 0,
+            plain: PlainColumns::default(),
             values: [Value::Null; Column::ALL.len()],
             others: Vec::new(),
+            meanings: Meanings::default(),
+            trimmed: BTreeMap::new(),
             tree: Tree::default(),
             expected: Vec::with_capacity(Column::ALL.len()),
             errors: Vec::new(),
@@ -108,7 +119,9 @@ impl<'a> Door<'a> {
     ) -> Result<bool, SyntaxError> {
         self.index = index;
         self.stated = 0;
+        self.plain = PlainColumns::default();
         self.others.clear();
+        self.trimmed.clear();
         self.tree.clear();
         let start = reader.position;
         if reader.peek() != Some(b'{') {
@@ -118,7 +131,7 @@ impl<'a> Door<'a> {
         }
         if let Foreign::Announced(shape) = self.foreign {
             let text = reader.skip_value()?;
-            if text.len() > self.context.max_event_bytes {
+            if self.context.is_refused_for_its_size(text.len()) {
                 self.refuse_large_event();
                 return Ok(false);
             }
@@ -126,7 +139,8 @@ impl<'a> Door<'a> {
         }
         let errors_before = self.errors.len();
         self.read_members(reader)?;
-        if reader.position - start > self.context.max_event_bytes {
+        let bytes = reader.position - start;
+        if self.context.is_refused_for_its_size(bytes) {
             self.forget(index);
             self.refuse_large_event();
             return Ok(false);
@@ -141,6 +155,12 @@ impl<'a> Door<'a> {
             return Ok(false);
         }
         if let Some(event) = events.last_mut() {
+            let is_large = bytes > self.context.max_event_bytes || !self.trimmed.is_empty();
+            if is_large && !trim(event, self.context.max_event_bytes, &mut self.trimmed) {
+                events.pop();
+                self.refuse_large_event();
+                return Ok(false);
+            }
             self.identify(event, random);
         }
         Ok(true)
@@ -169,7 +189,7 @@ impl<'a> Door<'a> {
         let read = shape.convert(text).and_then(|converted| read_converted(&converted, index, &self.context, random));
         match read {
             Ok(event) => {
-                append_canonical_as_read(&event, self.forms.next());
+                append_canonical(&event, self.forms.next());
                 events.push(event);
                 true
             }
@@ -272,7 +292,7 @@ impl<'a> Door<'a> {
     fn read_unexpected(&mut self, position: usize, reader: &mut Reader<'a>) -> Result<bool, SyntaxError> {
         let name = reader.string()?;
         let Ok(name) = name.decode() else {
-            self.note(name.raw, LONE_SURROGATE);
+            self.note(name.raw(), LONE_SURROGATE);
             reader.colon()?;
             reader.skip_value()?;
             return Ok(false);
@@ -309,10 +329,7 @@ impl<'a> Door<'a> {
     #[inline]
     fn read_column(&mut self, column: Column, reader: &mut Reader<'a>) -> Result<(), SyntaxError> {
         let value = match reader.peek() {
-            Some(b'"') if !matches!(column, Column::Changes | Column::Metadata) => {
-                let RawString { raw, escaped } = reader.string()?;
-                if escaped { Value::Escaped(raw) } else { Value::Plain(raw) }
-            }
+            Some(b'"') if !matches!(column, Column::Changes | Column::Metadata) => Value::Text(reader.string()?),
             Some(b'n') => {
                 reader.literal()?;
                 Value::Null
@@ -343,7 +360,7 @@ impl<'a> Door<'a> {
                 None => Cow::Owned(self.derived_id(event, random).hyphenated().to_string()),
             };
         }
-        append_canonical_as_read(event, self.forms.next());
+        append_canonical_as_read(event, self.plain, self.forms.next());
     }
 
     fn derived_id(&self, event: &Event<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Uuid {

@@ -1,6 +1,6 @@
 //! Events in shapes of others, on their way through the door.
 
-use super::context::DoorContext;
+use super::context::{DoorContext, LargeEvents};
 use super::door::{Door, Foreign};
 use super::errors::{FieldError, WHOLE_EVENT};
 use crate::json::Reader;
@@ -18,7 +18,12 @@ pub fn read_converted(
     let json = converted.to_json();
     let own_id = converted.own_id().map(OwnId::event_id);
     let event_id = context.event_id.or(own_id.as_deref());
-    let mut door = Door::new(DoorContext { event_id, max_event_bytes: usize::MAX, ..*context }, Foreign::Converted);
+    // As it was sent it was within the limit, unless such events are trimmed.
+    let max_event_bytes = match context.large_events {
+        LargeEvents::Refuse => usize::MAX,
+        LargeEvents::Trim => context.max_event_bytes,
+    };
+    let mut door = Door::new(DoorContext { event_id, max_event_bytes, ..*context }, Foreign::Converted);
     let mut events = Vec::with_capacity(1);
     if let Err(error) = door.read(index, &mut Reader::new(&json), random, &mut events) {
         door.refuse(index, format!("is not JSON: {error}"));

@@ -4,7 +4,7 @@
 //!
 //! | column | from |
 //! |---|---|
-//! | `event_id` | `id`; a UUIDv5 over `source` and `id` where that cannot be one |
+//! | `event_id` | a UUIDv5 over `source`, a zero byte and `id`: only both together name an event |
 //! | `event_time`, `action`, `resource_id` | `time`, `type`, `subject` |
 //! | `metadata.cloudevent` | the envelope: every attribute but `specversion`, extensions included, and `data` that is no object |
 

@@ -12,8 +12,8 @@ use crate::columns::Column;
 use crate::input::{FieldError, is_event_id};
 use crate::normal_json::NodeId;
 
-/// The namespace of ids derived from a CloudEvent's `source` and `id`, or from another text that cannot be an id itself (a random
-/// UUID, fixed for ever).
+/// The namespace of ids derived from several texts that identify together, as a CloudEvent's `source` and `id`, or from one that
+/// cannot be an id itself (a random UUID, fixed for ever).
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x2f6b_90d4_51c7_4e0a_9b1e_7d35_c8a4_62f1);
 
 /// Put before a name in `metadata` that is taken already.
@@ -36,17 +36,19 @@ pub enum OwnId {
 impl OwnId {
     /// A text of a sender as the id of an event: itself if it can be one, else a UUIDv5 over `scope`, a zero byte and the text.
     pub(super) fn of_text(scope: &str, text: &str) -> String {
-        if is_event_id(text) {
-            return text.to_owned();
-        }
+        if is_event_id(text) { text.to_owned() } else { Self::within(scope, text) }
+    }
+
+    /// The id of what a text names only within a scope: a UUIDv5 over `scope`, a zero byte and the text.
+    pub(super) fn within(scope: &str, text: &str) -> String {
         Uuid::new_v5(&ID_NAMESPACE, &[scope.as_bytes(), &[0], text.as_bytes()].concat()).to_string()
     }
 
-    /// The id of the event as a posted one: a CloudEvent's `id` if it can be one, else a UUIDv5 over `source` and `id`.
+    /// The id of the event as a posted one: of a CloudEvent a UUIDv5 over `source` and `id`, because only both together name it.
     pub fn event_id(&self) -> String {
         match self {
             OwnId::Event(id) => id.clone(),
-            OwnId::Envelope { source, id } => Self::of_text(source, id),
+            OwnId::Envelope { source, id } => Self::within(source, id),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Outline {
                 return Err(reader.error("a member's name"));
             }
             // A name with escapes is none of those that are looked for.
-            let name = reader.string()?.raw;
+            let name = reader.string()?.raw();
             reader.colon()?;
             let kind = match reader.peek() {
                 Some(b'n') => Kind::Null,

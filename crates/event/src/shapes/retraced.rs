@@ -2,7 +2,7 @@
 //!
 //! | column | from |
 //! |---|---|
-//! | `event_id` | `external_id`; a UUIDv5 over the group's id and it where it cannot be one |
+//! | `event_id` | `external_id`; with a group a UUIDv5 over its id, a zero byte and `external_id`, because each tenant of the sender counts for itself; so too where it cannot be an id |
 //! | `event_time`, `action` | `created`, `action`. Retraced takes the time of receipt for a missing `created`; here it is required |
 //! | `outcome` | `is_failure`: `failure`, or `success` if it is stated as `false`; else `unknown` |
 //! | `actor_id`, `actor_name` | `actor.id`, `.name` |
@@ -17,7 +17,6 @@ use super::converted::{Draft, OwnId, object_json};
 use super::record::Record;
 use crate::address::client_address;
 use crate::columns::Column;
-use crate::input::is_event_id;
 use crate::model::{ActorType, Outcome};
 
 pub(super) fn convert(event: Record<'_>, prefix: &str, draft: &mut Draft) {
@@ -65,10 +64,11 @@ pub(super) fn convert(event: Record<'_>, prefix: &str, draft: &mut Draft) {
     if let Some(node) = event.get("external_id") {
         match event.text_of(node) {
             Some(id) => {
-                draft.own_id(OwnId::Event(OwnId::of_text(group.unwrap_or_default(), id)));
-                if is_event_id(id) {
+                let event_id = group.map_or_else(|| OwnId::of_text("", id), |group| OwnId::within(group, id));
+                if event_id == id {
                     used.push("external_id");
                 }
+                draft.own_id(OwnId::Event(event_id));
             }
             None if event.is_text(node) => {}
             None => draft.refuse(format!("{prefix}external_id"), "must be a string"),

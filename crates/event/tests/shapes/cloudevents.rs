@@ -4,14 +4,17 @@ use auditlake_event::Outcome;
 use auditlake_event::input::{BodyErrorKind, Shape};
 use serde_json::{Value, json};
 
-use super::{cloudevent, envelope, metadata, read, retraced, text, with, workos};
+use super::{RETRACED_ID, cloudevent, envelope, metadata, read, retraced, text, with, workos};
+
+/// UUIDv5 of Python's uuid module: uuid5(UUID("2f6b90d4-51c7-4e0a-9b1e-7d35c8a462f1"), "/billing\0a-1").
+const ID: &str = "8b1b65f8-ed13-55dc-b144-46e4f7f06c29";
 
 #[test]
 fn what_data_does_not_state_comes_from_the_envelope() {
     let event =
         cloudevent(&envelope(&json!({"time": "2026-03-01T10:00:00Z", "subject": "role/admin", "traceparent": "00-x",
         "data": {"action": "role_assign", "outcome": "success", "actor_id": null, "ticket": 7}})));
-    assert_eq!((&*event.event_id, &*event.action, event.outcome), ("a-1", "role_assign", Outcome::Success));
+    assert_eq!((&*event.event_id, &*event.action, event.outcome), (ID, "role_assign", Outcome::Success));
     assert_eq!(
         (event.event_time.to_string().as_str(), text(&event.resource_id)),
         ("2026-03-01T10:00:00.000Z", "role/admin")
@@ -35,7 +38,7 @@ fn data_that_is_no_object_is_kept_with_the_envelope() {
 #[test]
 fn a_cloudevent_around_a_foreign_event_is_converted_through_both() {
     let event = cloudevent(&envelope(&json!({"data": {"organization_id": "org_1", "event": workos()}})));
-    assert_eq!((&*event.event_id, &*event.action, text(&event.actor_id)), ("a-1", "document.shared", "user_7"));
+    assert_eq!((&*event.event_id, &*event.action, text(&event.actor_id)), (ID, "document.shared", "user_7"));
     assert_eq!(
         (&metadata(&event)["cloudevent"]["source"], &metadata(&event)["ticket"]),
         (&json!("/billing"), &json!("T-9"))
@@ -43,19 +46,21 @@ fn a_cloudevent_around_a_foreign_event_is_converted_through_both() {
     let mut no_time = retraced();
     no_time["created"] = Value::Null;
     let event = cloudevent(&envelope(&json!({"time": "2026-03-01T08:00:00Z", "data": no_time})));
-    assert_eq!((&*event.event_id, event.outcome), ("ext-1", Outcome::Success));
+    assert_eq!((&*event.event_id, event.outcome), (RETRACED_ID, Outcome::Success));
     assert_eq!(event.event_time.to_string(), "2026-03-01T08:00:00.000Z");
 }
 
 #[test]
-fn an_id_that_cannot_be_ours_is_derived_from_source_and_id() {
+fn an_event_is_known_by_source_and_id_together() {
     let id = |source: &str, id: &str| {
         let event = cloudevent(&envelope(&json!({"id": id, "source": source, "time": "2026-03-01T10:00:00Z"})));
         event.event_id.into_owned()
     };
     // UUIDv5 of Python's uuid module: uuid5(UUID("2f6b90d4-51c7-4e0a-9b1e-7d35c8a462f1"), "/a\0x y").
     assert_eq!(id("/a", "x y"), "16c510e5-ad25-5202-850d-c04dc27f443b");
-    assert_ne!(id("/a", "x y"), id("/b", "x y"));
+    // An id that could be ours is unique in its source only, too.
+    assert_eq!(id("/billing", "a-1"), ID);
+    assert_ne!(id("/billing", "a-1"), id("/crm", "a-1"));
 }
 
 #[test]

@@ -11,6 +11,9 @@ mod cloudevents;
 mod mapping;
 mod properties;
 
+/// The id of [`retraced`]: uuid5(UUID("2f6b90d4-51c7-4e0a-9b1e-7d35c8a462f1"), "g1\0ext-1") of Python's uuid module.
+const RETRACED_ID: &str = "cd1fe5d6-334d-56a4-9bab-43dab9e7138a";
+
 fn read(body: &[u8], shape: Shape, organization: Option<&str>) -> Result<ParsedBody<'static>, BodyError> {
     let region: &'static Region = Box::leak(Box::new(Region::parse("us-east-1").unwrap()));
     let organization = organization.map(|name| Organization::parse(name).unwrap());

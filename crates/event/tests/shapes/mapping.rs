@@ -4,7 +4,7 @@ use auditlake_event::input::Shape;
 use auditlake_event::{ActorType, Outcome};
 use serde_json::{Value, json};
 
-use super::{errors, metadata, posted, read, refused, retraced, text, with, workos};
+use super::{RETRACED_ID, errors, metadata, posted, read, refused, retraced, text, with, workos};
 
 #[test]
 fn a_workos_event_answers_who_what_when_and_from_where() {
@@ -163,7 +163,7 @@ fn what_only_text_can_break_is_named_as_it_was_sent() {
 #[test]
 fn a_retraced_event_answers_who_what_when_from_where_and_how_it_ended() {
     let event = posted(&retraced());
-    assert_eq!((&*event.event_id, &*event.action), ("ext-1", "spreadsheet.create"));
+    assert_eq!((&*event.event_id, &*event.action), (RETRACED_ID, "spreadsheet.create"));
     assert_eq!((event.event_time.to_string().as_str(), event.outcome), ("2026-03-01T10:00:00.000Z", Outcome::Success));
     assert_eq!((text(&event.actor_id), text(&event.actor_name), event.actor_type), ("u1", "ada@example.com", None));
     let resource = (text(&event.resource_type), text(&event.resource_id), text(&event.resource_name));
@@ -171,7 +171,7 @@ fn a_retraced_event_answers_who_what_when_from_where_and_how_it_ended() {
     assert_eq!((text(&event.scope_type), text(&event.scope_id)), ("group", "g1"));
     assert_eq!((text(&event.source_ip), text(&event.service_name)), ("192.0.2.30", "sheets"));
     let expected = json!({
-        "crud": "c", "description": "made a sheet", "fields": {"cells": "10"}, "version": "v2", "trace": "t1",
+        "crud": "c", "external_id": "ext-1", "description": "made a sheet", "fields": {"cells": "10"}, "version": "v2", "trace": "t1",
         "group": {"name": "Customers"}, "actor": {"href": "https://example.com/u1", "fields": {"plan": "pro"}},
         "target": {"href": "https://example.com/s1", "fields": {"a": "b"}},
     });
@@ -208,11 +208,15 @@ fn retraced_rules_name_the_member_that_was_sent() {
 }
 
 #[test]
-fn an_external_id_that_cannot_be_an_id_is_derived_with_its_group_and_kept() {
-    let id = |group: &str| {
-        let event = posted(&with(with(retraced(), "/external_id", json!("a b/c")), "/group/id", json!(group)));
-        assert_eq!(metadata(&event)["external_id"], "a b/c");
-        event.event_id.into_owned()
-    };
-    assert_eq!((id("g1").len(), id("g1") == id("g1"), id("g1") == id("g2")), (36, true, false));
+fn an_external_id_counts_within_its_group_and_is_kept() {
+    for external_id in ["ext-1", "a b/c"] {
+        let id = |group: &str| {
+            let event = posted(&with(with(retraced(), "/external_id", json!(external_id)), "/group/id", json!(group)));
+            assert_eq!(metadata(&event)["external_id"], external_id);
+            event.event_id.into_owned()
+        };
+        assert_eq!((id("g1").len(), id("g1") == id("g1"), id("g1") == id("g2")), (36, true, false));
+    }
+    let without_group = posted(&with(retraced(), "/group", json!(null)));
+    assert_eq!((&*without_group.event_id, metadata(&without_group).get("external_id")), ("ext-1", None));
 }

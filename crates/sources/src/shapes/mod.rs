@@ -20,7 +20,7 @@ mod sniff;
 use std::borrow::Cow;
 use std::io::BufRead;
 
-use auditlake_event::input::{DoorContext, FieldError, read_converted};
+use auditlake_event::input::{DoorContext, FieldError, Lookalikes, read_converted};
 use auditlake_event::shapes::{Converted, ForeignShape, OwnId};
 use auditlake_event::{Event, Organization};
 
@@ -123,6 +123,8 @@ impl ShapeSource {
             lead_ms: context.lead_ms,
             source: self.name,
             event_id: Some(&event_id),
+            // What was exported or spooled is taken as it is.
+            lookalikes: Lookalikes::Keep,
             max_event_bytes: usize::MAX,
             ..DoorContext::api(context.received_time, &context.region, Some(organization))
         };

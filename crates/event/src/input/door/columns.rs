@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use super::super::changes;
+use super::super::context::{LargeEvents, Lookalikes};
+use super::super::trim;
 use super::{Door, Problem, Value, bit};
-use crate::address::canonical_address;
+use crate::address::{canonical_address, client_address};
 use crate::columns::{Column, ColumnKind};
-use crate::json::{LoneSurrogate, RawString};
+use crate::json::LoneSurrogate;
 use crate::limits::{EARLIEST_EVENT_TIME_MS, MAX_EVENT_ID_CHARS, max_text_bytes};
 use crate::model::{ActorType, Category, Event, Outcome};
 use crate::name::{Organization, Region};
-use crate::normal_json::{DUPLICATE_KEY, LONE_SURROGATE};
+use crate::normal_json::{DUPLICATE_KEY, LONE_SURROGATE, Member};
 use crate::time::Timestamp;
 
 const ALREADY_IN_METADATA: &str = "is no column, and `metadata` has a member of this name already";
@@ -27,9 +29,11 @@ const IS_ID_BYTE: [bool; 256] = {
     table
 };
 
-/// Whether a text may be the id of an event.
+/// Whether a text may be the id of an event. It stands in the path of a link, where `.` and `..` are steps, encoded or not.
 pub(crate) fn is_event_id(text: &str) -> bool {
-    (1..=MAX_EVENT_ID_CHARS).contains(&text.len()) && text.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)])
+    (1..=MAX_EVENT_ID_CHARS).contains(&text.len())
+        && text.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)])
+        && !matches!(text, "." | "..")
 }
 
 impl<'a> Door<'a> {
@@ -46,8 +50,7 @@ impl<'a> Door<'a> {
 
     fn stated_text(&mut self, column: Column) -> Option<Cow<'a, str>> {
         let string = match self.value(column) {
-            Value::Plain(raw) => RawString { raw, escaped: false },
-            Value::Escaped(raw) => RawString { raw, escaped: true },
+            Value::Text(string) => string,
             Value::Null | Value::Refused => return None,
             Value::Literal(_) | Value::Container | Value::Tree(_) => {
                 self.note(column.name(), "must be a string");
@@ -65,9 +68,14 @@ impl<'a> Door<'a> {
             return None;
         }
         if text.len() > max_text_bytes(column) {
+            if self.context.large_events == LargeEvents::Trim && trim::is_free(column) {
+                self.trimmed.insert(column.name().to_owned(), text.len());
+                return Some(Cow::Owned(trim::to_column_limit(column, &text)));
+            }
             self.note(column.name(), format!("must not be longer than {} bytes", max_text_bytes(column)));
             return None;
         }
+        self.plain.note(column, string);
         Some(text)
     }
 
@@ -84,7 +92,7 @@ impl<'a> Door<'a> {
         let value = match self.value(column) {
             Value::Null | Value::Refused => return None,
             Value::Literal(literal) => literal.parse().ok().filter(|value| (least..=most).contains(value)),
-            Value::Plain(_) | Value::Escaped(_) | Value::Container | Value::Tree(_) => None,
+            Value::Text(_) | Value::Container | Value::Tree(_) => None,
         };
         if value.is_none() {
             self.note(column.name(), format!("must be an integer from {least} to {most}"));
@@ -105,11 +113,13 @@ impl<'a> Door<'a> {
         let organization = self.organization();
         self.check_source();
         let action = self.text(Column::Action);
-        if action.is_none() && matches!(self.value(Column::Action), Value::Null | Value::Plain(_) | Value::Escaped(_)) {
+        if action.is_none() && matches!(self.value(Column::Action), Value::Null | Value::Text(_)) {
             self.require(Column::Action);
         }
         let event_id = self.event_id();
         let changes = self.changes();
+        self.refuse_lookalikes();
+        let source_ip = self.source_ip();
         let metadata = self.metadata();
         let outcome = self.listed(Column::Outcome, Outcome::parse, Outcome::TEXTS);
         Event {
@@ -136,7 +146,7 @@ impl<'a> Door<'a> {
             scope_type: self.text(Column::ScopeType),
             scope_id: self.text(Column::ScopeId),
             changes,
-            source_ip: self.text(Column::SourceIp).and_then(trimmed).map(canonical_address),
+            source_ip,
             user_agent: self.text(Column::UserAgent),
             service_name: self.text(Column::ServiceName),
             request_id: self.text(Column::RequestId),
@@ -237,7 +247,9 @@ impl<'a> Door<'a> {
 
     fn event_id(&mut self) -> Option<Cow<'a, str>> {
         let event_id = self.text(Column::EventId)?;
-        if !is_event_id(&event_id) {
+        if matches!(&*event_id, "." | "..") {
+            self.note(Column::EventId.name(), "must not be `.` or `..`: no link can lead to it");
+        } else if !is_event_id(&event_id) {
             self.note(Column::EventId.name(), "must match [A-Za-z0-9._~:@+=-]{1,128}");
         }
         Some(event_id)
@@ -252,6 +264,44 @@ impl<'a> Door<'a> {
                 None
             }
         }
+    }
+
+    /// Notes members that look like a column which the event does not state.
+    fn refuse_lookalikes(&mut self) {
+        if self.context.lookalikes == Lookalikes::Keep || self.others.is_empty() {
+            return;
+        }
+        let others = std::mem::take(&mut self.others);
+        for member in &others {
+            if let Some(column) = self.meanings.of(&member.name)
+                && matches!(self.value(column), Value::Null)
+                && !self.tree.is_null(member.value)
+            {
+                let detail = format!(
+                    "is no member of an event: did you mean `{column}`? With ?unknown=keep it is kept in `metadata`",
+                    column = column.name()
+                );
+                self.note(&*member.name, detail);
+            }
+        }
+        self.others = others;
+    }
+
+    /// The address, in its canonical text. Where the event states more than an address, the whole is kept in `metadata`.
+    fn source_ip(&mut self) -> Option<Cow<'a, str>> {
+        let text = trimmed(self.text(Column::SourceIp)?)?;
+        let Some(address) = client_address(&text) else { return Some(canonical_address(text)) };
+        let value = self.tree.add_text(text);
+        let in_metadata = match self.value(Column::Metadata) {
+            Value::Tree(metadata) => self.tree.as_object(metadata).unwrap_or_default(),
+            _ => &[],
+        };
+        let mut name = Cow::Borrowed(Column::SourceIp.name());
+        while in_metadata.iter().chain(&self.others).any(|member| member.name == name) {
+            name = Cow::Owned(format!("other_{name}"));
+        }
+        self.others.push(Member { name, value });
+        Some(Cow::Owned(address))
     }
 
     /// `metadata` with the members that are no columns.

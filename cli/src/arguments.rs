@@ -262,7 +262,10 @@ Examples:
   auditlake query --organization acme --interval hour --last 1d
   auditlake query --organization acme --where 'action!=GetObject' --where source=aws.cloudtrail
 
-A filter given twice takes either value. The newest events come first.")]
+  auditlake query --organization acme --changes-field role --changes-after admin --order asc
+  auditlake query --organization acme --interval week --time-zone Europe/Berlin --last 90d
+
+A filter given twice takes either value. The newest events come first unless --order says otherwise.")]
 pub struct QueryArguments {
     /// The organization that is asked about.
     #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
@@ -282,12 +285,18 @@ pub struct QueryArguments {
     /// Answer all events, however many.
     #[arg(long)]
     pub all: bool,
-    /// Count events by the values of a column.
+    /// Which events come first.
+    #[arg(long, value_enum, default_value_t = OrderName::Desc)]
+    pub order: OrderName,
+    /// Count events by the values of a column, or of metadata.KEY.
     #[arg(long, value_name = "COLUMN")]
     pub count_by: Option<String>,
     /// Count events in buckets of time.
     #[arg(long, value_enum, value_name = "LENGTH")]
     pub interval: Option<IntervalName>,
+    /// The zone whose days, weeks and months are counted, such as Europe/Berlin [default: UTC].
+    #[arg(long, value_name = "ZONE", requires = "interval")]
+    pub time_zone: Option<String>,
     /// Read the original records too (json, ndjson).
     #[arg(long)]
     pub raw: bool,
@@ -340,9 +349,42 @@ pub struct FilterArguments {
     /// The door the event came through, such as api or aws.cloudtrail.
     #[arg(long)]
     pub source: Vec<String>,
-    /// From where: the address.
+    /// From where: an address, a block (203.0.113.0/24) or a range (203.0.113.7-203.0.113.20).
     #[arg(long)]
     pub source_ip: Vec<String>,
+    /// Where it applies: the kind, such as workspace.
+    #[arg(long)]
+    pub scope_type: Vec<String>,
+    /// Where it applies: the id.
+    #[arg(long)]
+    pub scope_id: Vec<String>,
+    /// The request of the caller.
+    #[arg(long)]
+    pub request_id: Vec<String>,
+    /// The service that was called.
+    #[arg(long)]
+    pub service_name: Vec<String>,
+    /// Why it failed, such as AccessDenied.
+    #[arg(long)]
+    pub error_code: Vec<String>,
+    /// The status of the answer, such as 403.
+    #[arg(long)]
+    pub http_status: Vec<String>,
+    /// A field that was changed; with the next three, of one and the same change.
+    #[arg(long, value_name = "FIELD")]
+    pub changes_field: Vec<String>,
+    /// The value before a change.
+    #[arg(long, value_name = "VALUE")]
+    pub changes_before: Vec<String>,
+    /// The value after a change.
+    #[arg(long, value_name = "VALUE")]
+    pub changes_after: Vec<String>,
+    /// The value before or after a change.
+    #[arg(long, value_name = "VALUE")]
+    pub changes_value: Vec<String>,
+    /// A member of the metadata as KEY=VALUE; a dot goes deeper.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub metadata: Vec<String>,
     /// Text contained in actor or resource.
     #[arg(long, short, value_name = "TEXT")]
     pub q: Vec<String>,
@@ -397,8 +439,21 @@ pub enum IntervalName {
     Minute,
     /// One hour.
     Hour,
-    /// One day, UTC.
+    /// One day.
     Day,
+    /// From Monday to Sunday.
+    Week,
+    /// One month.
+    Month,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderName {
+    /// The newest first.
+    Desc,
+    /// The oldest first.
+    Asc,
 }
 
 fn organization(text: &str) -> Result<Organization, String> {

@@ -46,7 +46,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events, newest first. */
+        /** Events, newest first or oldest first. */
         get: operations["listEvents"];
         put?: never;
         /** Takes events in; answers after they are durable. */
@@ -387,6 +387,7 @@ export interface components {
             request_id: string;
             status: number;
             title: string;
+            /** @description `urn:auditlake:problem:<kind>`; docs/problems.md has a section for each kind */
             type: string;
         };
         Receipt: {
@@ -420,14 +421,14 @@ export interface components {
             counts: components["schemas"]["Count"][];
             engine: string;
             engine_ms?: number;
+            group_by?: ("action" | "actor_id" | "actor_email" | "category" | "outcome" | "resource_type" | "resource_id" | "source" | "source_ip" | "service_name" | "scope_type" | "scope_id" | "request_id" | "error_code" | "http_status") | string;
             /** @enum {unknown} */
-            group_by?: "action" | "actor_id" | "actor_email" | "category" | "outcome" | "resource_type" | "resource_id" | "source" | "source_ip" | "service_name";
-            /** @enum {unknown} */
-            interval?: "minute" | "hour" | "day";
+            interval?: "minute" | "hour" | "day" | "week" | "month";
             reused_result?: boolean;
             scanned_bytes: number;
             /** Format: date-time */
             sealed_until: string;
+            time_zone?: string;
             /** @description values beyond the limit are left out */
             truncated: boolean;
             unreadable_objects?: number;
@@ -458,6 +459,21 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "detail": "limit: must be a whole number from 1 to 1000",
+                 *       "errors": [
+                 *         {
+                 *           "detail": "must be a whole number from 1 to 1000",
+                 *           "field": "limit"
+                 *         }
+                 *       ],
+                 *       "request_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                 *       "status": 400,
+                 *       "title": "A parameter is not valid",
+                 *       "type": "urn:auditlake:problem:invalid-parameter"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -485,6 +501,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "3.1.0"
+                     *     }
+                     */
                     "application/json": Record<string, never>;
                 };
             };
@@ -493,9 +514,15 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     listActors: {
@@ -521,6 +548,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "actors": [
+                     *         {
+                     *           "actor_id": "00u1",
+                     *           "email": "ada@acme.example",
+                     *           "name": "Ada Lovelace"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Actors"];
                 };
             };
@@ -537,10 +577,16 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     replaceActors: {
@@ -555,10 +601,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "actor_id": "00u1",
+                 *         "email": "ada@acme.example",
+                 *         "name": "Ada Lovelace"
+                 *       }
+                 *     ]
+                 */
                 "application/json": components["schemas"]["Actor"][] | {
                     actors: components["schemas"]["Actor"][];
                 };
+                /** @example {"actor_id":"00u1","email":"ada@acme.example"} */
                 "application/x-ndjson": string;
+                /**
+                 * @example actor_id,email,name
+                 *     00u1,ada@acme.example,Ada Lovelace
+                 */
                 "text/csv": string;
             };
         };
@@ -570,6 +630,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "actors": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Replaced"];
                 };
             };
@@ -580,11 +645,15 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     listEvents: {
@@ -645,9 +714,55 @@ export interface operations {
                 /** @description none of these values; repeat the parameter for several */
                 "source_ip!"?: string[];
                 /** @description one of these values; repeat the parameter for several */
+                scope_type?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "scope_type!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                scope_id?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "scope_id!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                request_id?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "request_id!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                service_name?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "service_name!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                error_code?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "error_code!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                http_status?: number[];
+                /** @description none of these values; repeat the parameter for several */
+                "http_status!"?: number[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.field"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.field!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.before"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.before!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.after"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.after!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.value"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.value!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
                 q?: string[];
                 /** @description none of these values; repeat the parameter for several */
                 "q!"?: string[];
+                /** @description Members of `metadata`, each a parameter of its own: `metadata.<key>=value`, with `!` to exclude; a dot goes deeper. */
+                metadata?: {
+                    [key: string]: string;
+                };
+                /** @description `desc`, the newest first (the default), or `asc`. */
+                order?: "desc" | "asc";
                 /** @description Events on a page (100). */
                 limit?: number;
                 /** @description `next_cursor` of the page before, with the same filters. */
@@ -670,6 +785,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "cut": null,
+                     *       "engine": "scan",
+                     *       "engine_ms": 12,
+                     *       "events": [
+                     *         {
+                     *           "action": "role_assign",
+                     *           "actor_email": "ada@acme.example",
+                     *           "actor_id": "00u1",
+                     *           "category": "role_management",
+                     *           "changes": [
+                     *             {
+                     *               "after": "admin",
+                     *               "before": "user",
+                     *               "field": "role"
+                     *             }
+                     *           ],
+                     *           "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                     *           "event_time": "2026-03-01T12:00:00.123Z",
+                     *           "link": "/v1/events/0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90?at=2026-03-01T12:00:00.123Z",
+                     *           "organization": "acme",
+                     *           "outcome": "success",
+                     *           "received_time": "2026-03-01T12:00:01.004Z",
+                     *           "region": "eu-west-1",
+                     *           "resource_id": "00u2",
+                     *           "resource_type": "user",
+                     *           "source": "api",
+                     *           "source_ip": "203.0.113.7"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "scanned_bytes": 18220,
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page"];
                 };
             };
@@ -680,6 +832,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-03-01T12:40:00.000Z",
+                     *       "link": "/v1/queries/AQx…",
+                     *       "query_id": "AQx…",
+                     *       "status": "running"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Running"];
                 };
             };
@@ -696,11 +856,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     postEvents: {
@@ -718,6 +884,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "action": "order_cancel",
+                 *         "actor_id": "00u1"
+                 *       },
+                 *       "id": "e-1",
+                 *       "source": "/orders",
+                 *       "specversion": "1.0",
+                 *       "time": "2026-03-01T12:00:00Z",
+                 *       "type": "order.cancelled"
+                 *     }
+                 */
                 "application/cloudevents+json": {
                     id: string;
                     source: string;
@@ -725,6 +904,21 @@ export interface operations {
                     specversion: "1.0";
                     type: string;
                 };
+                /**
+                 * @example [
+                 *       {
+                 *         "data": {
+                 *           "action": "order_cancel",
+                 *           "actor_id": "00u1"
+                 *         },
+                 *         "id": "e-1",
+                 *         "source": "/orders",
+                 *         "specversion": "1.0",
+                 *         "time": "2026-03-01T12:00:00Z",
+                 *         "type": "order.cancelled"
+                 *       }
+                 *     ]
+                 */
                 "application/cloudevents-batch+json": {
                     id: string;
                     source: string;
@@ -732,9 +926,24 @@ export interface operations {
                     specversion: "1.0";
                     type: string;
                 }[];
+                /**
+                 * @example {
+                 *       "action": "role_assign",
+                 *       "actor_id": "00u1",
+                 *       "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                 *       "event_time": "2026-03-01T12:00:00.123Z",
+                 *       "outcome": "success",
+                 *       "resource_id": "00u2",
+                 *       "resource_type": "user"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewEvent"] | components["schemas"]["NewEvent"][] | {
                     events: components["schemas"]["NewEvent"][];
                 };
+                /**
+                 * @example {"action":"role_assign","actor_id":"00u1","event_id":"0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90","event_time":"2026-03-01T12:00:00.123Z","outcome":"success","resource_id":"00u2","resource_type":"user"}
+                 *     {"action":"role_assign","actor_id":"00u1","event_id":"0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90","event_time":"2026-03-01T12:00:00.123Z","outcome":"success","resource_id":"00u2","resource_type":"user"}
+                 */
                 "application/x-ndjson": string;
             };
         };
@@ -746,6 +955,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accepted": 1,
+                     *       "errors": [],
+                     *       "receipts": [
+                     *         {
+                     *           "event_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                     *           "index": 0,
+                     *           "link": "/v1/events/0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90?at=2026-03-01T12:00:00.123Z"
+                     *         }
+                     *       ],
+                     *       "refused": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipts"];
                 };
             };
@@ -756,6 +980,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accepted": 1,
+                     *       "errors": [],
+                     *       "receipts": [
+                     *         {
+                     *           "event_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                     *           "index": 0,
+                     *           "link": "/v1/events/0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90?at=2026-03-01T12:00:00.123Z"
+                     *         }
+                     *       ],
+                     *       "refused": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipts"];
                 };
             };
@@ -766,11 +1005,15 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     getEvent: {
@@ -801,6 +1044,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": "role_assign",
+                     *       "actor_email": "ada@acme.example",
+                     *       "actor_id": "00u1",
+                     *       "category": "role_management",
+                     *       "changes": [
+                     *         {
+                     *           "after": "admin",
+                     *           "before": "user",
+                     *           "field": "role"
+                     *         }
+                     *       ],
+                     *       "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                     *       "event_time": "2026-03-01T12:00:00.123Z",
+                     *       "link": "/v1/events/0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90?at=2026-03-01T12:00:00.123Z",
+                     *       "organization": "acme",
+                     *       "outcome": "success",
+                     *       "received_time": "2026-03-01T12:00:01.004Z",
+                     *       "region": "eu-west-1",
+                     *       "resource_id": "00u2",
+                     *       "resource_type": "user",
+                     *       "source": "api",
+                     *       "source_ip": "203.0.113.7"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventInFull"];
                 };
             };
@@ -811,6 +1080,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-03-01T12:40:00.000Z",
+                     *       "link": "/v1/queries/AQx…",
+                     *       "query_id": "AQx…",
+                     *       "status": "running"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Running"];
                 };
             };
@@ -827,11 +1104,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     startExport: {
@@ -843,6 +1126,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "action": [
+                 *         "role_assign"
+                 *       ],
+                 *       "format": "csv",
+                 *       "from": "2026-02-01",
+                 *       "to": "2026-03-01"
+                 *     }
+                 */
                 "application/json": {
                     action?: string | string[];
                     "action!"?: string | string[];
@@ -854,29 +1147,51 @@ export interface operations {
                     "actor_via!"?: string | string[];
                     category?: ("user_management" | "role_management" | "group_management" | "permission_check" | "authentication" | "data_access" | "configuration" | "other") | ("user_management" | "role_management" | "group_management" | "permission_check" | "authentication" | "data_access" | "configuration" | "other")[];
                     "category!"?: ("user_management" | "role_management" | "group_management" | "permission_check" | "authentication" | "data_access" | "configuration" | "other") | ("user_management" | "role_management" | "group_management" | "permission_check" | "authentication" | "data_access" | "configuration" | "other")[];
+                    "changes.after"?: string | string[];
+                    "changes.after!"?: string | string[];
+                    "changes.before"?: string | string[];
+                    "changes.before!"?: string | string[];
+                    "changes.field"?: string | string[];
+                    "changes.field!"?: string | string[];
+                    "changes.value"?: string | string[];
+                    "changes.value!"?: string | string[];
                     credential?: string | string[];
                     "credential!"?: string | string[];
+                    error_code?: string | string[];
+                    "error_code!"?: string | string[];
                     event_id?: string | string[];
                     "event_id!"?: string | string[];
                     /** @enum {unknown} */
                     format: "csv" | "ndjson" | "parquet";
                     from?: string;
+                    http_status?: number | number[];
+                    "http_status!"?: number | number[];
                     organization?: string;
                     outcome?: ("success" | "failure" | "denied" | "unknown") | ("success" | "failure" | "denied" | "unknown")[];
                     "outcome!"?: ("success" | "failure" | "denied" | "unknown") | ("success" | "failure" | "denied" | "unknown")[];
                     q?: string | string[];
                     "q!"?: string | string[];
                     region?: string;
+                    request_id?: string | string[];
+                    "request_id!"?: string | string[];
                     resource_id?: string | string[];
                     "resource_id!"?: string | string[];
                     resource_type?: string | string[];
                     "resource_type!"?: string | string[];
+                    scope_id?: string | string[];
+                    "scope_id!"?: string | string[];
+                    scope_type?: string | string[];
+                    "scope_type!"?: string | string[];
+                    service_name?: string | string[];
+                    "service_name!"?: string | string[];
                     source?: string | string[];
                     "source!"?: string | string[];
                     source_ip?: string | string[];
                     "source_ip!"?: string | string[];
                     to?: string;
                     with_raw?: boolean;
+                } & {
+                    [key: string]: string | string[];
                 };
             };
         };
@@ -888,6 +1203,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-03-01T12:10:00.000Z",
+                     *       "expires": "2026-03-02T12:10:00.000Z",
+                     *       "export_id": "AQx…",
+                     *       "format": "csv",
+                     *       "link": "/v1/exports/AQx…",
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z",
+                     *       "status": "running",
+                     *       "to": "2026-03-01T00:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Export"];
                 };
             };
@@ -896,12 +1223,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     getExport: {
@@ -926,6 +1258,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": true,
+                     *       "created": "2026-03-01T12:10:00.000Z",
+                     *       "expires": "2026-03-02T12:10:00.000Z",
+                     *       "export_id": "AQx…",
+                     *       "files": [
+                     *         {
+                     *           "bytes": 1234567,
+                     *           "expires": "2026-03-01T13:15:00.000Z",
+                     *           "name": "part-0001.csv",
+                     *           "url": "https://files.example/part-0001.csv"
+                     *         }
+                     *       ],
+                     *       "format": "csv",
+                     *       "link": "/v1/exports/AQx…",
+                     *       "rows": 5000,
+                     *       "scanned_bytes": 1048576,
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z",
+                     *       "status": "done",
+                     *       "to": "2026-03-01T00:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Export"];
                 };
             };
@@ -934,11 +1289,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     cancelExport: {
@@ -969,11 +1330,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     pollQuery: {
@@ -1000,6 +1367,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "cut": null,
+                     *       "engine": "scan",
+                     *       "engine_ms": 12,
+                     *       "events": [
+                     *         {
+                     *           "action": "role_assign",
+                     *           "actor_email": "ada@acme.example",
+                     *           "actor_id": "00u1",
+                     *           "category": "role_management",
+                     *           "changes": [
+                     *             {
+                     *               "after": "admin",
+                     *               "before": "user",
+                     *               "field": "role"
+                     *             }
+                     *           ],
+                     *           "event_id": "0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90",
+                     *           "event_time": "2026-03-01T12:00:00.123Z",
+                     *           "link": "/v1/events/0198c8a4-5b1e-7c3d-9a2f-1e0d3c5b7a90?at=2026-03-01T12:00:00.123Z",
+                     *           "organization": "acme",
+                     *           "outcome": "success",
+                     *           "received_time": "2026-03-01T12:00:01.004Z",
+                     *           "region": "eu-west-1",
+                     *           "resource_id": "00u2",
+                     *           "resource_type": "user",
+                     *           "source": "api",
+                     *           "source_ip": "203.0.113.7"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "scanned_bytes": 18220,
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page"] | components["schemas"]["EventInFull"] | components["schemas"]["Statistics"];
                 };
             };
@@ -1010,6 +1414,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-03-01T12:40:00.000Z",
+                     *       "link": "/v1/queries/AQx…",
+                     *       "query_id": "AQx…",
+                     *       "status": "running"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Running"];
                 };
             };
@@ -1026,11 +1438,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     cancelQuery: {
@@ -1061,11 +1479,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     countEvents: {
@@ -1126,15 +1550,61 @@ export interface operations {
                 /** @description none of these values; repeat the parameter for several */
                 "source_ip!"?: string[];
                 /** @description one of these values; repeat the parameter for several */
+                scope_type?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "scope_type!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                scope_id?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "scope_id!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                request_id?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "request_id!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                service_name?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "service_name!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                error_code?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "error_code!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                http_status?: number[];
+                /** @description none of these values; repeat the parameter for several */
+                "http_status!"?: number[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.field"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.field!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.before"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.before!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.after"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.after!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
+                "changes.value"?: string[];
+                /** @description none of these values; repeat the parameter for several */
+                "changes.value!"?: string[];
+                /** @description one of these values; repeat the parameter for several */
                 q?: string[];
                 /** @description none of these values; repeat the parameter for several */
                 "q!"?: string[];
+                /** @description Members of `metadata`, each a parameter of its own: `metadata.<key>=value`, with `!` to exclude; a dot goes deeper. */
+                metadata?: {
+                    [key: string]: string;
+                };
                 /** @description Values that are counted apart (10). */
                 limit?: number;
                 /** @description Length of time buckets. */
-                interval?: "minute" | "hour" | "day";
+                interval?: "minute" | "hour" | "day" | "week" | "month";
+                /** @description Whose days, weeks and months are counted: a name of the IANA database; UTC if none is stated. */
+                time_zone?: string;
                 /** @description Column whose values are counted. */
-                group_by?: "action" | "actor_id" | "actor_email" | "category" | "outcome" | "resource_type" | "resource_id" | "source" | "source_ip" | "service_name";
+                group_by?: ("action" | "actor_id" | "actor_email" | "category" | "outcome" | "resource_type" | "resource_id" | "source" | "source_ip" | "service_name" | "scope_type" | "scope_id" | "request_id" | "error_code" | "http_status") | string;
                 /** @description Whose log. A tenant's is that of its token; an operator names it. */
                 organization?: string;
                 /** @description How long to wait for the answer, in seconds; then 202 with a link. */
@@ -1153,6 +1623,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "counts": [
+                     *         {
+                     *           "count": 41,
+                     *           "value": "success"
+                     *         },
+                     *         {
+                     *           "count": 2,
+                     *           "value": "denied"
+                     *         }
+                     *       ],
+                     *       "engine": "scan",
+                     *       "engine_ms": 12,
+                     *       "group_by": "outcome",
+                     *       "scanned_bytes": 18220,
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z",
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Statistics"];
                 };
             };
@@ -1163,6 +1654,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-03-01T12:40:00.000Z",
+                     *       "link": "/v1/queries/AQx…",
+                     *       "query_id": "AQx…",
+                     *       "status": "running"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Running"];
                 };
             };
@@ -1179,11 +1678,17 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
     getStatus: {
@@ -1202,6 +1707,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "codec": "snappy",
+                     *       "created": "2026-01-01T00:00:00.000Z",
+                     *       "format_version": 1,
+                     *       "lag_seconds": 600,
+                     *       "next_seal": "2026-03-01T13:05:00.000Z",
+                     *       "now": "2026-03-01T12:10:00.000Z",
+                     *       "schema_version": 1,
+                     *       "seal_period_seconds": 3600,
+                     *       "sealed_until": "2026-03-01T12:00:00.000Z",
+                     *       "slack_seconds": 300,
+                     *       "version": "0.1.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Status"];
                 };
             };
@@ -1218,10 +1738,16 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            414: components["responses"]["Problem"];
+            421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
+            431: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
         };
     };
 }

@@ -82,11 +82,19 @@ async fn ask(engine: &ScanEngine, question: &str) -> Result<(usize, u64), Failur
     let parameters: &[(&str, &str)] = if question == "actor" { &[("actor", "usr_00000065")] } else { &[] };
     let query = Query::from_parameters(Organization::parse("org-1")?, parameters.iter().copied())?;
     if question == "count" {
-        let request = CountRequest { query, interval: Some(Interval::Hour), group_by: None, limit: 10 };
+        let request = CountRequest { time_zone: None, query, interval: Some(Interval::Hour), group_by: None, limit: 10 };
         let counts = engine.count(&request).await?;
         return Ok((usize::try_from(counts.counts.iter().map(|count| count.count).sum::<u64>())?, counts.scanned_bytes));
     }
-    let answer = engine.search(&SearchRequest { query, after: None, limit: 100, with_raw: false }).await?;
+    let answer = engine
+        .search(&SearchRequest {
+            order: auditlake_query::Order::NewestFirst,
+            query,
+            after: None,
+            limit: 100,
+            with_raw: false,
+        })
+        .await?;
     Ok((answer.events.len(), answer.scanned_bytes))
 }
 

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use auditlake_importer::{CountingSink, FileSink, LandedTotals, LandingSink, QuarantineError, WAITING_CHUNKS, quarantine};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
+use auditlake_query::nearest;
 use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary, UNKNOWN};
 use auditlake_store::SharedStore;
 use indicatif::ProgressBar;
@@ -49,9 +50,10 @@ struct Report {
 fn source_of(name: Option<&str>) -> Result<Option<&'static dyn Source>, Failure> {
     let Some(name) = name else { return Ok(None) };
     let known: Vec<&str> = SOURCES.iter().map(|source| source.name()).collect();
-    auditlake_sources::by_name(name)
-        .map(Some)
-        .ok_or_else(|| Failure::new(format!("there is no source {name}")).advise(format!("known are {}", known.join(", "))))
+    auditlake_sources::by_name(name).map(Some).ok_or_else(|| {
+        let meant = nearest::meant(name, known.iter().copied());
+        Failure::new(format!("there is no source {name}")).advise(format!("known are {}{meant}", known.join(", ")))
+    })
 }
 
 fn context_of(arguments: &ImportArguments) -> ImportContext {

@@ -9,12 +9,13 @@ use auditlake_event::{Column, Event};
 use auditlake_lake::SealTime;
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_query::{
-    Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Query, QueryError, QueryErrorKind, SearchRequest, csv,
+    Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Order, Query, QueryError, QueryErrorKind, SearchRequest,
+    TimeZone, csv, nearest,
 };
 use serde_json::json;
 
 use super::Outcome;
-use crate::arguments::{FilterArguments, IntervalName, QueryArguments, QueryFormat};
+use crate::arguments::{FilterArguments, IntervalName, OrderName, QueryArguments, QueryFormat};
 use crate::failure::Failure;
 use crate::output;
 use crate::storage::Storage;
@@ -44,7 +45,7 @@ fn invalid(error: InvalidQuery) -> Failure {
 /// The filters as the API's parameters.
 fn parameters(filters: &FilterArguments) -> Result<Vec<(String, String)>, Failure> {
     let mut parameters = Vec::new();
-    let repeated: [(&str, &Vec<String>); 12] = [
+    let repeated: [(&str, &Vec<String>); 22] = [
         ("actor", &filters.actor),
         ("actor_email", &filters.actor_email),
         ("actor_via", &filters.actor_via),
@@ -56,6 +57,16 @@ fn parameters(filters: &FilterArguments) -> Result<Vec<(String, String)>, Failur
         ("resource_id", &filters.resource_id),
         ("source", &filters.source),
         ("source_ip", &filters.source_ip),
+        ("scope_type", &filters.scope_type),
+        ("scope_id", &filters.scope_id),
+        ("request_id", &filters.request_id),
+        ("service_name", &filters.service_name),
+        ("error_code", &filters.error_code),
+        ("http_status", &filters.http_status),
+        ("changes.field", &filters.changes_field),
+        ("changes.before", &filters.changes_before),
+        ("changes.after", &filters.changes_after),
+        ("changes.value", &filters.changes_value),
         ("q", &filters.q),
     ];
     for (name, values) in repeated.into_iter().chain([("event_id", &filters.event_id)]) {
@@ -67,6 +78,12 @@ fn parameters(filters: &FilterArguments) -> Result<Vec<(String, String)>, Failur
     }
     if let Some(last) = filters.last {
         parameters.push(("from".to_owned(), SystemClock.now().plus_millis(-last.millis).to_string()));
+    }
+    for member in &filters.metadata {
+        let Some((key, value)) = member.split_once('=') else {
+            return Err(Failure::new(format!("--metadata {member} is no condition")).advise("write KEY=VALUE"));
+        };
+        parameters.push((format!("metadata.{key}"), value.to_owned()));
     }
     for condition in &filters.conditions {
         let Some((name, value)) = condition.split_once('=') else {
@@ -231,7 +248,11 @@ async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -
         QueryFormat::Json | QueryFormat::Ndjson => arguments.raw,
         QueryFormat::Table | QueryFormat::Csv => arguments.columns.iter().any(|name| name.trim() == "raw"),
     };
-    let mut request = SearchRequest { query, after: None, limit: PAGE.min(most), with_raw };
+    let order = match arguments.order {
+        OrderName::Desc => Order::NewestFirst,
+        OrderName::Asc => Order::OldestFirst,
+    };
+    let mut request = SearchRequest { query, order, after: None, limit: PAGE.min(most), with_raw };
     let mut scanned_bytes = 0;
     writer.begin()?;
     let last = loop {
@@ -279,10 +300,19 @@ fn warn_unreadable(objects: usize) {
 }
 
 fn group_by_of(name: &str) -> Result<GroupBy, Failure> {
-    serde_json::from_value(json!(name)).map_err(|_| {
-        Failure::new(format!("--count-by {name} is not possible")).advise(
-            "count by action, actor_id, actor_email, category, outcome, resource_type, resource_id, source, source_ip or service_name",
-        )
+    let known = GroupBy::COLUMNS.map(|column| column.column().name());
+    GroupBy::parse(name).ok_or_else(|| {
+        Failure::new(format!("--count-by {name} is not possible"))
+            .advise(format!("it {}, or metadata.KEY", nearest::one_of(name, known)))
+    })
+}
+
+fn time_zone_of(name: &str, interval: Option<Interval>) -> Result<TimeZone, Failure> {
+    if !interval.is_some_and(Interval::is_by_date) {
+        return Err(Failure::new("--time-zone goes with --interval day, week or month"));
+    }
+    TimeZone::parse(name).ok_or_else(|| {
+        Failure::new(format!("there is no time zone {name}")).advise("name one of the IANA database, such as Europe/Berlin")
     })
 }
 
@@ -292,9 +322,12 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
         IntervalName::Minute => Interval::Minute,
         IntervalName::Hour => Interval::Hour,
         IntervalName::Day => Interval::Day,
+        IntervalName::Week => Interval::Week,
+        IntervalName::Month => Interval::Month,
     });
+    let time_zone = arguments.time_zone.as_deref().map(|name| time_zone_of(name, interval)).transpose()?;
     let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit).unwrap_or(usize::MAX) };
-    let request = CountRequest { query, interval, group_by, limit };
+    let request = CountRequest { query, interval, time_zone, group_by, limit };
     let counts = engine.count(&request).await.map_err(query_failure)?;
     let value_name = arguments.count_by.as_deref().unwrap_or("value");
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

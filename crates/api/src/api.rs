@@ -34,6 +34,9 @@ pub fn shown_path(path: &str) -> &str {
     if path.starts_with(QUERIES) { "/v1/queries/{id}" } else { path }
 }
 
+/// Longest URL that is read, path and query together (32 KiB).
+const MAX_URI_BYTES: usize = 32 * 1024;
+
 /// Longest request id of a caller that is taken over.
 const MAX_REQUEST_ID_CHARS: usize = 128;
 
@@ -145,7 +148,12 @@ impl Api {
         let request_id = self.request_id(request.headers());
         let (parts, body) = request.into_parts();
         let context = Context { caller, headers: &parts.headers, path: parts.uri.path(), query: parts.uri.query() };
-        let routed = self.route(&parts.method, parts.uri.path(), &context, &body).await;
+        let length = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+        let routed = if length > MAX_URI_BYTES {
+            Err(Problem::uri_too_long(MAX_URI_BYTES))
+        } else {
+            self.route(&parts.method, parts.uri.path(), &context, &body).await
+        };
         let routed = self.recorded(caller, &parts, &request_id, routed).await;
         let mut response = match routed {
             Ok(response) => response,

@@ -13,6 +13,8 @@ use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LEN
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
+use crate::parameters::decode_path_part;
+
 /// Smaller bodies are sent as they are, in bytes.
 const MIN_GZIP_BYTES: usize = 1_024;
 /// How long an answer over a sealed range may be kept, in seconds.
@@ -49,7 +51,12 @@ impl Validator {
 
 /// Names the next page in the headers: the same call with that cursor.
 pub(crate) fn link_next(query: Option<&str>, cursor: &str, response: &mut Response<Bytes>) {
-    let kept = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    // However its name is written.
+    let is_cursor = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        decode_path_part(name).as_deref() == Some("cursor")
+    };
+    let kept = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_cursor(pair));
     let target: String = kept.flat_map(|pair| [pair, "&"]).chain(["cursor=", cursor]).collect();
     // What a URL may not hold was percent-encoded by whoever asked; if not, there is no header.
     if let Ok(value) = HeaderValue::from_str(&format!("</v1/events?{target}>; rel=\"next\"")) {
@@ -168,5 +175,7 @@ mod tests {
         let mut response = Response::new(Bytes::new());
         link_next(Some("action=a%20b&cursor=old&limit=5"), "new", &mut response);
         assert_eq!(response.headers()[LINK], "</v1/events?action=a%20b&limit=5&cursor=new>; rel=\"next\"");
+        link_next(Some("c%75rsor=old&q=cursor=1"), "new", &mut response);
+        assert_eq!(response.headers()[LINK], "</v1/events?q=cursor=1&cursor=new>; rel=\"next\"");
     }
 }

@@ -1,10 +1,12 @@
 //! The OpenAPI 3.1 document of the API, at `/openapi.json`. What the code knows is taken from it: columns, filters, enums, limits.
 
+mod examples;
 mod schemas;
 
 use std::sync::LazyLock;
 
 use auditlake_query::parameters::CONDITION_PARAMETERS;
+use auditlake_query::{Interval, Order};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
@@ -58,7 +60,7 @@ fn filters() -> Vec<Value> {
         parameter("region", "query", "Only this region.", json!({"type": "string", "pattern": schemas::NAME})),
     ];
     for (name, field) in CONDITION_PARAMETERS {
-        let values = json!({"type": "array", "items": schemas::filter_value(*field)});
+        let values = json!({"type": "array", "minItems": 1, "items": schemas::filter_value(*field)});
         for (name, what) in [((*name).to_owned(), "one of these values"), (format!("{name}!"), "none of these values")] {
             let description = format!("{what}; repeat the parameter for several");
             let mut one = parameter(&name, "query", &description, values.clone());
@@ -67,6 +69,17 @@ fn filters() -> Vec<Value> {
             filters.push(one);
         }
     }
+    let mut metadata = parameter(
+        "metadata",
+        "query",
+        "Members of `metadata`, each a parameter of its own: `metadata.<key>=value`, with `!` to exclude; a dot goes deeper.",
+        json!({"type": "object", "additionalProperties": false, "patternProperties": {
+            (schemas::METADATA): {"type": "string", "minLength": 1, "maxLength": 2048},
+        }}),
+    );
+    metadata["style"] = json!("form");
+    metadata["explode"] = json!(true);
+    filters.push(metadata);
     filters
 }
 
@@ -80,7 +93,9 @@ fn responses(good: &[(&str, &str, Option<Value>)], more: &[&str]) -> Value {
         }
         responses.insert((*status).to_owned(), response);
     }
-    for status in ["400", "401", "403", "404", "405", "429", "500", "503"].iter().chain(more) {
+    // 408 to 431 are answered before a handler sees the call, by whichever server stands in front.
+    let any = ["400", "401", "403", "404", "405", "408", "413", "414", "421", "429", "431", "500", "503", "default"];
+    for status in any.iter().chain(more) {
         responses.insert((*status).to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     }
     Value::Object(responses)
@@ -131,7 +146,7 @@ fn post_events() -> Value {
 
 fn exports() -> Value {
     let mut properties = Map::new();
-    for filter in filters() {
+    for filter in filters().into_iter().filter(|filter| filter["name"] != "metadata") {
         let name = filter["name"].as_str().unwrap_or_default().to_owned();
         let schema = filter["schema"].clone();
         let schema = if schema["type"] == "array" { json!({"oneOf": [schema["items"], schema]}) } else { schema };
@@ -145,6 +160,7 @@ fn exports() -> Value {
         "summary": "Starts an export of everything that matches, as files.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": {
             "type": "object", "required": ["format"], "properties": properties, "additionalProperties": false,
+            "patternProperties": {(schemas::METADATA): {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}},
         }}}},
         "responses": responses(&[("202", "It runs.", Some(body("Export")))], &["413", "415", "422"]),
     })
@@ -160,11 +176,23 @@ fn paths() -> Value {
         parameter("cursor", "query", "`next_cursor` of the page before, with the same filters.", json!({"type": "string"}))
     };
     let mut list = filters();
+    list.push(parameter(
+        "order",
+        "query",
+        "`desc`, the newest first (the default), or `asc`.",
+        json!({"enum": Order::TEXTS}),
+    ));
     list.extend([limit(1_000, "Events on a page (100)."), cursor(), organization(), wait()]);
     let mut stats = filters();
     stats.extend([
         limit(1_000, "Values that are counted apart (10)."),
-        parameter("interval", "query", "Length of time buckets.", json!({"enum": ["minute", "hour", "day"]})),
+        parameter("interval", "query", "Length of time buckets.", json!({"enum": Interval::TEXTS})),
+        parameter(
+            "time_zone",
+            "query",
+            "Whose days, weeks and months are counted: a name of the IANA database; UTC if none is stated.",
+            json!({"type": "string", "examples": ["Europe/Berlin"]}),
+        ),
         parameter("group_by", "query", "Column whose values are counted.", schemas::group_by()),
         organization(),
         wait(),
@@ -183,7 +211,7 @@ fn paths() -> Value {
     let id = |what: &str| json!([parameter("id", "path", what, json!({"type": "string", "minLength": 1}))]);
     let gone = ("204", "It is stopped, or had ended.", None);
     json!({
-        "/v1/events": {"post": post_events(), "get": reading("listEvents", "Events, newest first.", list, "Page", true)},
+        "/v1/events": {"post": post_events(), "get": reading("listEvents", "Events, newest first or oldest first.", list, "Page", true)},
         "/v1/events/{id}": {
             "parameters": id("The event's id."),
             "get": reading("getEvent", "One event in full, with what changed and the original record.", one, "EventInFull", true),
@@ -234,6 +262,8 @@ fn paths() -> Value {
 
 /// The document.
 pub fn document() -> Value {
+    let mut paths = paths();
+    examples::add(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -243,13 +273,20 @@ pub fn document() -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"token": []}],
-        "paths": paths(),
+        "servers": [
+            {"url": "/", "description": "where this document is served"},
+            {"url": "http://127.0.0.1:8787", "description": "auditlake serve, as it listens by default"},
+        ],
+        "tags": examples::tags(),
+        "paths": paths,
         "components": {
             "securitySchemes": {"token": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                 "description": "Reading needs iam:tenant:iam:audit:read, writing iam:tenant:iam:audit:write. `serve` needs none unless it is given an issuer.",
             }},
-            "responses": {"Problem": {"description": "What went wrong.", "content": {"application/problem+json": {"schema": reference("Problem")}}}},
+            "responses": {"Problem": {"description": "What went wrong.", "content": {"application/problem+json": {
+                "schema": reference("Problem"), "example": examples::of_schema("Problem"),
+            }}}},
             "schemas": schemas::schemas(),
         },
     })

@@ -82,6 +82,16 @@ impl Problem {
         problem
     }
 
+    /// 414: the URL is longer than the API reads.
+    pub fn uri_too_long(most_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "uri-too-long",
+            "The URL is too long",
+            format!("a URL may have {most_bytes} bytes: use fewer or shorter values; an export takes them in its body"),
+        )
+    }
+
     /// 413: larger than the API takes.
     pub fn too_large(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)

@@ -8,7 +8,7 @@ use auditlake_lake::landing::Clock;
 use auditlake_lake::{Lake, SealTime};
 use auditlake_query::{
     Answer, Condition, Cost, Count, CountRequest, Counts, Cursor, CursorError, Engine, Exporter, Field, GroupBy, Interval,
-    InvalidQuery, Position, Query, QueryError, QueryErrorKind, SearchRequest,
+    InvalidQuery, Order, Position, Query, QueryError, QueryErrorKind, SearchRequest, TimeZone, nearest,
 };
 use auditlake_store::{SharedStore, StoreError};
 use bytes::Bytes;
@@ -88,6 +88,8 @@ struct Statistics {
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<Interval>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<TimeZone>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     group_by: Option<GroupBy>,
     counts: Vec<CountJson>,
     truncated: bool,
@@ -133,6 +135,8 @@ enum Cut {
 pub(crate) struct ListQuestion {
     /// The query as it was asked.
     pub query: Query,
+    #[serde(default)]
+    order: Order,
     after: Option<Position>,
     limit: usize,
 }
@@ -150,6 +154,8 @@ pub(crate) struct EventQuestion {
 pub(crate) struct StatsQuestion {
     pub query: Query,
     interval: Option<Interval>,
+    #[serde(default)]
+    time_zone: Option<TimeZone>,
     group_by: Option<GroupBy>,
     limit: usize,
 }
@@ -213,16 +219,22 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
     let mut parameters = Parameters::parse(context.query)?;
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let order = match parameters.take("order")? {
+        None => Order::default(),
+        Some(text) => {
+            Order::parse(&text).ok_or_else(|| Problem::invalid_parameter("order", nearest::one_of(&text, Order::TEXTS)))?
+        }
+    };
     let cursor = parameters.take("cursor")?;
     let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
 
     let after = match cursor {
-        Some(text) => Some(Cursor::decode(&text, &query, &reader.cursor_key).map_err(cursor_problem)?.after),
+        Some(text) => Some(Cursor::decode(&text, &query, order, &reader.cursor_key).map_err(cursor_problem)?.after),
         None => None,
     };
-    queries::ask(reader, context, Question::Events(ListQuestion { query, after, limit }), wait).await
+    queries::ask(reader, context, Question::Events(ListQuestion { query, order, after, limit }), wait).await
 }
 
 fn cursor_problem(error: CursorError) -> Problem {
@@ -232,7 +244,7 @@ fn cursor_problem(error: CursorError) -> Problem {
 impl ListQuestion {
     /// What the engine is asked; `widened` is the query with what the directory of actors adds.
     pub(crate) fn request(&self, widened: Query) -> SearchRequest {
-        SearchRequest { query: widened, after: self.after.clone(), limit: self.limit, with_raw: false }
+        SearchRequest { query: widened, order: self.order, after: self.after.clone(), limit: self.limit, with_raw: false }
     }
 }
 
@@ -265,7 +277,9 @@ pub(crate) fn page_of_events(
         events.push(value);
     }
     let next_cursor = match next {
-        Some(after) => Some(Cursor { after }.encode(query, &reader.cursor_key).map_err(cursor_problem)?),
+        Some(after) => {
+            Some(Cursor { after, order: question.order }.encode(query, &reader.cursor_key).map_err(cursor_problem)?)
+        }
         None => None,
     };
     let page = Page {
@@ -329,7 +343,13 @@ pub(crate) async fn one_event(
 
 impl EventQuestion {
     pub(crate) fn request(&self) -> SearchRequest {
-        SearchRequest { query: self.query.clone(), after: None, limit: MAX_SAME_ID, with_raw: true }
+        SearchRequest {
+            order: Order::NewestFirst,
+            query: self.query.clone(),
+            after: None,
+            limit: MAX_SAME_ID,
+            with_raw: true,
+        }
     }
 }
 
@@ -357,24 +377,24 @@ pub(crate) fn event_in_full(
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
-    match text {
-        "minute" => Ok(Interval::Minute),
-        "hour" => Ok(Interval::Hour),
-        "day" => Ok(Interval::Day),
-        _ => Err(Problem::invalid_parameter("interval", "must be one of minute, hour, day")),
-    }
+    Interval::parse(text).ok_or_else(|| Problem::invalid_parameter("interval", nearest::one_of(text, Interval::TEXTS)))
 }
 
 fn group_by_of(text: &str) -> Result<GroupBy, Problem> {
-    use serde::de::value::{Error, StrDeserializer};
-    use serde::de::{Deserialize, IntoDeserializer};
-    let deserializer: StrDeserializer<'_, Error> = text.into_deserializer();
-    GroupBy::deserialize(deserializer).map_err(|_| {
-        Problem::invalid_parameter(
-            "group_by",
-            "must be one of action, actor_id, actor_email, category, outcome, resource_type, resource_id, source, source_ip, service_name",
-        )
+    let known = || GroupBy::COLUMNS.map(|column| column.column().name());
+    GroupBy::parse(text).ok_or_else(|| {
+        let rule = format!("{}; or metadata.<key>", nearest::one_of(text, known()));
+        Problem::invalid_parameter("group_by", rule)
     })
+}
+
+/// The zone whose days are counted. It says nothing about hours and minutes, which are the same everywhere.
+fn time_zone_of(name: &str, interval: Option<Interval>) -> Result<TimeZone, Problem> {
+    let invalid = |rule: &str| Problem::invalid_parameter("time_zone", rule);
+    if !interval.is_some_and(Interval::is_by_date) {
+        return Err(invalid("goes with interval=day, week or month"));
+    }
+    TimeZone::parse(name).ok_or_else(|| invalid("must be a name of the IANA database such as Europe/Berlin"))
 }
 
 pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Response<Bytes>, Problem> {
@@ -383,24 +403,33 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let interval = parameters.take("interval")?.as_deref().map(interval_of).transpose()?;
     let group_by = parameters.take("group_by")?.as_deref().map(group_by_of).transpose()?;
     let limit = parameters.take_number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_GROUPS);
+    let time_zone = parameters.take("time_zone")?.as_deref().map(|name| time_zone_of(name, interval)).transpose()?;
     let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
-    queries::ask(reader, context, Question::Stats(StatsQuestion { query, interval, group_by, limit }), wait).await
+    let question = StatsQuestion { query, interval, time_zone, group_by, limit };
+    queries::ask(reader, context, Question::Stats(question), wait).await
 }
 
 impl StatsQuestion {
     /// What the engine is asked; `widened` is the query with what the directory of actors adds.
     pub(crate) fn request(&self, widened: Query) -> CountRequest {
-        CountRequest { query: widened, interval: self.interval, group_by: self.group_by, limit: self.limit }
+        CountRequest {
+            query: widened,
+            interval: self.interval,
+            time_zone: self.time_zone.clone(),
+            group_by: self.group_by,
+            limit: self.limit,
+        }
     }
 }
 
 /// The counts of an answer.
 pub(crate) fn statistics(question: &StatsQuestion, actors: &Actors, counts: Counts) -> Result<Response<Bytes>, Problem> {
-    let StatsQuestion { query, interval, group_by, .. } = question;
+    let StatsQuestion { query, interval, time_zone, group_by, .. } = question;
     let statistics = Statistics {
         interval: *interval,
+        time_zone: time_zone.clone(),
         group_by: *group_by,
         counts: counts.counts.into_iter().map(|count| CountJson::of(count, *group_by, actors)).collect(),
         truncated: counts.truncated,

@@ -149,8 +149,13 @@ async fn parameters_that_break_a_rule_are_400_with_their_name() {
         ("/v1/events?organization=acme&outcome=good", "outcome"),
         ("/v1/events/id?organization=acme&at=noon", "at"),
         ("/v1/events/id?organization=acme&when=noon", "when"),
-        ("/v1/stats?organization=acme&interval=week", "interval"),
+        ("/v1/stats?organization=acme&interval=year", "interval"),
+        ("/v1/stats?organization=acme&interval=hour&time_zone=Europe/Berlin", "time_zone"),
+        ("/v1/stats?organization=acme&time_zone=Europe/Berlin", "time_zone"),
+        ("/v1/stats?organization=acme&interval=week&time_zone=Berlin", "time_zone"),
+        ("/v1/events?organization=acme&order=newest", "order"),
         ("/v1/stats?organization=acme&group_by=metadata", "group_by"),
+        ("/v1/stats?organization=acme&group_by=metadata.", "group_by"),
     ] {
         let (status, answer) = fixture.get(uri).await;
         assert_eq!((status, answer["errors"][0]["field"].as_str()), (400, Some(parameter)), "{uri}: {answer}");

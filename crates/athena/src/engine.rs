@@ -12,7 +12,7 @@ use auditlake_lake::SealTime;
 use auditlake_lake::landing::Clock;
 use auditlake_lake::period::SealRule;
 use auditlake_query::{
-    Answer, CountRequest, Counts, Engine, Position, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket,
+    Answer, CountRequest, Counts, Engine, Interval, Position, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket,
 };
 
 use crate::failure::{Failure, FailureKind};
@@ -80,7 +80,7 @@ impl EngineOptions {
     }
 }
 
-/// The statements of a page of events, newest window first: the next is run only if those before it did not fill the page.
+/// The statements of a page of events, the first window of its order first: the next is run only if those before it did not fill the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchPlan {
     /// One or two statements, or none if nothing can match.
@@ -157,10 +157,10 @@ impl AthenaEngine {
         }
         let after = request.after.as_ref();
         let mut steps = Vec::new();
-        for window in search_windows(&request.query, after, snapshot, self.options.first_step_ms) {
+        for window in search_windows(&request.query, request.order, after, snapshot, self.options.first_step_ms) {
             let reading = self.reading(&request.query, snapshot, sides, window);
             // One row more than asked for shows whether there are more.
-            let statement = search_statement(&reading, after, request.limit + 1, request.with_raw)?;
+            let statement = search_statement(&reading, request.order, after, request.limit + 1, request.with_raw)?;
             steps.extend(statement.map(|statement| Step { statement, is_sealed: is_sealed(window, snapshot) }));
         }
         Ok(steps)
@@ -175,7 +175,8 @@ impl AthenaEngine {
     fn count_step(&self, request: &CountRequest, snapshot: &Snapshot, sides: Sides) -> Result<Option<Step>, QueryError> {
         let Some(window) = count_window(&request.query, snapshot) else { return Ok(None) };
         let reading = self.reading(&request.query, snapshot, sides, window);
-        let statement = count_statement(&reading, request.interval, request.group_by, request.limit)?;
+        let statement =
+            count_statement(&reading, request.interval, request.time_zone.as_ref(), request.group_by, request.limit)?;
         Ok(statement.map(|statement| Step { statement, is_sealed: is_sealed(window, snapshot) }))
     }
 
@@ -285,6 +286,11 @@ impl AthenaEngine {
     fn count_answer(&self, request: &CountRequest, found: Found) -> Result<Counts, QueryError> {
         let rows = found.rows.into_iter().next().unwrap_or_else(rows::no_counts);
         let (mut counts, truncated) = rows::counts(rows, request.limit)?;
+        if let Some(zone) = request.time_zone.as_ref().filter(|_| request.interval.is_some_and(Interval::is_by_date)) {
+            for time in counts.iter_mut().filter_map(|count| count.time.as_mut()) {
+                *time = Timestamp::from_millis(zone.instant_of(time.millis()));
+            }
+        }
         if counts.is_empty() && request.interval.is_none() && request.group_by.is_none() {
             counts.push(auditlake_query::Count { time: None, value: None, count: 0 });
         }

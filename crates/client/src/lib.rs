@@ -114,6 +114,18 @@ impl Question {
         values.into_iter().fold(self, |question, value| question.with(filter.as_str(), value))
     }
 
+    /// Only events whose member of `metadata` has this value.
+    #[must_use]
+    pub fn metadata(self, key: &str, value: impl Into<String>) -> Self {
+        self.with(format!("metadata.{key}"), value)
+    }
+
+    /// The oldest events first.
+    #[must_use]
+    pub fn oldest_first(self) -> Self {
+        self.with("order", "asc")
+    }
+
     /// How many events a page has.
     #[must_use]
     pub fn page_size(self, events: u16) -> Self {
@@ -161,7 +173,7 @@ impl Client {
         read(request.send(&body[..])).map(|(_, value)| value)
     }
 
-    /// One page of events, newest first; `cursor` is that of the page before.
+    /// One page of events, newest first unless the question says otherwise; `cursor` is that of the page before.
     pub fn page(&self, question: &Question, cursor: Option<&str>) -> Result<Page, Error> {
         self.ask("/v1/events", &question.parameters, cursor.map(|cursor| ("cursor", cursor)))
     }
@@ -181,7 +193,7 @@ impl Client {
         self.ask("/v1/stats", &question.parameters, Some(("group_by", column)))
     }
 
-    /// Numbers of events in buckets of a `minute`, an `hour` or a `day`.
+    /// Numbers of events in buckets of a `minute`, an `hour`, a `day`, a `week` or a `month`.
     pub fn count_over_time(&self, question: &Question, interval: &str) -> Result<Statistics, Error> {
         self.ask("/v1/stats", &question.parameters, Some(("interval", interval)))
     }

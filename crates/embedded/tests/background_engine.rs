@@ -89,7 +89,7 @@ impl Engine for Gated {
 
 fn search(limit: usize) -> SearchRequest {
     let query = Query::all(Organization::parse("acme").unwrap());
-    SearchRequest { query, after: None, limit, with_raw: false }
+    SearchRequest { order: auditlake_query::Order::NewestFirst, query, after: None, limit, with_raw: false }
 }
 
 fn pending<T: std::fmt::Debug>(progress: Progress<T>) -> Ticket {
@@ -119,7 +119,7 @@ async fn what_takes_longer_goes_on_and_is_asked_once() {
     }
     assert_eq!(gated.begun.load(Ordering::SeqCst), 1);
     let query = Query::all(Organization::parse("acme").unwrap());
-    let request = CountRequest { query, interval: None, group_by: None, limit: 3 };
+    let request = CountRequest { time_zone: None, query, interval: None, group_by: None, limit: 3 };
     let ticket = pending(engine.begin_count(&request, NOW).await.unwrap());
     gated.gate.add_permits(1);
     assert_eq!(done(engine.resume_count(&request, &ticket, LONG).await.unwrap()).counts[0].count, 3);

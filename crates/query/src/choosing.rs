@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::engine::{Answer, CountRequest, Counts, Engine, Position, QueryError, QueryErrorKind, SearchRequest};
+use crate::engine::{Answer, CountRequest, Counts, Engine, Order, Position, QueryError, QueryErrorKind, SearchRequest};
 use crate::progress::{Progress, Ticket};
 use crate::scan::{Estimate, ScanEngine};
 use crate::typed::Query;
@@ -87,6 +87,11 @@ pub(crate) fn refusal(estimate: &Estimate, limit: u64) -> String {
     )
 }
 
+/// Where a page begins beyond which nothing newer is read.
+fn newest_of(request: &SearchRequest) -> Option<&Position> {
+    request.after.as_ref().filter(|_| request.order == Order::NewestFirst)
+}
+
 fn left(patience: Duration, began: Instant) -> Duration {
     patience.saturating_sub(began.elapsed())
 }
@@ -94,7 +99,7 @@ fn left(patience: Duration, began: Instant) -> Duration {
 #[async_trait]
 impl Engine for ChoosingEngine {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        match self.choose(&request.query, request.after.as_ref()).await? {
+        match self.choose(&request.query, newest_of(request)).await? {
             Chosen::Scan => self.scan.search(request).await,
             Chosen::Athena => self.athena.search(request).await,
         }
@@ -109,7 +114,7 @@ impl Engine for ChoosingEngine {
 
     async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
         let began = Instant::now();
-        if self.choose(&request.query, request.after.as_ref()).await? == Chosen::Scan {
+        if self.choose(&request.query, newest_of(request)).await? == Chosen::Scan {
             // A scan cannot go on after the function has answered, Athena can.
             match tokio::time::timeout(left(patience, began), self.scan.search(request)).await {
                 Ok(answer) => return answer.map(Progress::Done),

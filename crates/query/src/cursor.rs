@@ -6,7 +6,7 @@
 
 use auditlake_event::Timestamp;
 
-use crate::engine::Position;
+use crate::engine::{Order, Position};
 use crate::signed::{self, Unverified};
 use crate::typed::Query;
 
@@ -24,6 +24,8 @@ pub const MAX_CURSOR_CHARS: usize = 2_000;
 pub struct Cursor {
     /// The place of the last row that was given out.
     pub after: Position,
+    /// The order of the list.
+    pub order: Order,
 }
 
 /// Why a cursor cannot be used.
@@ -52,6 +54,7 @@ impl Cursor {
     pub fn encode(&self, query: &Query, key: &[u8]) -> Result<String, CursorError> {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&query.filter_hash());
+        bytes.push(order_byte(self.order));
         bytes.extend_from_slice(&self.after.event_time.millis().to_be_bytes());
         bytes.extend_from_slice(&self.after.nanos.to_be_bytes());
         for text in [&self.after.event_id, &self.after.source, &self.after.region] {
@@ -63,8 +66,8 @@ impl Cursor {
         if text.len() > MAX_CURSOR_CHARS { Err(CursorError::TooLong) } else { Ok(text) }
     }
 
-    /// Reads a cursor of `query`. The signature is checked first, in constant time, then that it belongs to the query.
-    pub fn decode(text: &str, query: &Query, key: &[u8]) -> Result<Self, CursorError> {
+    /// Reads a cursor of `query` in this order. The signature is checked first, in constant time, then that it belongs to the query.
+    pub fn decode(text: &str, query: &Query, order: Order, key: &[u8]) -> Result<Self, CursorError> {
         if text.len() > MAX_CURSOR_CHARS {
             return Err(CursorError::Malformed);
         }
@@ -80,12 +83,22 @@ impl Cursor {
         if rest.take(HASH_BYTES)? != query.filter_hash() {
             return Err(CursorError::OtherQuery);
         }
+        if rest.take(1)? != [order_byte(order)] {
+            return Err(CursorError::OtherQuery);
+        }
         let (event_time, nanos) = (rest.time()?, rest.nanos()?);
         let after = Position { event_time, nanos, event_id: rest.text()?, source: rest.text()?, region: rest.text()? };
         if !rest.0.is_empty() {
             return Err(CursorError::Malformed);
         }
-        Ok(Self { after })
+        Ok(Self { after, order })
+    }
+}
+
+const fn order_byte(order: Order) -> u8 {
+    match order {
+        Order::NewestFirst => 0,
+        Order::OldestFirst => 1,
     }
 }
 
@@ -131,22 +144,30 @@ mod tests {
     fn cursor(event_id: &str) -> Cursor {
         let event_time = Timestamp::from_millis(1_772_366_400_123);
         let (source, region) = ("api".to_owned(), "us-east-1".to_owned());
-        Cursor { after: Position { event_time, nanos: 456_789, event_id: event_id.to_owned(), source, region } }
+        Cursor {
+            after: Position { event_time, nanos: 456_789, event_id: event_id.to_owned(), source, region },
+            order: Order::NewestFirst,
+        }
     }
 
     #[test]
     fn another_key_another_query_and_another_text_are_told_apart() {
         let text = cursor("id").encode(&query(), KEY).unwrap();
-        assert_eq!(Cursor::decode(&text, &query(), KEY), Ok(cursor("id")));
+        assert_eq!(Cursor::decode(&text, &query(), Order::NewestFirst, KEY), Ok(cursor("id")));
         // Cursors outlive a deployment, so their domain may not change.
         assert!(signed::verify("auditlake cursor", &text, KEY).is_some());
-        assert_eq!(Cursor::decode(&text, &query(), b"other"), Err(CursorError::WrongSignature));
+        assert_eq!(Cursor::decode(&text, &query(), Order::NewestFirst, b"other"), Err(CursorError::WrongSignature));
+        assert_eq!(Cursor::decode(&text, &query(), Order::OldestFirst, KEY), Err(CursorError::OtherQuery));
         let other = Query::all(Organization::parse("acme").unwrap());
-        assert_eq!(Cursor::decode(&text, &other, KEY), Err(CursorError::OtherQuery));
+        assert_eq!(Cursor::decode(&text, &other, Order::NewestFirst, KEY), Err(CursorError::OtherQuery));
         let other_tenant = Query { organization: Organization::parse("globex").unwrap(), ..query() };
-        assert_eq!(Cursor::decode(&text, &other_tenant, KEY), Err(CursorError::OtherQuery));
+        assert_eq!(Cursor::decode(&text, &other_tenant, Order::NewestFirst, KEY), Err(CursorError::OtherQuery));
         for malformed in ["", "AQ", "not base64!", &text[1..], &"A".repeat(3_000)] {
-            assert_eq!(Cursor::decode(malformed, &query(), KEY), Err(CursorError::Malformed), "{malformed}");
+            assert_eq!(
+                Cursor::decode(malformed, &query(), Order::NewestFirst, KEY),
+                Err(CursorError::Malformed),
+                "{malformed}"
+            );
         }
     }
 
@@ -156,10 +177,10 @@ mod tests {
         bytes.extend_from_slice(&query().filter_hash());
         bytes.extend_from_slice(&[0; 22]);
         let old = signed::sign(DOMAIN, &bytes, KEY);
-        let error = Cursor::decode(&old, &query(), KEY).unwrap_err();
+        let error = Cursor::decode(&old, &query(), Order::NewestFirst, KEY).unwrap_err();
         assert_eq!(error, CursorError::OtherVersion);
         assert!(error.to_string().contains("ask for the first page again"), "{error}");
-        assert_eq!(Cursor::decode(&old, &query(), b"other"), Err(CursorError::WrongSignature));
+        assert_eq!(Cursor::decode(&old, &query(), Order::NewestFirst, b"other"), Err(CursorError::WrongSignature));
     }
 
     #[test]
@@ -174,10 +195,10 @@ mod tests {
         #[test]
         fn a_cursor_with_any_character_changed_is_refused(id in ".{0,40}", at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
             let text = cursor(&id).encode(&query(), KEY).unwrap();
-            prop_assert_eq!(Cursor::decode(&text, &query(), KEY), Ok(cursor(&id)));
+            prop_assert_eq!(Cursor::decode(&text, &query(), Order::NewestFirst, KEY), Ok(cursor(&id)));
             let at = at.index(text.len());
             let changed = format!("{}{}{}", &text[..at], to, &text[at + 1..]);
-            prop_assert!(changed == text || Cursor::decode(&changed, &query(), KEY).is_err());
+            prop_assert!(changed == text || Cursor::decode(&changed, &query(), Order::NewestFirst, KEY).is_err());
         }
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auditlake_event::{Column, Event, Timestamp};
 use auditlake_lake::SealTime;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::buckets::TimeZone;
+use crate::metadata_key::MetadataKey;
 use crate::progress::{Progress, Ticket};
 use crate::typed::Query;
 
@@ -39,12 +41,48 @@ impl Position {
     }
 }
 
+/// The order of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    #[serde(rename = "desc")]
+    NewestFirst,
+    /// The oldest first.
+    #[serde(rename = "asc")]
+    OldestFirst,
+}
+
+impl Order {
+    /// Every order's text, for messages.
+    pub const TEXTS: [&'static str; 2] = ["desc", "asc"];
+
+    /// The order of a text.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "desc" => Some(Self::NewestFirst),
+            "asc" => Some(Self::OldestFirst),
+            _ => None,
+        }
+    }
+
+    /// Whether `place` comes after `other` in a list of this order.
+    pub fn is_after(self, place: &Position, other: &Position) -> bool {
+        match self {
+            Self::NewestFirst => place < other,
+            Self::OldestFirst => place > other,
+        }
+    }
+}
+
 /// A page of events is asked for.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
     /// Which events.
     pub query: Query,
-    /// Only rows that come after this place in the order (older ones); from the newest if `None`.
+    /// In which order.
+    pub order: Order,
+    /// Only rows that come after this place in the order; from the first if `None`.
     pub after: Option<Position>,
     /// Most rows to return, 1–1000.
     pub limit: usize,
@@ -55,7 +93,7 @@ pub struct SearchRequest {
 /// A page of events.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The rows, newest first.
+    /// The rows, in the order that was asked for.
     pub events: Vec<Event<'static>>,
     /// The place of the last row if more may follow.
     pub next: Option<Position>,
@@ -95,24 +133,38 @@ pub enum Interval {
     Minute,
     /// One hour.
     Hour,
-    /// One day, UTC.
+    /// One day of a time zone.
     Day,
+    /// From Monday to Sunday.
+    Week,
+    /// One month of the calendar.
+    Month,
 }
 
 impl Interval {
-    /// The length in milliseconds.
-    pub const fn millis(self) -> i64 {
-        match self {
-            Interval::Minute => 60_000,
-            Interval::Hour => Timestamp::HOUR_MS,
-            Interval::Day => 24 * Timestamp::HOUR_MS,
+    /// Every interval's text, for messages.
+    pub const TEXTS: [&'static str; 5] = ["minute", "hour", "day", "week", "month"];
+
+    /// The interval of a text.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "minute" => Some(Self::Minute),
+            "hour" => Some(Self::Hour),
+            "day" => Some(Self::Day),
+            "week" => Some(Self::Week),
+            "month" => Some(Self::Month),
+            _ => None,
         }
+    }
+
+    /// Whether it is made of days, so that a time zone says where it begins.
+    pub const fn is_by_date(self) -> bool {
+        matches!(self, Self::Day | Self::Week | Self::Month)
     }
 }
 
-/// A column to count by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What is counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the column of that name")]
 pub enum GroupBy {
     Action,
@@ -125,10 +177,55 @@ pub enum GroupBy {
     Source,
     SourceIp,
     ServiceName,
+    ScopeType,
+    ScopeId,
+    RequestId,
+    ErrorCode,
+    HttpStatus,
+    /// A member of `metadata`: its text, or its JSON if it is a number, `true` or `false`; all else counts as null.
+    Metadata(MetadataKey),
 }
 
+/// How a member of `metadata` is named.
+pub const METADATA_PREFIX: &str = "metadata.";
+
 impl GroupBy {
-    /// The column that is counted by.
+    /// Every column that is counted by.
+    pub const COLUMNS: [GroupBy; 15] = [
+        Self::Action,
+        Self::ActorId,
+        Self::ActorEmail,
+        Self::Category,
+        Self::Outcome,
+        Self::ResourceType,
+        Self::ResourceId,
+        Self::Source,
+        Self::SourceIp,
+        Self::ServiceName,
+        Self::ScopeType,
+        Self::ScopeId,
+        Self::RequestId,
+        Self::ErrorCode,
+        Self::HttpStatus,
+    ];
+
+    /// What a text names.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(name) = text.strip_prefix(METADATA_PREFIX) {
+            return MetadataKey::new(name).map(Self::Metadata);
+        }
+        Self::COLUMNS.into_iter().find(|column| column.column().name() == text)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Metadata(key) => format!("{METADATA_PREFIX}{}", key.as_str()),
+            column => column.column().name().to_owned(),
+        }
+    }
+
+    /// The column that is read.
     pub const fn column(self) -> Column {
         match self {
             Self::Action => Column::Action,
@@ -141,7 +238,26 @@ impl GroupBy {
             Self::Source => Column::Source,
             Self::SourceIp => Column::SourceIp,
             Self::ServiceName => Column::ServiceName,
+            Self::ScopeType => Column::ScopeType,
+            Self::ScopeId => Column::ScopeId,
+            Self::RequestId => Column::RequestId,
+            Self::ErrorCode => Column::ErrorCode,
+            Self::HttpStatus => Column::HttpStatus,
+            Self::Metadata(_) => Column::Metadata,
         }
+    }
+}
+
+impl Serialize for GroupBy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for GroupBy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| de::Error::custom("nothing that is counted by"))
     }
 }
 
@@ -152,6 +268,8 @@ pub struct CountRequest {
     pub query: Query,
     /// By time bucket.
     pub interval: Option<Interval>,
+    /// The zone whose days make the buckets; UTC if `None`.
+    pub time_zone: Option<TimeZone>,
     /// By the value of a column.
     pub group_by: Option<GroupBy>,
     /// Most values to return, those with the highest totals over all buckets (of equal ones the smaller value first, null last);

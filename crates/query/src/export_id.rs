@@ -149,7 +149,7 @@ mod tests {
         let time = Timestamp::from_millis(0);
         let after = Position { event_time: time, nanos: 0, event_id: "i".into(), source: "api".into(), region: "r".into() };
         let query = Query::all(Organization::parse("acme").unwrap());
-        let cursor = Cursor { after }.encode(&query, KEY).unwrap();
+        let cursor = Cursor { after, order: crate::Order::NewestFirst }.encode(&query, KEY).unwrap();
         assert_eq!(ExportId::decode(&cursor, KEY), Err(NotAnExportId));
     }
 

@@ -8,6 +8,7 @@
 //! - a **cursor** is the signed place in the order of an answer at which the next page begins.
 
 pub mod addresses;
+pub mod buckets;
 pub mod choosing;
 pub mod csv;
 pub mod cursor;
@@ -16,21 +17,25 @@ pub mod export;
 pub mod export_guard;
 pub mod export_id;
 pub mod fold;
+pub mod metadata_key;
+pub mod nearest;
 pub mod parameters;
 pub mod progress;
 pub mod scan;
 pub mod signed;
 pub mod typed;
 
+pub use buckets::TimeZone;
 pub use choosing::{Choice, ChoosingEngine};
 pub use cursor::{Cursor, CursorError};
 pub use engine::{
-    Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Interval, Position, QueryError, QueryErrorKind,
-    SearchRequest,
+    Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Interval, Order, Position, QueryError,
+    QueryErrorKind, SearchRequest,
 };
 pub use export::{ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport};
 pub use export_guard::GuardedExporter;
 pub use export_id::{ExportId, NotAnExportId};
+pub use metadata_key::MetadataKey;
 pub use progress::{Progress, Ticket};
 pub use scan::{Estimate, ScanEngine, Settings};
-pub use typed::{Condition, Field, InvalidQuery, Query};
+pub use typed::{Condition, Field, InvalidQuery, PERSON_BEHIND, Query};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `from`, `to` | RFC 3339 time with any offset, or a date, which stands for its first instant in UTC; `from` inclusive, `to` exclusive |
 //! | `region` | one region |
-//! | `event_id`, `actor`, `actor_email`, `actor_via`, `credential`, `action`, `category`, `outcome`, `resource_type`, `resource_id`, `source`, `source_ip`, `q` | a condition; several values by repeating it: any of them; `name!` (in a URL `name!=value`): none of them |
+//! | `event_id`, `actor`, `actor_email`, `actor_via`, `credential`, `action`, `category`, `outcome`, `resource_type`, `resource_id`, `source`, `source_ip`, `scope_type`, `scope_id`, `request_id`, `service_name`, `error_code`, `http_status`, `changes.field`, `changes.before`, `changes.after`, `changes.value`, `metadata.<key>`, `q` | a condition; several values by repeating it: any of them; `name!` (in a URL `name!=value`): none of them |
 //!
 //! Times count to the nanosecond: what an event states below the millisecond is kept beside it.
 
@@ -12,6 +12,9 @@ use auditlake_event::limits::MAX_SHORT_TEXT_BYTES;
 use auditlake_event::{Category, Organization, Outcome, Region, Timestamp};
 
 use crate::addresses;
+use crate::engine::METADATA_PREFIX;
+use crate::metadata_key::{MAX_METADATA_KEY_BYTES, MetadataKey};
+use crate::nearest;
 use crate::typed::{Condition, Field, InvalidQuery, Query};
 
 /// Most values of all conditions together.
@@ -31,8 +34,26 @@ pub const CONDITION_PARAMETERS: &[(&str, Field)] = &[
     ("resource_id", Field::ResourceId),
     ("source", Field::Source),
     ("source_ip", Field::SourceIp),
+    ("scope_type", Field::ScopeType),
+    ("scope_id", Field::ScopeId),
+    ("request_id", Field::RequestId),
+    ("service_name", Field::ServiceName),
+    ("error_code", Field::ErrorCode),
+    ("http_status", Field::HttpStatus),
+    ("changes.field", Field::ChangesField),
+    ("changes.before", Field::ChangesBefore),
+    ("changes.after", Field::ChangesAfter),
+    ("changes.value", Field::ChangesValue),
     ("q", Field::Text),
 ];
+
+/// The field that a parameter compares, without its `!`.
+pub fn field_of(name: &str) -> Option<Field> {
+    if let Some(key) = name.strip_prefix(METADATA_PREFIX) {
+        return MetadataKey::new(key).map(Field::Metadata);
+    }
+    CONDITION_PARAMETERS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
+}
 
 impl Query {
     /// Builds a query of `organization` from a request's parameters, names and values already percent-decoded.
@@ -84,14 +105,12 @@ impl Query {
             Some(name) => (name, true),
             None => (parameter, false),
         };
-        let Some((_, field)) = CONDITION_PARAMETERS.iter().find(|(known, _)| *known == name) else {
-            return Err(unknown_parameter(parameter));
-        };
-        let value = checked_value(parameter, *field, value)?;
-        match self.conditions.iter_mut().find(|condition| condition.field == *field && condition.negated == negated) {
+        let Some(field) = field_of(name) else { return Err(unknown_parameter(parameter)) };
+        let value = checked_value(parameter, field, value)?;
+        match self.conditions.iter_mut().find(|condition| condition.field == field && condition.negated == negated) {
             Some(condition) if condition.values.contains(&value) => {}
             Some(condition) => condition.values.push(value),
-            None => self.conditions.push(Condition { negated, ..Condition::any_of(*field, vec![value]) }),
+            None => self.conditions.push(Condition { negated, ..Condition::any_of(field, vec![value]) }),
         }
         Ok(())
     }
@@ -106,10 +125,16 @@ fn unknown_parameter(parameter: &str) -> InvalidQuery {
     known.extend(CONDITION_PARAMETERS.iter().map(|(name, _)| *name));
     // A name from outside is repeated no longer than a name could sensibly be.
     let shown: String = parameter.chars().take(64).collect();
-    invalid(
-        &shown,
-        format!("unknown parameter; known are {}, and all but the first three with `!` for \"none of\"", known.join(", ")),
-    )
+    if parameter.starts_with(METADATA_PREFIX) {
+        let rule = format!("a member of `metadata` is named with 1 to {MAX_METADATA_KEY_BYTES} bytes, as in metadata.team");
+        return invalid(&shown, rule);
+    }
+    let meant = nearest::meant(shown.trim_end_matches('!'), known.iter().copied());
+    let rule = format!(
+        "unknown parameter{meant} Known are {}, and metadata.<key>; all but the first three with `!` for \"none of\"",
+        known.join(", ")
+    );
+    invalid(&shown, rule.replace("unknown parameter Known", "unknown parameter; known"))
 }
 
 fn set_once<T>(slot: &mut Option<T>, parameter: &str, value: T) -> Result<(), InvalidQuery> {
@@ -137,8 +162,12 @@ fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, I
         return Err(invalid(parameter, format!("must not be longer than {MAX_SHORT_TEXT_BYTES} bytes")));
     }
     match field {
-        Field::Category if Category::parse(value).is_none() => Err(one_of(parameter, Category::TEXTS)),
-        Field::Outcome if Outcome::parse(value).is_none() => Err(one_of(parameter, Outcome::TEXTS)),
+        Field::Category if Category::parse(value).is_none() => Err(one_of(parameter, value, Category::TEXTS)),
+        Field::Outcome if Outcome::parse(value).is_none() => Err(one_of(parameter, value, Outcome::TEXTS)),
+        Field::HttpStatus => match value.parse::<u16>() {
+            Ok(status @ 100..=999) => Ok(status.to_string()),
+            _ => Err(invalid(parameter, "must be a status such as 403")),
+        },
         Field::SourceIp => {
             addresses::parse(value).map(|wanted| wanted.text().to_owned()).map_err(|rule| invalid(parameter, rule))
         }
@@ -146,8 +175,8 @@ fn checked_value(parameter: &str, field: Field, value: &str) -> Result<String, I
     }
 }
 
-fn one_of(parameter: &str, texts: &[&str]) -> InvalidQuery {
-    invalid(parameter, format!("must be one of {}", texts.join(", ")))
+fn one_of(parameter: &str, value: &str, texts: &[&str]) -> InvalidQuery {
+    invalid(parameter, nearest::one_of(value, texts.iter().copied()))
 }
 
 #[cfg(test)]
@@ -190,6 +219,11 @@ mod tests {
         for (parameters, parameter, rule) in [
             (&[("colour", "red")][..], "colour", "unknown parameter; known are from, to, region, event_id, actor,"),
             (&[("from!", "2026-03-01")], "from!", "unknown parameter"),
+            (&[("actoin", "x")], "actoin", "unknown parameter; did you mean `action`?"),
+            (&[("resorce_id!", "x")], "resorce_id!", "unknown parameter; did you mean `resource_id`?"),
+            (&[("outcome", "deny")], "outcome", "must be one of success, failure, denied, unknown; did you mean `denied`?"),
+            (&[("http_status", "5xx")], "http_status", "must be a status"),
+            (&[("metadata.", "x")], "metadata.", "a member of `metadata` is named"),
             (&[("from", "yesterday")], "from", "must be an RFC 3339 time"),
             (&[("to", "2026-02-30")], "to", "must be an RFC 3339 time"),
             (&[("from", "2026-03-02"), ("to", "2026-03-02")], "from", "must be earlier than `to`"),

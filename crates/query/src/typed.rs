@@ -4,13 +4,16 @@ use auditlake_event::{Organization, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::metadata_key::MetadataKey;
+
 /// What a condition compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     /// Equal to the column `event_id`.
     EventId,
-    /// Equal to `actor_id`, `actor_name` or `actor_email`; a value with an `@` whatever the case of letters ([`crate::fold`]).
+    /// Equal to `actor_id`, `actor_name` or `actor_email`; a value with an `@` whatever the case of letters ([`crate::fold`]). The id of a
+    /// user also finds what was done on the user's behalf ([`PERSON_BEHIND`]).
     Actor,
     /// Equal to `actor_email`, whatever the case of letters.
     ActorEmail,
@@ -32,9 +35,53 @@ pub enum Field {
     Source,
     /// Equal to `source_ip`, or an address in the block or range that is stated ([`crate::addresses`]).
     SourceIp,
+    /// Equal to `scope_type`.
+    ScopeType,
+    /// Equal to `scope_id`.
+    ScopeId,
+    /// Equal to `request_id`.
+    RequestId,
+    /// Equal to `service_name`.
+    ServiceName,
+    /// Equal to `error_code`.
+    ErrorCode,
+    /// Equal to `http_status`.
+    HttpStatus,
+    /// A change in `changes` is of this field. Conditions on changes that are not negated must hold of one and the same change.
+    #[serde(rename = "changes.field")]
+    ChangesField,
+    /// The value before a change: a text, or a number, `true` or `false` by its JSON.
+    #[serde(rename = "changes.before")]
+    ChangesBefore,
+    /// The value after a change, alike.
+    #[serde(rename = "changes.after")]
+    ChangesAfter,
+    /// The value before or after a change, alike.
+    #[serde(rename = "changes.value")]
+    ChangesValue,
+    /// The member of `metadata` of this name: a text, or a number, `true` or `false` by its JSON.
+    Metadata(MetadataKey),
     /// Contained in `actor_email`, `actor_id`, `actor_name`, `resource_id`, `resource_name` or `resource_type`, whatever the
     /// case of letters.
     Text,
+}
+
+impl Field {
+    /// Whether it is about `changes`.
+    pub const fn is_of_changes(self) -> bool {
+        matches!(self, Self::ChangesField | Self::ChangesBefore | Self::ChangesAfter | Self::ChangesValue)
+    }
+
+    /// Of a field about `changes`, the members of a change of which one is compared.
+    pub const fn members_of_change(self) -> &'static [&'static str] {
+        match self {
+            Self::ChangesField => &["field"],
+            Self::ChangesBefore => &["before"],
+            Self::ChangesAfter => &["after"],
+            Self::ChangesValue => &["before", "after"],
+            _ => &[],
+        }
+    }
 }
 
 /// One condition: the field has one of the values, or (negated) none of them. A null column has no value.
@@ -51,7 +98,30 @@ pub struct Condition {
     pub actor_ids: Vec<String>,
 }
 
+/// Where `metadata` names the person on whose behalf a role acts: the id that a directory of users (IAM Identity Center) gave.
+pub const PERSON_BEHIND: [&[&str]; 3] = [&["on_behalf_of", "user_id"], &["on_behalf_of", "userId"], &["on_behalf_of"]];
+
+/// Whether a value has the form of such an id: a UUID, ten hexadecimal digits and a hyphen before it or not. Only these are looked for
+/// in `metadata`, which is much to read.
+fn is_user_id(value: &str) -> bool {
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let uuid = match value.split_once('-') {
+        Some((store, uuid)) if is_hex(store, 10) => uuid,
+        _ => value,
+    };
+    let mut parts = uuid.split('-');
+    [8, 4, 4, 4, 12].into_iter().all(|length| parts.next().is_some_and(|part| is_hex(part, length)))
+        && parts.next().is_none()
+}
+
 impl Condition {
+    /// The ids of those on whose behalf something was done that the condition also means: what is asked for as an actor, and whom the directory of
+    /// actors knows by the values, as far as they are ids of users.
+    pub fn people_behind(&self) -> Vec<String> {
+        let asked = self.values.iter().filter(|_| self.field == Field::Actor);
+        asked.chain(&self.actor_ids).filter(|id| is_user_id(id)).cloned().collect()
+    }
+
     /// The condition that a field has one of these values.
     pub fn any_of(field: Field, values: Vec<String>) -> Self {
         Self { field, negated: false, values, actor_ids: Vec::new() }

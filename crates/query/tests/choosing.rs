@@ -88,7 +88,7 @@ proptest! {
                 let bytes = if is_empty { 0 } else { bytes_in_range(&store, &world, sealed, &query) };
                 let wanted = if bytes <= limit_bytes { "scan" } else { "far" };
                 let expected = world.expected(&query);
-                let request = SearchRequest { query: query.clone(), after: None, limit, with_raw: true };
+                let request = SearchRequest { order: auditlake_query::Order::NewestFirst,  query: query.clone(), after: None, limit, with_raw: true };
                 let answer = engine.search(&request).await.unwrap();
                 assert_eq!(answer.engine, wanted, "{bytes} bytes");
                 assert_eq!(answer.events.iter().collect::<Vec<_>>(), expected[..limit.min(expected.len())]);
@@ -96,7 +96,7 @@ proptest! {
                     unreachable!("neither engine pends")
                 };
                 assert_eq!((again.events, again.engine), (answer.events, wanted));
-                let request = CountRequest { query, interval: None, group_by: None, limit: 10 };
+                let request = CountRequest { time_zone: None,  query, interval: None, group_by: None, limit: 10 };
                 let counts = engine.count(&request).await.unwrap();
                 assert_eq!(counts.counts, [Count { time: None, value: None, count: expected.len() as u64 }]);
                 assert_eq!(counts.engine, wanted);
@@ -139,16 +139,22 @@ fn a_query_above_the_limit_is_refused_before_anything_is_read_and_a_narrower_one
     let all = Query::all(auditlake_event::Organization::parse("acme").unwrap());
     let whole = bytes_in_range(&store, &world, 7, &all);
     let engine = choosing(&store, &world, Choice { scan_up_to_bytes: 0, refuse_above_bytes: whole - 1 });
-    let request = |query: &Query| SearchRequest { query: query.clone(), after: None, limit: 10, with_raw: false };
+    let request = |query: &Query| SearchRequest {
+        order: auditlake_query::Order::NewestFirst,
+        query: query.clone(),
+        after: None,
+        limit: 10,
+        with_raw: false,
+    };
     let error = run(engine.search(&request(&all))).unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::TooLarge, "{error}");
-    let count = CountRequest { query: all.clone(), interval: None, group_by: None, limit: 10 };
+    let count = CountRequest { time_zone: None, query: all.clone(), interval: None, group_by: None, limit: 10 };
     assert_eq!(run(engine.begin_count(&count, Duration::ZERO)).unwrap_err().kind, QueryErrorKind::TooLarge);
     let newest = world.expected(&all)[0].event_time;
     let narrow = Query { from: Some(newest.hour()), ..all.clone() };
     assert_eq!(run(engine.search(&request(&narrow))).unwrap().engine, "far");
     // A later page cannot read what is newer than where it begins.
     let oldest = world.expected(&all).last().map(|event| Position::of(event)).unwrap();
-    let page = SearchRequest { after: Some(oldest), ..request(&all) };
+    let page = SearchRequest { order: auditlake_query::Order::NewestFirst, after: Some(oldest), ..request(&all) };
     assert_eq!(run(engine.search(&page)).unwrap().events.len(), 0);
 }

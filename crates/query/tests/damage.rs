@@ -65,7 +65,15 @@ async fn lake(rows: i64) -> (MemoryStore, Lake) {
 async fn ask(store: &MemoryStore, lake: &Lake, settings: &Settings) -> Result<Answer, QueryError> {
     let engine = ScanEngine::new(Arc::new(store.clone()), lake.clone(), settings.clone());
     let query = Query::from_parameters(Organization::parse("acme").unwrap(), [] as [(&str, &str); 0]).unwrap();
-    engine.search(&SearchRequest { query, after: None, limit: 10_000, with_raw: true }).await
+    engine
+        .search(&SearchRequest {
+            order: auditlake_query::Order::NewestFirst,
+            query,
+            after: None,
+            limit: 10_000,
+            with_raw: true,
+        })
+        .await
 }
 
 /// Flips one bit at a time and says how many flips were found; the others must have changed nothing.

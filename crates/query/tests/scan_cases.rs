@@ -30,12 +30,18 @@ fn acme(parameters: &[(&str, &str)]) -> Query {
 }
 
 async fn search(engine: &ScanEngine, query: &Query, limit: usize) -> Answer {
-    let request = SearchRequest { query: query.clone(), after: None, limit, with_raw: false };
+    let request = SearchRequest {
+        order: auditlake_query::Order::NewestFirst,
+        query: query.clone(),
+        after: None,
+        limit,
+        with_raw: false,
+    };
     engine.search(&request).await.unwrap()
 }
 
 async fn total(engine: &ScanEngine, query: &Query) -> u64 {
-    let request = CountRequest { query: query.clone(), interval: None, group_by: None, limit: 10 };
+    let request = CountRequest { time_zone: None, query: query.clone(), interval: None, group_by: None, limit: 10 };
     engine.count(&request).await.unwrap().counts[0].count
 }
 
@@ -75,7 +81,8 @@ async fn a_seal_at_any_call_of_a_query_changes_nothing_in_its_answer() {
     let query = acme(&[("action!", "list_objects")]);
     let expected: Vec<_> = world.expected(&query).into_iter().map(Position::of).collect();
     assert!(expected.len() > 10);
-    let counted = CountRequest { query: query.clone(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
+    let counted =
+        CountRequest { time_zone: None, query: query.clone(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
     let mut restarts = 0;
     for at in 0.. {
         let store = MemoryStore::new();
@@ -133,7 +140,13 @@ async fn assert_pages_meet(per_millisecond: usize) {
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let request = SearchRequest { query: query.clone(), after, limit: 64, with_raw: false };
+        let request = SearchRequest {
+            order: auditlake_query::Order::NewestFirst,
+            query: query.clone(),
+            after,
+            limit: 64,
+            with_raw: false,
+        };
         let answer = engine.search(&request).await.unwrap();
         found.extend(answer.events.iter().map(Position::of));
         after = answer.next;
@@ -201,7 +214,13 @@ async fn a_broken_archive_object_fails_the_query_and_is_named() {
     let key = store.snapshot().into_keys().find(|key| key.ends_with(".parquet")).unwrap();
     store.overwrite(&key, Bytes::from_static(b"PAR1 nonsense PAR1"));
     let engine = ScanEngine::new(Arc::new(store), world.lake.clone(), Settings::default());
-    let request = SearchRequest { query: acme(&[]), after: None, limit: 10, with_raw: false };
+    let request = SearchRequest {
+        order: auditlake_query::Order::NewestFirst,
+        query: acme(&[]),
+        after: None,
+        limit: 10,
+        with_raw: false,
+    };
     let error = engine.search(&request).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Internal);
     assert!(error.message.contains(&key), "{error}");

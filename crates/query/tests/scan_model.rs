@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use auditlake_event::{Event, Timestamp};
 use auditlake_query::{
-    Count, CountRequest, Engine, GroupBy, Interval, Position, Query, ScanEngine, SearchRequest, Settings,
+    Count, CountRequest, Engine, GroupBy, Interval, MetadataKey, Order, Position, Query, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
 use model::{World, arrivals, query, writing};
@@ -40,11 +40,11 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// All pages of `limit` rows, one after the other.
-async fn pages(engine: &ScanEngine, query: &Query, limit: usize) -> Vec<Event<'static>> {
+async fn pages(engine: &ScanEngine, query: &Query, order: Order, limit: usize) -> Vec<Event<'static>> {
     let mut events = Vec::new();
     let mut after = None;
     loop {
-        let request = SearchRequest { query: query.clone(), after: after.clone(), limit, with_raw: true };
+        let request = SearchRequest { order, query: query.clone(), after: after.clone(), limit, with_raw: true };
         let answer = engine.search(&request).await.unwrap();
         assert!(answer.events.len() <= limit);
         assert_eq!(answer.unreadable_objects, 0);
@@ -70,6 +70,15 @@ fn value(event: &Event<'_>, group_by: GroupBy) -> Option<String> {
         GroupBy::Source => Some(event.source.clone()),
         GroupBy::SourceIp => event.source_ip.clone(),
         GroupBy::ServiceName => event.service_name.clone(),
+        GroupBy::ScopeType => event.scope_type.clone(),
+        GroupBy::ScopeId => event.scope_id.clone(),
+        GroupBy::RequestId => event.request_id.clone(),
+        GroupBy::ErrorCode => event.error_code.clone(),
+        GroupBy::HttpStatus => event.http_status.map(|status| status.to_string().into()),
+        GroupBy::Metadata(_) => {
+            let metadata: serde_json::Value = serde_json::from_str(event.metadata.as_deref()?).unwrap();
+            metadata["x"].as_str().map(|text| text.to_owned().into())
+        }
     };
     text.map(|text| text.to_string())
 }
@@ -87,6 +96,13 @@ fn expected_counts(events: &[&Event<'static>], request: &CountRequest) -> Vec<Co
                 Interval::Minute => format!("{}:00Z", &text[..16]),
                 Interval::Hour => format!("{}:00:00Z", &text[..13]),
                 Interval::Day => format!("{}T00:00:00Z", &text[..10]),
+                // The Mondays around the time in which the events of a world lie.
+                Interval::Week => {
+                    let mondays = ["2026-01-12", "2026-01-19", "2026-02-23", "2026-03-02"];
+                    let monday = mondays.iter().rfind(|monday| **monday <= &text[..10]).unwrap();
+                    format!("{monday}T00:00:00Z")
+                }
+                Interval::Month => format!("{}-01T00:00:00Z", &text[..7]),
             };
             model::time(&start)
         });
@@ -98,11 +114,10 @@ fn expected_counts(events: &[&Event<'static>], request: &CountRequest) -> Vec<Co
 }
 
 fn count_shape() -> impl Strategy<Value = (Option<Interval>, Option<GroupBy>)> {
-    use GroupBy::{Action, ActorEmail, ActorId, Category, Outcome, ResourceId, ResourceType, ServiceName, Source, SourceIp};
-    let intervals = prop::option::of(prop::sample::select(vec![Interval::Minute, Interval::Hour, Interval::Day]));
-    let groups =
-        vec![Action, ActorEmail, ActorId, Category, Outcome, ResourceId, ResourceType, ServiceName, Source, SourceIp];
-    (intervals, prop::option::of(prop::sample::select(groups)))
+    let intervals = vec![Interval::Minute, Interval::Hour, Interval::Day, Interval::Week, Interval::Month];
+    let mut groups = GroupBy::COLUMNS.to_vec();
+    groups.extend(MetadataKey::new("x").map(GroupBy::Metadata));
+    (prop::option::of(prop::sample::select(intervals)), prop::option::of(prop::sample::select(groups)))
 }
 
 proptest! {
@@ -129,10 +144,13 @@ proptest! {
         let engine = ScanEngine::new(Arc::new(store), world.lake.clone(), settings);
         run(async {
             for (query, limit, (interval, group_by)) in queries {
-                let expected = world.expected(&query);
-                let found = pages(&engine, &query, limit).await;
+                let mut expected = world.expected(&query);
+                let found = pages(&engine, &query, Order::NewestFirst, limit).await;
                 assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query:?}");
-                let request = CountRequest { query, interval, group_by, limit: 1_000 };
+                expected.reverse();
+                let found = pages(&engine, &query, Order::OldestFirst, limit).await;
+                assert_eq!(found.iter().collect::<Vec<_>>(), expected, "oldest first: {query:?}");
+                let request = CountRequest { time_zone: None,  query, interval, group_by, limit: 1_000 };
                 let counts = engine.count(&request).await.unwrap();
                 assert_eq!(counts.counts, expected_counts(&expected, &request), "{request:?}");
                 assert_eq!(counts.sealed_until, sealed_until);

@@ -33,14 +33,16 @@ async fn ask(engine: &ScanEngine, parameters: &[(String, String)]) -> Result<Ask
     let filters = parameters.iter().filter(|(name, _)| is_filter(name)).map(|(name, value)| (name.as_str(), value.as_str()));
     let query = Query::from_parameters(organization, filters)?;
     if named("interval").is_some() {
-        let request = CountRequest { query, interval: Some(Interval::Hour), group_by: None, limit: 100 };
+        let request = CountRequest { time_zone: None, query, interval: Some(Interval::Hour), group_by: None, limit: 100 };
         let counts = engine.count(&request).await?;
         let total: u64 = counts.counts.iter().map(|count| count.count).sum();
         let fingerprint = format!("{} buckets, {total} events", counts.counts.len());
         return Ok(Asked { rows: counts.counts.len() as u64, fingerprint, bytes: counts.scanned_bytes });
     }
     let limit = named("limit").map_or(Ok(100), str::parse)?;
-    let answer = engine.search(&SearchRequest { query, after: None, limit, with_raw: false }).await?;
+    let answer = engine
+        .search(&SearchRequest { order: auditlake_query::Order::NewestFirst, query, after: None, limit, with_raw: false })
+        .await?;
     let ids: Vec<&str> = answer.events.iter().map(|event| event.event_id.as_ref()).collect();
     let edge = |id: Option<&&str>| id.map_or_else(|| "none".to_owned(), |id| (*id).to_owned());
     let fingerprint = format!("{} rows, {} to {}", ids.len(), edge(ids.first()), edge(ids.last()));

@@ -2,7 +2,7 @@
 
 use auditlake_event::columns::ColumnKind;
 use auditlake_event::{ActorType, Category, Column, Outcome};
-use auditlake_query::{Field, GroupBy};
+use auditlake_query::{Field, GroupBy, Interval};
 use serde_json::{Map, Value, json};
 
 use super::reference;
@@ -10,21 +10,12 @@ use super::reference;
 /// What names of organizations and regions look like.
 pub(super) const NAME: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 
-/// The columns that count.
+/// What the name of a member of `metadata` looks like as a parameter.
+pub(super) const METADATA: &str = "^metadata\\..{1,96}$";
+
+/// What is counted by.
 pub(super) fn group_by() -> Value {
-    let all = [
-        GroupBy::Action,
-        GroupBy::ActorId,
-        GroupBy::ActorEmail,
-        GroupBy::Category,
-        GroupBy::Outcome,
-        GroupBy::ResourceType,
-        GroupBy::ResourceId,
-        GroupBy::Source,
-        GroupBy::SourceIp,
-        GroupBy::ServiceName,
-    ];
-    json!({"enum": all})
+    json!({"anyOf": [{"enum": GroupBy::COLUMNS}, {"type": "string", "pattern": METADATA}]})
 }
 
 /// A value of a filter.
@@ -32,6 +23,7 @@ pub(super) fn filter_value(field: Field) -> Value {
     match field {
         Field::Category => json!({"enum": Category::TEXTS}),
         Field::Outcome => json!({"enum": Outcome::TEXTS}),
+        Field::HttpStatus => json!({"type": "integer", "minimum": 100, "maximum": 999}),
         _ => json!({"type": "string", "minLength": 1, "maxLength": 2048}),
     }
 }
@@ -139,7 +131,7 @@ pub(super) fn schemas() -> Value {
             "time": moment(), "value": {"type": ["string", "null"]}, "count": number(), "actor_directory": reference("KnownAs"),
         })),
         "Statistics": object(&["counts", "truncated", "sealed_until", "complete", "scanned_bytes", "engine"], truth(json!({
-            "interval": {"enum": ["minute", "hour", "day"]}, "group_by": group_by(), "counts": list("Count"),
+            "interval": {"enum": Interval::TEXTS}, "time_zone": text(), "group_by": group_by(), "counts": list("Count"),
             "truncated": {"type": "boolean", "description": "values beyond the limit are left out"},
         }))),
         "Status": object(&["version", "format_version", "schema_version", "created", "now", "sealed_until", "lag_seconds", "next_seal"], json!({
@@ -163,7 +155,8 @@ pub(super) fn schemas() -> Value {
         "Actors": object(&["actors", "total", "next_cursor"], json!({"actors": list("Actor"), "total": number(), "next_cursor": {"type": ["string", "null"]}})),
         "Replaced": object(&["actors"], json!({"actors": number()})),
         "Problem": object(&["type", "title", "status", "detail", "request_id"], json!({
-            "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "request_id": text(),
+            "type": {"type": "string", "description": "`urn:auditlake:problem:<kind>`; docs/problems.md has a section for each kind"},
+            "title": text(), "status": {"type": "integer"}, "detail": text(), "request_id": text(),
             "accepted": number(), "refused": number(), "errors": list("FieldError"),
         })),
     })

@@ -12,7 +12,8 @@ use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::landing::{Clock, Entropy, SystemEntropy};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
-    Answer, Cost, Count, CountRequest, Counts, Engine, Field, Position, Query, QueryError, QueryErrorKind, SearchRequest,
+    Answer, Cost, Count, CountRequest, Counts, Engine, Field, Order, Position, Query, QueryError, QueryErrorKind,
+    SearchRequest,
 };
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -92,7 +93,11 @@ fn sealed_until() -> SealTime {
 impl Engine for Memory {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
         let mut events = self.matching(&request.query)?;
-        events.retain(|event| request.after.as_ref().is_none_or(|after| Position::of(event) < *after));
+        if request.order == Order::OldestFirst {
+            events.reverse();
+        }
+        events
+            .retain(|event| request.after.as_ref().is_none_or(|after| request.order.is_after(&Position::of(event), after)));
         let more = events.len() > request.limit;
         events.truncate(request.limit);
         if !request.with_raw {

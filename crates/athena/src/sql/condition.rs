@@ -7,7 +7,7 @@
 use auditlake_event::Column;
 use auditlake_query::addresses::{self, Range, Wanted, address_of};
 use auditlake_query::fold::{self, SECOND_FORMS};
-use auditlake_query::{Condition, Field, QueryError, QueryErrorKind};
+use auditlake_query::{Condition, Field, PERSON_BEHIND, QueryError, QueryErrorKind};
 
 use super::statement::{Writer, text_literal};
 
@@ -24,6 +24,12 @@ enum Test {
     Within(Column, Vec<Range>),
     /// The JSON string at this path in `metadata` equals one of the values.
     Metadata(&'static str, Vec<String>),
+    /// The scalar at this path in `metadata`, as a text, equals one of the values.
+    Member(String, Vec<String>),
+    /// One change has, for each of these, one of the values in one of the members.
+    Changes(Vec<(&'static [&'static str], Vec<String>)>),
+    /// It is one of these numbers.
+    Number(Column, Vec<i32>),
 }
 
 impl Test {
@@ -32,8 +38,10 @@ impl Test {
             Test::Equal(column, _)
             | Test::EqualFolded(column, _)
             | Test::ContainsFolded(column, _)
-            | Test::Within(column, _) => *column,
-            Test::Metadata(..) => Column::Metadata,
+            | Test::Within(column, _)
+            | Test::Number(column, _) => *column,
+            Test::Metadata(..) | Test::Member(..) => Column::Metadata,
+            Test::Changes(_) => Column::Changes,
         }
     }
 }
@@ -85,6 +93,18 @@ fn tests_of(condition: &Condition) -> Vec<Test> {
         Field::ResourceId => equal(Column::ResourceId),
         Field::Source => equal(Column::Source),
         Field::SourceIp => source_ip(values),
+        Field::ScopeType => equal(Column::ScopeType),
+        Field::ScopeId => equal(Column::ScopeId),
+        Field::RequestId => equal(Column::RequestId),
+        Field::ServiceName => equal(Column::ServiceName),
+        Field::ErrorCode => equal(Column::ErrorCode),
+        Field::HttpStatus => {
+            vec![Test::Number(Column::HttpStatus, values.iter().filter_map(|value| value.parse().ok()).collect())]
+        }
+        Field::ChangesField | Field::ChangesBefore | Field::ChangesAfter | Field::ChangesValue => {
+            vec![Test::Changes(vec![(condition.field.members_of_change(), values.clone())])]
+        }
+        Field::Metadata(key) => key.paths().iter().map(|path| Test::Member(json_path(path), values.clone())).collect(),
         Field::Text => [
             Column::ActorEmail,
             Column::ActorId,
@@ -98,6 +118,10 @@ fn tests_of(condition: &Condition) -> Vec<Test> {
     };
     if !condition.actor_ids.is_empty() {
         tests.push(Test::Equal(Column::ActorId, condition.actor_ids.clone()));
+    }
+    let people = condition.people_behind();
+    if !people.is_empty() {
+        tests.extend(PERSON_BEHIND.iter().map(|path| Test::Member(json_path(path), people.clone())));
     }
     tests
 }
@@ -115,9 +139,23 @@ pub(crate) fn check(conditions: &[Condition]) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// Writes each condition as ` AND (…)`.
+/// The JSON path of a member, its names quoted.
+pub(crate) fn json_path(names: &[&str]) -> String {
+    let quoted = |name: &&str| format!("[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\""));
+    std::iter::once("$".to_owned()).chain(names.iter().map(quoted)).collect()
+}
+
+/// Writes each condition as ` AND (…)`. What is asked of changes is asked of one and the same change.
 pub(crate) fn write_conditions(writer: &mut Writer, conditions: &[Condition], indent: &str) {
-    for condition in conditions {
+    let is_joined = |condition: &&Condition| condition.field.is_of_changes() && !condition.negated;
+    let joined: Vec<_> = conditions.iter().filter(is_joined).collect();
+    if !joined.is_empty() {
+        let asked = joined.iter().map(|condition| (condition.field.members_of_change(), condition.values.clone()));
+        writer.push(indent).push("AND (");
+        write_test(writer, &Test::Changes(asked.collect()), false);
+        writer.push(")");
+    }
+    for condition in conditions.iter().filter(|condition| !is_joined(condition)) {
         writer.push(indent).push("AND (");
         for (position, test) in tests_of(condition).iter().enumerate() {
             if position > 0 {
@@ -143,6 +181,19 @@ fn write_test(writer: &mut Writer, test: &Test, negated: bool) {
                 writer.push("CAST(").value(value).push(" AS JSON)");
             });
         }
+        Test::Member(path, values) => {
+            writer.push("coalesce(json_extract_scalar(").push(Column::Metadata.name()).push(", ").value(path).push(") IN (");
+            write_values(writer, values, value);
+            writer.push("), false)").push(if negated { " = false" } else { "" });
+        }
+        Test::Changes(asked) => write_changes(writer, negated, asked),
+        Test::Number(column, numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(i32::to_string).collect();
+            // No number is wanted where no value was one.
+            let numbers = if numbers.is_empty() { "NULL".to_owned() } else { numbers.join(", ") };
+            writer.push("coalesce(").push(column.name()).push(" IN (").push(&numbers).push("), false)");
+            writer.push(if negated { " = false" } else { "" });
+        }
         Test::ContainsFolded(column, values) => write_contains(writer, *column, negated, values),
         Test::Within(column, ranges) => write_within(writer, *column, negated, ranges),
     }
@@ -164,13 +215,33 @@ fn write_equal(
         writer.push("(").push(expression).push(" IS NULL OR ");
     }
     writer.push(expression).push(if negated { " NOT IN (" } else { " IN (" });
+    write_values(writer, values, write_value);
+    writer.push(if negated && nullable { "))" } else { ")" });
+}
+
+fn write_values(writer: &mut Writer, values: &[String], write_value: impl Fn(&mut Writer, &str)) {
     for (position, value) in values.iter().enumerate() {
         if position > 0 {
             writer.push(", ");
         }
         write_value(writer, value);
     }
-    writer.push(if negated && nullable { "))" } else { ")" });
+}
+
+/// Whether one change has all that is asked. An event without changes has none.
+fn write_changes(writer: &mut Writer, negated: bool, asked: &[(&[&str], Vec<String>)]) {
+    writer.push("coalesce(contains(transform(TRY_CAST(json_parse(changes) AS ARRAY(JSON)), change -> (");
+    for (position, (members, values)) in asked.iter().enumerate() {
+        writer.push(if position > 0 { " AND (" } else { "(" });
+        for (place, member) in members.iter().enumerate() {
+            writer.push(if place > 0 { " OR " } else { "" });
+            writer.push(&format!("coalesce(json_extract_scalar(change, '$.{member}') IN ("));
+            write_values(writer, values, value);
+            writer.push("), false)");
+        }
+        writer.push(")");
+    }
+    writer.push(")), true), false)").push(if negated { " = false" } else { "" });
 }
 
 fn write_contains(writer: &mut Writer, column: Column, negated: bool, values: &[String]) {
@@ -236,6 +307,8 @@ fn letter_literal(letter: char) -> String {
 
 #[cfg(test)]
 mod tests {
+    use auditlake_query::MetadataKey;
+
     use super::*;
 
     fn rendered(field: Field, negated: bool, values: &[&str]) -> (String, Vec<String>) {
@@ -304,6 +377,22 @@ mod tests {
                 &["192.0.2.7", "203.0.113.0/24"],
                 format!(" AND (source_ip IN (?) OR {within})"),
                 &["'192.0.2.7'", "'::ffff:203.0.113.0'", "'::ffff:203.0.113.255'"],
+            ),
+            (
+                Field::HttpStatus,
+                true,
+                &["403", "404"],
+                " AND (coalesce(http_status IN (403, 404), false) = false)".to_owned(),
+                &[],
+            ),
+            (
+                Field::Metadata(MetadataKey::new("a.b").unwrap()),
+                false,
+                &["x"],
+                " AND (coalesce(json_extract_scalar(metadata, ?) IN (?), false) OR \
+                 coalesce(json_extract_scalar(metadata, ?) IN (?), false))"
+                    .to_owned(),
+                &["'$[\"a.b\"]'", "'x'", "'$[\"a\"][\"b\"]'", "'x'"],
             ),
             (
                 Field::SourceIp,

@@ -9,7 +9,7 @@
 use auditlake_event::{Column, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::period::SealRule;
-use auditlake_query::{Position, Query};
+use auditlake_query::{Order, Position, Query};
 
 use super::condition::write_conditions;
 use super::statement::{Writer, time_literal};
@@ -96,7 +96,7 @@ impl Reading<'_> {
     }
 
     /// Writes the relation: a union of selects of `columns`. Conditions and `after` hold for every row.
-    pub(crate) fn write(&self, writer: &mut Writer, columns: &[Column], after: Option<&Position>) {
+    pub(crate) fn write(&self, writer: &mut Writer, columns: &[Column], after: Option<(&Position, Order)>) {
         let archive_window = self.archive_window();
         if let Some(archive_window) = archive_window {
             self.write_archive(writer, columns, after, archive_window);
@@ -110,7 +110,7 @@ impl Reading<'_> {
         self.write_landing(writer, columns, after, archive_window);
     }
 
-    fn write_archive(&self, writer: &mut Writer, columns: &[Column], after: Option<&Position>, window: Window) {
+    fn write_archive(&self, writer: &mut Writer, columns: &[Column], after: Option<(&Position, Order)>, window: Window) {
         writer.push("  SELECT ").push(&names(columns)).push("\n  FROM ").push(&self.tables.hourly_sql());
         writer.push("\n  WHERE ");
         self.write_tenant(writer);
@@ -126,7 +126,7 @@ impl Reading<'_> {
         &self,
         writer: &mut Writer,
         columns: &[Column],
-        after: Option<&Position>,
+        after: Option<(&Position, Order)>,
         archive_window: Option<Window>,
     ) {
         let mut inner = columns.to_vec();
@@ -232,11 +232,14 @@ fn write_bounds(writer: &mut Writer, query: &Query, indent: &str) {
     }
 }
 
-/// Only rows after a position. The window ends at its millisecond already, so that only that millisecond is left to compare.
-fn write_after(writer: &mut Writer, after: Option<&Position>, indent: &str) {
-    let Some(after) = after else { return };
-    let time = time_literal(after.event_time);
-    writer.push(indent).push("AND (event_time < ").push(&time);
-    writer.push(&format!(" OR ({NANOS}, event_id, source, region) < ({}, ", after.nanos));
+/// Only rows after a position. The window ends, or begins, at its millisecond already, so that only that millisecond is left to compare.
+fn write_after(writer: &mut Writer, after: Option<(&Position, Order)>, indent: &str) {
+    let Some((after, order)) = after else { return };
+    let is_after = match order {
+        Order::NewestFirst => "<",
+        Order::OldestFirst => ">",
+    };
+    writer.push(indent).push(&format!("AND (event_time {is_after} ")).push(&time_literal(after.event_time));
+    writer.push(&format!(" OR ({NANOS}, event_id, source, region) {is_after} ({}, ", after.nanos));
     writer.value(&after.event_id).push(", ").value(&after.source).push(", ").value(&after.region).push("))");
 }

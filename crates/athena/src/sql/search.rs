@@ -1,7 +1,7 @@
-//! A page of events, newest first.
+//! A page of events in its order.
 
 use auditlake_event::Column;
-use auditlake_query::{Position, QueryError};
+use auditlake_query::{Order, Position, QueryError};
 
 use super::condition::check;
 use super::exact::{NANOS, Reading, names};
@@ -16,6 +16,7 @@ pub fn search_columns(with_raw: bool) -> Vec<Column> {
 /// The statement for at most `limit` rows of a window that come after `after`; `None` if nothing can match.
 pub fn search_statement(
     reading: &Reading<'_>,
+    order: Order,
     after: Option<&Position>,
     limit: usize,
     with_raw: bool,
@@ -27,9 +28,16 @@ pub fn search_statement(
     let columns = search_columns(with_raw);
     let mut writer = Writer::default();
     writer.push("SELECT ").push(&names(&columns)).push("\nFROM (\n");
-    reading.write(&mut writer, &columns, after);
-    writer.push("\n) AS events\nORDER BY event_time DESC, ").push(NANOS);
-    writer.push(" DESC, event_id DESC, source DESC, region DESC\nLIMIT ");
+    reading.write(&mut writer, &columns, after.map(|after| (after, order)));
+    let direction = match order {
+        Order::NewestFirst => "DESC",
+        Order::OldestFirst => "ASC",
+    };
+    writer.push("\n) AS events\nORDER BY ");
+    for (position, key) in ["event_time", NANOS, "event_id", "source", "region"].iter().enumerate() {
+        writer.push(if position > 0 { ", " } else { "" }).push(key).push(" ").push(direction);
+    }
+    writer.push("\nLIMIT ");
     writer.push(&limit.to_string());
     writer.finish().map(Some)
 }

@@ -27,6 +27,26 @@ def ip_number(text):
     return f"{mapped:032x}"
 
 
+def json_extract_scalar(text, path):
+    """As Trino has it: the first member of the path, a text or the JSON of a number, true or false."""
+    try:
+        value = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError:
+        return None
+    for name in path_names(path):
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else None
+
+
+def path_names(path):
+    if path.startswith("$."):
+        return path[2:].split(".")
+    return [json.loads(name) for name in re.findall(r'"(?:[^"\\]|\\.)*"', path)]
+
+
+connection.create_function("json_extract_scalar", json_extract_scalar, ["VARCHAR", "VARCHAR"], "VARCHAR")
 connection.create_function("ip_number", ip_number, ["VARCHAR"], "VARCHAR", null_handling="default")
 times = ", ".join(f"{name} AT TIME ZONE 'UTC' AS {name}" for name in ["event_time", "received_time", "seal_time"])
 connection.execute(f"""CREATE TABLE auditlake.events_hourly AS SELECT * REPLACE ({times}),
@@ -52,6 +72,15 @@ for line in sys.stdin:
     statement = statement.replace("CAST(concat(?, ?, ?) AS JSON)", "to_json(concat(?, ?, ?))")
     statement = statement.replace("TRY_CAST(source_ip AS IPADDRESS)", "ip_number(source_ip)")
     statement = re.sub(r"CAST\(\? AS IPADDRESS\)", "ip_number(?)", statement)
+    statement = statement.replace(
+        "transform(TRY_CAST(json_parse(changes) AS ARRAY(JSON)), change -> ",
+        "list_transform(CAST(changes AS JSON[]), lambda change: ",
+    )
+    statement = re.sub(
+        r"CAST\(with_timezone\(event_time, 'UTC'\) AT TIME ZONE ('[^']+') AS timestamp\(3\)\)",
+        r"timezone(\1, timezone('UTC', event_time))",
+        statement,
+    )
     parameters = [literal[1:-1].replace("''", "'") for literal in request["parameters"]]
     try:
         found = connection.execute(statement, parameters)

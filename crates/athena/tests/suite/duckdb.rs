@@ -23,11 +23,11 @@ pub struct DuckDb {
 }
 
 impl DuckDb {
-    /// Starts DuckDB over the objects of a lake. `None`, with the reason printed, where Python or its package is missing.
+    /// Starts DuckDB over the objects of a lake. `None`, with the reason printed, where Python or its packages are missing.
     pub fn start(objects: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
-        let probe = Command::new("python3").args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
+        let probe = Command::new("python3").args(["-c", "import duckdb, numpy"]).stderr(Stdio::null()).status();
         if !probe.is_ok_and(|status| status.success()) {
-            println!("skipped: needs Python with the package duckdb");
+            println!("skipped: needs Python with the packages duckdb and numpy");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use auditlake_lake::landing_file;
 use auditlake_lake::layout::{ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::{Period, SealRule};
 use auditlake_lake::{Codec, SealTime, period::Arrival};
-use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Query};
+use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Query, TimeZone};
 use parquet::arrow::ArrowWriter;
 
 /// Values that mean something to SQL, to a renderer, to a literal, or to a folding of case.
@@ -140,8 +140,13 @@ fn event(dice: &mut Dice, id: String, event_time: Timestamp) -> Event<'static> {
         resource_id: dice.pick_or_null(&RESOURCES),
         resource_name: dice.pick_or_null(&RESOURCES),
         source_ip: dice.pick_or_null(&["10.0.0.1", "10.0.1.200", "2001:db8::1", "::1", "balancer.example.org"]),
+        scope_type: dice.pick_or_null(&["workspace"]),
+        scope_id: dice.pick_or_null(&["ws-1", "ws-2"]),
+        request_id: dice.pick_or_null(&["r-1"]),
+        error_code: dice.pick_or_null(&["AccessDenied", "NotFound"]),
+        changes: changes(dice),
         service_name: dice.pick_or_null(&["gateway"]),
-        http_status: (dice.roll(2) == 0).then_some(403),
+        http_status: [None, Some(403), Some(404), Some(200)][dice.roll(4)],
         metadata: metadata.map(|metadata| metadata.to_string().into()),
         raw: (dice.roll(2) == 0).then(|| "{\"raw\":\"it's\"}".into()),
         ..Event::default()
@@ -151,6 +156,54 @@ fn event(dice: &mut Dice, id: String, event_time: Timestamp) -> Event<'static> {
 /// When an event happened, in ns since 1970.
 fn nanoseconds(event: &Event<'_>) -> i64 {
     event.event_time.millis() * 1_000_000 + i64::from(event.event_time_nanos.unwrap_or(0))
+}
+
+/// Changes of fields and values that mean something to SQL, some of them no texts.
+fn changes(dice: &mut Dice) -> Option<Cow<'static, str>> {
+    use serde_json::{Value, json};
+    let value = |dice: &mut Dice| match dice.roll(6) {
+        0 => Value::Null,
+        1 => json!(10),
+        2 => json!(true),
+        3 => json!({"deep": "admin"}),
+        4 => json!(dice.pick(HOSTILE)),
+        _ => json!(dice.pick(&["admin", "user"])),
+    };
+    let entries: Vec<Value> = (0..dice.roll(4))
+        .map(|_| json!({"field": dice.pick(&["role", "plan"]), "before": value(dice), "after": value(dice)}))
+        .collect();
+    (!entries.is_empty()).then(|| Value::from(entries).to_string().into())
+}
+
+/// A JSON value as a condition compares it.
+fn scalar(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a change has one of the values of a condition.
+fn is_changed(change: &serde_json::Value, condition: &Condition) -> bool {
+    let members: &[&str] = match condition.field {
+        Field::ChangesField => &["field"],
+        Field::ChangesBefore => &["before"],
+        Field::ChangesAfter => &["after"],
+        _ => &["before", "after"],
+    };
+    members.iter().any(|member| scalar(&change[*member]).is_some_and(|text| condition.values.contains(&text)))
+}
+
+fn changes_of(event: &Event<'_>) -> Vec<serde_json::Value> {
+    event.changes.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap())
+}
+
+/// Whether one change has everything that the conditions which are not negated ask of changes.
+fn one_change_has_all(event: &Event<'_>, query: &Query) -> bool {
+    let asked: Vec<_> =
+        query.conditions.iter().filter(|condition| condition.field.is_of_changes() && !condition.negated).collect();
+    asked.is_empty() || changes_of(event).iter().any(|change| asked.iter().all(|condition| is_changed(change, condition)))
 }
 
 type Key<'e> = (&'e str, &'e str, &'e str, Timestamp, &'e str);
@@ -294,6 +347,7 @@ impl Lake {
                     .from
                     .is_none_or(|from| nanoseconds(event) >= from.millis() * 1_000_000 + i64::from(query.from_nanos))
                 && query.to.is_none_or(|to| nanoseconds(event) < to.millis() * 1_000_000 + i64::from(query.to_nanos))
+                && one_change_has_all(event, query)
                 && query.conditions.iter().all(|condition| holds(event, condition))
         })
     }
@@ -313,6 +367,7 @@ impl Lake {
         &self,
         query: &Query,
         interval: Option<Interval>,
+        time_zone: Option<&TimeZone>,
         group_by: Option<GroupBy>,
         limit: usize,
     ) -> (Vec<Count>, bool) {
@@ -321,12 +376,37 @@ impl Lake {
         let mut totals: BTreeMap<Value, u64> = BTreeMap::new();
         let mut groups: BTreeMap<(Option<Timestamp>, Value), u64> = BTreeMap::new();
         for event in self.matching(query) {
-            let value = group_by.and_then(|group_by| event.text(column_of(group_by)).map(str::to_owned));
+            let value = group_by.and_then(|group_by| match group_by {
+                GroupBy::HttpStatus => event.http_status.map(|status| status.to_string()),
+                GroupBy::Metadata(key) => {
+                    let metadata: serde_json::Value = serde_json::from_str(event.metadata.as_deref()?).unwrap();
+                    scalar(&metadata[key.as_str()])
+                }
+                other => event.text(column_of(other)).map(str::to_owned),
+            });
             let value = if group_by == Some(GroupBy::ActorEmail) { value.map(|email| same(&email)) } else { value };
             let value = (value.is_none(), value);
             let bucket = interval.map(|interval| {
-                let millis = event.event_time.millis();
-                Timestamp::from_millis(millis - millis.rem_euclid(interval.millis()))
+                let text = event.event_time.to_string();
+                let start = match (interval, time_zone.is_some()) {
+                    (Interval::Minute, _) => format!("{}:00Z", &text[..16]),
+                    (Interval::Hour, _) => format!("{}:00:00Z", &text[..13]),
+                    (Interval::Day, false) => format!("{}T00:00:00Z", &text[..10]),
+                    (Interval::Month, false) => format!("{}-01T00:00:00Z", &text[..7]),
+                    // The Mondays of the weeks in which there are events, and midnight in New York, five hours behind.
+                    (Interval::Week, false) => {
+                        let mondays = ["2019-05-27", "2025-12-29", "2026-02-23"];
+                        let monday = mondays.iter().rfind(|monday| **monday <= &text[..10]).unwrap();
+                        format!("{monday}T00:00:00Z")
+                    }
+                    (Interval::Day, true) if &text[11..13] < "05" => {
+                        let day = Timestamp::from_millis(event.event_time.millis() - 86_400_000).to_string();
+                        format!("{}T05:00:00Z", &day[..10])
+                    }
+                    (Interval::Day, true) => format!("{}T05:00:00Z", &text[..10]),
+                    (other, true) => panic!("not worked out for {other:?}"),
+                };
+                time(&start)
             });
             *totals.entry(value.clone()).or_default() += 1;
             *groups.entry((bucket, value)).or_default() += 1;
@@ -441,6 +521,18 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
                 &event.resource_type,
             ];
             columns.into_iter().flatten().any(|text| condition.values.iter().any(|value| same(text).contains(&same(value))))
+        }
+        Field::HttpStatus => {
+            event.http_status.is_some_and(|status| condition.values.iter().any(|value| value.parse() == Ok(status)))
+        }
+        field if field.is_of_changes() => changes_of(event).iter().any(|change| is_changed(change, condition)),
+        Field::Metadata(key) => {
+            let metadata: serde_json::Value =
+                event.metadata.as_deref().map_or(serde_json::Value::Null, |text| serde_json::from_str(text).unwrap());
+            let nested = key.as_str().split('.').fold(&metadata, |value, name| &value[name]);
+            [&metadata[key.as_str()], nested]
+                .iter()
+                .any(|value| scalar(value).is_some_and(|text| condition.values.contains(&text)))
         }
         other => {
             let name = serde_json::to_value(other).unwrap();

@@ -71,7 +71,7 @@ pub fn acme() -> Query {
 }
 
 pub fn search(limit: usize) -> SearchRequest {
-    SearchRequest { query: acme(), after: None, limit, with_raw: false }
+    SearchRequest { order: auditlake_query::Order::NewestFirst, query: acme(), after: None, limit, with_raw: false }
 }
 
 const COLUMNS: [&str; 8] =
@@ -138,7 +138,7 @@ async fn a_result_of_many_pages_has_one_header() {
 #[tokio::test]
 async fn counts_are_read() {
     let server = AthenaServer::start(|_: &str, _: &[String]| counted(42)).await;
-    let request = CountRequest { query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
+    let request = CountRequest { time_zone: None, query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
     let counts = engine(&server, LONG).count(&request).await.unwrap();
     assert_eq!((counts.counts.len(), counts.counts[0].count, counts.truncated), (1, 42, false));
     assert_eq!(counts.counts[0].time, Some(time("2026-03-01T11:00:00Z")));
@@ -148,7 +148,7 @@ async fn counts_are_read() {
 async fn counts_of_a_range_in_which_nothing_can_be_are_zero_without_an_execution() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
     let query = Query { from: Some(time("2030-01-01T00:00:00Z")), ..acme() };
-    let request = CountRequest { query, interval: None, group_by: None, limit: 10 };
+    let request = CountRequest { time_zone: None, query, interval: None, group_by: None, limit: 10 };
     let counts = engine(&server, LONG).count(&request).await.unwrap();
     assert_eq!(counts.counts[0].count, 0);
     assert_eq!(server.calls("StartQueryExecution").len(), 0);

@@ -15,7 +15,10 @@ use auditlake_lake::landing::Clock;
 use auditlake_lake::layout::{LAKE_FILE, record_key};
 use auditlake_lake::{Codec, SealTime};
 use auditlake_query::scan::{ScanEngine, Settings};
-use auditlake_query::{Condition, CountRequest, Engine, Field, GroupBy, Interval, Query, QueryError, SearchRequest};
+use auditlake_query::{
+    Condition, CountRequest, Engine, Field, GroupBy, Interval, MetadataKey, Order, Query, QueryError, SearchRequest,
+    TimeZone,
+};
 use auditlake_store::Store;
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -97,6 +100,15 @@ fn ordinary_values(field: Field) -> Vec<&'static str> {
         Field::SourceIp => {
             vec!["10.0.0.0/24", "2001:db8::1", "10.0.1.0-10.0.1.255", "::/0", "10.0.0.0/8", "balancer.example.org"]
         }
+        Field::ScopeType => vec!["workspace"],
+        Field::ScopeId => vec!["ws-2", "ws-9"],
+        Field::RequestId => vec!["r-1"],
+        Field::ServiceName => vec!["gateway"],
+        Field::ErrorCode => vec!["AccessDenied"],
+        Field::HttpStatus => vec!["403", "200"],
+        Field::ChangesField => vec!["role", "plan"],
+        Field::ChangesBefore | Field::ChangesAfter | Field::ChangesValue => vec!["admin", "10", "true", "null"],
+        Field::Metadata(_) => vec!["x"],
         Field::Text => vec!["KITCHEN", "alice", "o'h", "/TO/", "ÜLLER", "straẞe", "νικοσ"],
     }
 }
@@ -146,6 +158,21 @@ fn queries() -> Vec<Query> {
         let field = [Field::Actor, Field::Text, Field::Credential, Field::ActorEmail][position % 4];
         add(RECENT, None, vec![condition(field, position % 3 == 0, &[value])]);
     }
+    for (field, value) in [(Field::ChangesAfter, "admin"), (Field::ChangesBefore, "10"), (Field::ChangesValue, "true")] {
+        let role = condition(Field::ChangesField, false, &["role"]);
+        add(RECENT, None, vec![role.clone(), condition(field, false, &[value])]);
+        add(RECENT, None, vec![role, condition(field, true, &[value])]);
+    }
+    for (key, values) in [
+        ("note", &["x"][..]),
+        ("access_key_id", &["AKIA1", "5", "it's"]),
+        ("deeper.access_key_id", &["AKIA2"]),
+        ("a\"]b'?", &["x"]),
+    ] {
+        let field = Field::Metadata(MetadataKey::new(key).unwrap());
+        add(RECENT, None, vec![condition(field, false, values)]);
+        add(RECENT, None, vec![condition(field, true, values)]);
+    }
     add(
         ALL_TIME,
         Some("us-east-1"),
@@ -169,17 +196,34 @@ fn count_requests() -> Vec<CountRequest> {
                 query.conditions.push(condition(Field::Outcome, true, &["denied"]));
             }
             let limit = [3, 100, 1][position % 3];
-            requests.push(CountRequest { query, interval, group_by: *group_by, limit });
+            requests.push(CountRequest { time_zone: None, query, interval, group_by: *group_by, limit });
         }
     }
     // Few events, so that totals are equal at the limit.
     for (position, group_by) in GROUPS.iter().enumerate() {
         let query = acme(Some("2026-02-28T22:50:00Z"), Some("2026-02-28T23:02:00Z"));
-        requests.push(CountRequest { query, interval: None, group_by: Some(*group_by), limit: 1 + position % 3 });
+        requests.push(CountRequest {
+            time_zone: None,
+            query,
+            interval: None,
+            group_by: Some(*group_by),
+            limit: 1 + position % 3,
+        });
+    }
+    for key in ["note", "access_key_id", "nothing"] {
+        let query = acme(RECENT.0, RECENT.1);
+        let group_by = MetadataKey::new(key).map(GroupBy::Metadata);
+        requests.push(CountRequest { time_zone: None, query, interval: None, group_by, limit: 100 });
+    }
+    for group_by in [None, Some(GroupBy::Outcome)] {
+        let time_zone = TimeZone::parse("America/New_York");
+        let query = acme(Some("2025-12-01T00:00:00Z"), None);
+        requests.push(CountRequest { time_zone, query, interval: Some(Interval::Day), group_by, limit: 100 });
     }
     let nothing = acme(Some("2026-02-10T00:00:00Z"), Some("2026-02-11T00:00:00Z"));
-    requests.push(CountRequest { query: nothing.clone(), interval: None, group_by: None, limit: 5 });
+    requests.push(CountRequest { time_zone: None, query: nothing.clone(), interval: None, group_by: None, limit: 5 });
     requests.push(CountRequest {
+        time_zone: None,
         query: nothing,
         interval: Some(Interval::Hour),
         group_by: Some(GroupBy::Action),
@@ -189,13 +233,16 @@ fn count_requests() -> Vec<CountRequest> {
 }
 
 /// Reads page by page and compares each row with the model.
-async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, limit: usize, with_raw: bool) {
+async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, order: Order, limit: usize, with_raw: bool) {
     let began = Instant::now();
     let mut expected = lake.search(&query);
+    if order == Order::OldestFirst {
+        expected.reverse();
+    }
     if !with_raw {
         expected.iter_mut().for_each(|event| event.raw = None);
     }
-    let mut request = SearchRequest { query, after: None, limit, with_raw };
+    let mut request = SearchRequest { order, query, after: None, limit, with_raw };
     let mut found = Vec::new();
     loop {
         let answer = engine.search(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
@@ -221,7 +268,7 @@ fn report_slow(began: Instant, question: &dyn std::fmt::Debug) {
 
 async fn check_count(engine: &dyn Engine, lake: &Lake, request: CountRequest) {
     let began = Instant::now();
-    let expected = lake.count(&request.query, request.interval, request.group_by, request.limit);
+    let expected = lake.count(&request.query, request.interval, request.time_zone.as_ref(), request.group_by, request.limit);
     let found = engine.count(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
     assert_eq!((found.counts, found.truncated), expected, "{request:?}");
     report_slow(began, &request);
@@ -235,7 +282,8 @@ async fn ask_everything(engine: Arc<dyn Engine>, lake: &Arc<Lake>) -> usize {
         let (engine, lake) = (Arc::clone(&engine), Arc::clone(lake));
         // Wide answers are read in pages, some of them within one millisecond.
         let limit = if position % 10 == 3 { 45 } else { 1_000 };
-        running.spawn(async move { check_search(engine.as_ref(), &lake, query, limit, position % 4 == 0).await });
+        let order = if position % 5 == 3 { Order::OldestFirst } else { Order::NewestFirst };
+        running.spawn(async move { check_search(engine.as_ref(), &lake, query, order, limit, position % 4 == 0).await });
         questions += 1;
         while running.len() >= AT_ONCE {
             running.join_next().await.unwrap().unwrap();
@@ -267,7 +315,13 @@ async fn check_pruning(engine: &AthenaEngine, s3: &S3Server) {
         ("2026-03-01T01:00:00Z", "2026-03-01T02:00:00Z", &[]),
     ] {
         drop(s3.take_asked());
-        let request = SearchRequest { query: acme(Some(from), Some(to)), after: None, limit: 1_000, with_raw: false };
+        let request = SearchRequest {
+            order: Order::NewestFirst,
+            query: acme(Some(from), Some(to)),
+            after: None,
+            limit: 1_000,
+            with_raw: false,
+        };
         engine.search(&request).await.unwrap();
         for asked in s3.take_asked() {
             if let Some(archive) = asked.strip_prefix("etl/v1/data/") {

@@ -100,7 +100,7 @@ async fn a_count_is_left_running_too() {
     let server = AthenaServer::start(|_: &str, _: &[String]| counted(42)).await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = CountRequest { query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
+    let request = CountRequest { time_zone: None, query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
     let ticket = pending(engine.begin_count(&request, NOW).await.unwrap());
     server.finish_all();
     assert_eq!(done(engine.resume_count(&request, &ticket, NOW).await.unwrap()).counts[0].count, 42);
@@ -217,8 +217,9 @@ async fn an_answer_states_time_and_bill_of_all_its_executions() {
     assert_eq!((answer.cost.engine_ms, answer.cost.billed_bytes), (10, Some(1024 * MIB)));
     // 1 GB of 1,024 to a TB at 5 dollars.
     assert_eq!((answer.cost.cost_usd, answer.cost.reused_result), (Some(0.004_882_813), false));
-    let counts = CountRequest { query: acme(), interval: None, group_by: None, limit: 1 };
-    let nothing = CountRequest { query: Query { from: Some(time("2030-01-01T00:00:00Z")), ..acme() }, ..counts };
+    let counts = CountRequest { time_zone: None, query: acme(), interval: None, group_by: None, limit: 1 };
+    let nothing =
+        CountRequest { time_zone: None, query: Query { from: Some(time("2030-01-01T00:00:00Z")), ..acme() }, ..counts };
     assert_eq!(engine.count(&nothing).await.unwrap().cost.billed_bytes, Some(0), "nothing was asked");
 }
 
@@ -228,7 +229,11 @@ async fn a_stored_result_may_answer_only_what_is_sealed_whole() {
     let run = RunOptions { reuse_minutes: Some(60), ..run_options() };
     // Sealed until 2026-03-01T00:00, 01:00, …: one hour further with each question.
     let engine = engine_of(&server, run, |_| {});
-    let until = |to: &str| SearchRequest { query: Query { to: Some(time(to)), ..acme() }, ..search(10) };
+    let until = |to: &str| SearchRequest {
+        order: auditlake_query::Order::NewestFirst,
+        query: Query { to: Some(time(to)), ..acme() },
+        ..search(10)
+    };
     for to in ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00.001Z"] {
         engine.search(&until(to)).await.unwrap();
     }

@@ -10,7 +10,7 @@ use auditlake_athena::{Identifier, Sides, Snapshot, Statement, Tables, Window};
 use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_query::{Condition, ExportFormat, Field, GroupBy, Interval, Position, Query};
+use auditlake_query::{Condition, ExportFormat, Field, GroupBy, Interval, Order, Position, Query};
 use proptest::prelude::*;
 
 use crate::lake::HOSTILE;
@@ -57,12 +57,16 @@ fn shown(statement: &Statement) -> String {
 }
 
 fn search(query: &Query, after: Option<&Position>, sides: Sides) -> Vec<Statement> {
+    ordered_search(query, Order::NewestFirst, after, sides)
+}
+
+fn ordered_search(query: &Query, order: Order, after: Option<&Position>, sides: Sides) -> Vec<Statement> {
     let (tables, snapshot) = (lake_tables(), snapshot());
-    search_windows(query, after, &snapshot, 24 * Timestamp::HOUR_MS)
+    search_windows(query, order, after, &snapshot, 24 * Timestamp::HOUR_MS)
         .into_iter()
         .filter_map(|window| {
             let reading = Reading { tables: &tables, snapshot: &snapshot, sides, query, window };
-            search_statement(&reading, after, 100, false).unwrap()
+            search_statement(&reading, order, after, 100, false).unwrap()
         })
         .collect()
 }
@@ -71,7 +75,7 @@ fn count(query: &Query, interval: Option<Interval>, group_by: Option<GroupBy>) -
     let (tables, snapshot) = (lake_tables(), snapshot());
     let window = count_window(query, &snapshot).unwrap();
     let reading = Reading { tables: &tables, snapshot: &snapshot, sides: Sides::Both, query, window };
-    count_statement(&reading, interval, group_by, 10).unwrap().unwrap()
+    count_statement(&reading, interval, None, group_by, 10).unwrap().unwrap()
 }
 
 #[test]
@@ -97,6 +101,17 @@ fn statements_read_as_their_golden_files() {
     let steps = search(&page, Some(&after), Sides::Both);
     check_golden("search_page_first_step.sql", &shown(&steps[0]));
     check_golden("search_page_rest.sql", &shown(&steps[1]));
+
+    let changed = vec![
+        condition(Field::ChangesField, false, &["role"]),
+        condition(Field::ChangesAfter, false, &["admin"]),
+        condition(Field::ChangesBefore, true, &["admin"]),
+        condition(Field::SourceIp, false, &["203.0.113.0/24"]),
+    ];
+    let oldest = Query { from_nanos: 1_000, ..query(Some("2026-03-01T00:30:00Z"), None, changed) };
+    let after = Position { event_time: time("2026-03-01T00:30:00Z"), region: "eu-west-1".into(), ..after };
+    let steps = ordered_search(&oldest, Order::OldestFirst, Some(&after), Sides::Both);
+    check_golden("search_oldest_first.sql", &shown(&steps[0]));
 
     let fresh = query(Some("2026-03-01T01:00:00Z"), None, Vec::new());
     check_golden("search_landing_only.sql", &shown(&search(&fresh, None, Sides::Both)[0]));
@@ -194,11 +209,11 @@ fn a_condition_without_values_is_refused() {
     let (tables, snapshot) = (lake_tables(), snapshot());
     let window = Window { from: time("2026-02-01T00:00:00Z"), to: time("2026-02-02T00:00:00Z") };
     let reading = Reading { tables: &tables, snapshot: &snapshot, sides: Sides::Both, query: &query, window };
-    assert!(search_statement(&reading, None, 10, false).is_err());
-    assert!(count_statement(&reading, None, None, 10).is_err());
+    assert!(search_statement(&reading, Order::NewestFirst, None, 10, false).is_err());
+    assert!(count_statement(&reading, None, None, None, 10).is_err());
 }
 
-pub const FIELDS: [Field; 13] = [
+pub const FIELDS: [Field; 23] = [
     Field::EventId,
     Field::Actor,
     Field::ActorEmail,
@@ -212,9 +227,19 @@ pub const FIELDS: [Field; 13] = [
     Field::Source,
     Field::SourceIp,
     Field::Text,
+    Field::ScopeType,
+    Field::ScopeId,
+    Field::RequestId,
+    Field::ServiceName,
+    Field::ErrorCode,
+    Field::HttpStatus,
+    Field::ChangesField,
+    Field::ChangesBefore,
+    Field::ChangesAfter,
+    Field::ChangesValue,
 ];
 
-pub const GROUPS: [GroupBy; 10] = [
+pub const GROUPS: [GroupBy; 15] = [
     GroupBy::Action,
     GroupBy::ActorId,
     GroupBy::ActorEmail,
@@ -225,9 +250,14 @@ pub const GROUPS: [GroupBy; 10] = [
     GroupBy::Source,
     GroupBy::SourceIp,
     GroupBy::ServiceName,
+    GroupBy::ScopeType,
+    GroupBy::ScopeId,
+    GroupBy::RequestId,
+    GroupBy::ErrorCode,
+    GroupBy::HttpStatus,
 ];
 
-pub const INTERVALS: [Interval; 3] = [Interval::Minute, Interval::Hour, Interval::Day];
+pub const INTERVALS: [Interval; 5] = [Interval::Minute, Interval::Hour, Interval::Day, Interval::Week, Interval::Month];
 
 fn any_value() -> impl Strategy<Value = String> {
     prop_oneof![prop::sample::select(HOSTILE).prop_map(str::to_owned), "\\PC{0,20}", "[a-z']{900,1100}"]

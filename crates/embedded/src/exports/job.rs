@@ -127,7 +127,13 @@ impl Job {
         let mut files = Vec::new();
         let mut open = self.open(1, &columns).await?;
         let ExportRequest { query, with_raw, .. } = &self.request;
-        let mut request = SearchRequest { query: query.clone(), after: None, limit: PAGE, with_raw: *with_raw };
+        let mut request = SearchRequest {
+            order: auditlake_query::Order::NewestFirst,
+            query: query.clone(),
+            after: None,
+            limit: PAGE,
+            with_raw: *with_raw,
+        };
         loop {
             let answer = self.page(&request).await?;
             open.write(&answer.events).await?;

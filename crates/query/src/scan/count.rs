@@ -4,8 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::ArrayRef;
 use auditlake_event::{Column, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
@@ -14,11 +13,11 @@ use super::listing::{Archive, Month, Spans};
 use super::object::{Handle, Opened, Texts};
 use super::predicate::Predicate;
 use super::rows::Rows;
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
 use super::window::Window;
 use super::{Context, NAME, ScanError, filter, prune};
-use crate::engine::{CountRequest, Counts, QueryError};
+use crate::engine::{CountRequest, Counts, Order, QueryError};
 
 struct Counting<'a> {
     context: &'a Context<'a>,
@@ -34,7 +33,7 @@ pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Coun
     let counting = Counting {
         context,
         predicate: Predicate::new(&request.query),
-        window: Window::new(&request.query, None),
+        window: Window::new(&request.query, Order::NewestFirst, None),
         column: tally.column,
         tally: Mutex::new(tally),
     };
@@ -64,7 +63,7 @@ impl Counting<'_> {
     async fn walk(&self, landing: &Landing, archive: &Archive<'_>) -> Result<(), ScanError> {
         let mut months = archive.months(self.window).await?;
         months.extend(landing.by_hour.keys().map(|hour| Month::of(*hour)));
-        for span in Spans::new(months, self.window, 31) {
+        for span in Spans::new(months, self.window, 31, Order::NewestFirst) {
             let archived = archive.objects(span).await?;
             let first_hour = Timestamp::from_millis(span.from).hour().millis();
             for (hour, groups) in landing.by_hour.range(first_hour..span.to) {
@@ -175,15 +174,14 @@ impl Counting<'_> {
         let mut seen = HashSet::new();
         while let Some(of_group) = runs.try_next().await? {
             for (run, values) in &of_group {
-                let values = values.as_ref().and_then(|values| values.as_string_opt::<i32>());
                 for index in 0..run.matches.len() {
                     let (time, event_id, source) = run.name(index);
                     let hash = context.engine.hash(time, event_id, source);
                     if !seen.insert(hash) || !run.matches[index] || archived.contains(&hash) {
                         continue;
                     }
-                    let value = values.and_then(|values| values.is_valid(index).then(|| values.value(index)));
-                    self.tally(|tally| tally.add_row(time, value))?;
+                    let value = values.as_ref().and_then(|values| tally::text_at(values, index));
+                    self.tally(|tally| tally.add_row(time, value.as_deref()))?;
                 }
             }
         }

@@ -6,7 +6,7 @@ use auditlake_lake::layout::LandingKey;
 use super::listing::{Archive, Spans};
 use super::window::Window;
 use super::{Attempts, Context, ScanEngine, ScanError};
-use crate::engine::{Position, QueryError};
+use crate::engine::{Order, Position, QueryError};
 use crate::typed::Query;
 
 /// The objects that can hold rows of a query: all of the organization's in the hours of its range, and all of landing that is not
@@ -35,9 +35,10 @@ impl Estimate {
 }
 
 impl ScanEngine {
-    /// Adds up what a query could read, newest days first, until it is more than `enough` bytes.
+    /// Adds up what a query could read, newest days first, until it is more than `enough` bytes; `after` is where a page of the newest
+    /// events begins.
     pub async fn estimate(&self, query: &Query, after: Option<&Position>, enough: u64) -> Result<Estimate, QueryError> {
-        let window = Window::new(query, after);
+        let window = Window::new(query, Order::NewestFirst, after);
         if window.is_empty() {
             return Ok(Estimate::default());
         }
@@ -62,7 +63,7 @@ async fn count_objects(context: &Context<'_>, query: &Query, window: Window, eno
     }
     let archive = Archive::open(context, query).await?;
     let months = archive.months(window).await?;
-    for span in Spans::new(months, window, 1) {
+    for span in Spans::new(months, window, 1, Order::NewestFirst) {
         if estimate.bytes() > enough {
             estimate.is_cut = true;
             break;

@@ -16,6 +16,7 @@ use futures::future::try_join_all;
 use super::object::Handle;
 use super::window::Window;
 use super::{Context, ScanError};
+use crate::engine::Order;
 use crate::typed::Query;
 
 const DAY_MS: i64 = 24 * Timestamp::HOUR_MS;
@@ -67,7 +68,7 @@ impl Month {
     }
 }
 
-/// Spans of days to read one after the other, newest first.
+/// Spans of days to read one after the other, in the order of the answer.
 #[derive(Debug)]
 pub struct Spans {
     months: BTreeSet<Month>,
@@ -75,12 +76,13 @@ pub struct Spans {
     /// What is left of the month begun.
     rest: Option<Window>,
     days: i64,
+    order: Order,
 }
 
 impl Spans {
     /// Spans that cover `window` within `months`, the first of `days` days, each next one twice as long, none beyond its month.
-    pub const fn new(months: BTreeSet<Month>, window: Window, days: i64) -> Self {
-        Self { months, window, rest: None, days }
+    pub const fn new(months: BTreeSet<Month>, window: Window, days: i64, order: Order) -> Self {
+        Self { months, window, rest: None, days, order }
     }
 }
 
@@ -91,14 +93,31 @@ impl Iterator for Spans {
         let rest = loop {
             match self.rest.take() {
                 Some(rest) if !rest.is_empty() => break rest,
-                _ => self.rest = Some(self.months.pop_last()?.window().intersect(self.window)),
+                _ => {
+                    let month = match self.order {
+                        Order::NewestFirst => self.months.pop_last(),
+                        Order::OldestFirst => self.months.pop_first(),
+                    };
+                    self.rest = Some(month?.window().intersect(self.window));
+                }
             }
         };
-        let last_day = (rest.to - 1).div_euclid(DAY_MS);
-        let from = rest.from.max((last_day - self.days + 1).saturating_mul(DAY_MS));
-        self.rest = Some(Window { from: rest.from, to: from });
-        self.days = (self.days * 2).min(31);
-        Some(Window { from, to: rest.to })
+        let days = self.days;
+        self.days = (days * 2).min(31);
+        let (span, rest) = match self.order {
+            Order::NewestFirst => {
+                let last_day = (rest.to - 1).div_euclid(DAY_MS);
+                let from = rest.from.max((last_day - days + 1).saturating_mul(DAY_MS));
+                (Window { from, to: rest.to }, Window { from: rest.from, to: from })
+            }
+            Order::OldestFirst => {
+                let first_day = rest.from.div_euclid(DAY_MS);
+                let to = rest.to.min((first_day + days).saturating_mul(DAY_MS));
+                (Window { from: rest.from, to }, Window { from: to, to: rest.to })
+            }
+        };
+        self.rest = Some(rest);
+        Some(span)
     }
 }
 
@@ -231,8 +250,12 @@ mod tests {
     }
 
     fn spans(months: &[&str], from: i64, to: i64) -> Vec<String> {
+        ordered_spans(Order::NewestFirst, months, from, to)
+    }
+
+    fn ordered_spans(order: Order, months: &[&str], from: i64, to: i64) -> Vec<String> {
         let months = months.iter().map(|month| Month::of(time(&format!("{month}-15T00:00:00Z")))).collect();
-        let spans = Spans::new(months, Window { from, to }, 1);
+        let spans = Spans::new(months, Window { from, to }, 1, order);
         spans.map(|span| format!("{} {}", Timestamp::from_millis(span.from), Timestamp::from_millis(span.to))).collect()
     }
 
@@ -249,6 +272,18 @@ mod tests {
             "2026-02-28T22:30:00.000Z 2026-03-01T00:00:00.000Z",
         ];
         assert_eq!(some, expected);
+    }
+
+    #[test]
+    fn spans_of_the_oldest_first_cover_the_same_from_the_other_end() {
+        let (from, to) = (time("2026-02-27T22:30:00Z"), time("2026-03-02T00:00:00.001Z"));
+        let expected = [
+            "2026-02-27T22:30:00.000Z 2026-02-28T00:00:00.000Z",
+            "2026-02-28T00:00:00.000Z 2026-03-01T00:00:00.000Z",
+            "2026-03-01T00:00:00.000Z 2026-03-02T00:00:00.001Z",
+        ];
+        assert_eq!(ordered_spans(Order::OldestFirst, &["2026-03", "2026-02"], from, to), expected);
+        assert_eq!(ordered_spans(Order::OldestFirst, &["2024-02"], i64::MIN, i64::MAX).len(), 5);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod contains;
 mod count;
 mod estimate;
 mod filter;
+mod json_member;
 mod landing;
 mod listing;
 mod meter;
@@ -46,7 +47,7 @@ use auditlake_store::{ErrorKind, ObjectMeta, SharedStore, Store, StoreError};
 use bytes::Bytes;
 use futures::FutureExt;
 
-use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, QueryError, QueryErrorKind, SearchRequest};
+use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, Order, QueryError, QueryErrorKind, SearchRequest};
 use cache::ByteLru;
 pub use estimate::Estimate;
 use landing::ObjectGroups;
@@ -217,7 +218,7 @@ impl Engine for ScanEngine {
             return Err(QueryError::new(QueryErrorKind::Invalid, "limit must be 1 at least"));
         }
         let mut attempts = Attempts::new(self);
-        let window = Window::new(&request.query, request.after.as_ref());
+        let window = Window::new(&request.query, request.order, request.after.as_ref());
         loop {
             let context = attempts.begin(window).await?;
             match guarded(search::search(&context, request)).await {
@@ -238,7 +239,7 @@ impl Engine for ScanEngine {
 
     async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
         let mut attempts = Attempts::new(self);
-        let window = Window::new(&request.query, None);
+        let window = Window::new(&request.query, Order::NewestFirst, None);
         loop {
             let context = attempts.begin(window).await?;
             match guarded(count::count(&context, request)).await {

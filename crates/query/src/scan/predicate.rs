@@ -1,5 +1,7 @@
 //! The conditions of a query, compiled to tests of columns.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
@@ -8,9 +10,11 @@ use auditlake_event::{Column, Timestamp};
 use serde::Deserialize;
 
 use super::contains::Needle;
+use super::json_member;
 use crate::addresses::{self, Range, Wanted};
 use crate::fold;
-use crate::typed::{Condition, Field, Query};
+use crate::metadata_key::MetadataKey;
+use crate::typed::{Condition, Field, PERSON_BEHIND, Query};
 
 /// All conditions of a query; all must hold.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub struct Term {
     pub test: Test,
     /// The term also passes if the actor is one of these; `columns` then holds the actor's id.
     actor_ids: Vec<String>,
+    /// The term also passes if it was done on behalf of one of these; `columns` then holds the metadata.
+    people_behind: Vec<String>,
 }
 
 /// A test of one text.
@@ -49,6 +55,14 @@ pub enum Test {
     Address(Vec<String>, Vec<Range>),
     /// It is a JSON object of which one of the access-key members is one of these.
     AccessKey(Vec<String>),
+    /// It is a JSON object that names one of these as the person on whose behalf it was done.
+    PersonBehind(Vec<String>),
+    /// It is a JSON object that has one of these values at the path of the key.
+    Metadata(MetadataKey, Vec<String>),
+    /// It is a JSON array of changes, one of which has, for each of these, one of the values in one of the members.
+    Changes(Vec<(&'static [&'static str], Vec<String>)>),
+    /// Not of a text: the number is one of these.
+    Number(Vec<i32>),
     /// Not of a text: the time lies between the bounds of this query, also below the millisecond.
     Between(Box<Query>),
 }
@@ -63,6 +77,17 @@ const TEXT_COLUMNS: &[Column] = &[
 ];
 
 const EMAIL_OR_ID: &[Column] = &[Column::ActorEmail, Column::ActorId];
+const ACTOR_OR_BEHIND: &[Column] = &[Column::ActorId, Column::ActorName, Column::ActorEmail, Column::Metadata];
+const EMAIL_OR_BEHIND: &[Column] = &[Column::ActorEmail, Column::ActorId, Column::Metadata];
+const TEXT_OR_BEHIND: &[Column] = &[
+    Column::ResourceType,
+    Column::ActorEmail,
+    Column::ActorId,
+    Column::ActorName,
+    Column::ResourceId,
+    Column::ResourceName,
+    Column::Metadata,
+];
 
 impl Term {
     fn new(condition: &Condition) -> Self {
@@ -79,6 +104,14 @@ impl Term {
             Field::ResourceId => &[Column::ResourceId],
             Field::Source => &[Column::Source],
             Field::SourceIp => &[Column::SourceIp],
+            Field::ScopeType => &[Column::ScopeType],
+            Field::ScopeId => &[Column::ScopeId],
+            Field::RequestId => &[Column::RequestId],
+            Field::ServiceName => &[Column::ServiceName],
+            Field::ErrorCode => &[Column::ErrorCode],
+            Field::HttpStatus => &[Column::HttpStatus],
+            Field::ChangesField | Field::ChangesBefore | Field::ChangesAfter | Field::ChangesValue => &[Column::Changes],
+            Field::Metadata(_) => &[Column::Metadata],
             Field::Text => TEXT_COLUMNS,
         };
         let values = condition.values.clone();
@@ -86,14 +119,24 @@ impl Term {
             Field::Actor => person(values),
             Field::ActorEmail => Test::EqualsFolded(folded(&values)),
             Field::SourceIp => address(&values),
+            Field::HttpStatus => Test::Number(values.iter().filter_map(|value| value.parse().ok()).collect()),
+            Field::Metadata(key) => Test::Metadata(key, values),
+            field if field.is_of_changes() => Test::Changes(vec![(field.members_of_change(), values)]),
             Field::Credential => Test::AccessKey(values),
             Field::Text => Test::Contains(values.iter().map(|value| Needle::new(value)).collect()),
             _ => Test::Equals(values),
         };
         // The directory knows actors only, so only fields about actors have ids, and all but one of them test the id anyway.
         let actor_ids = condition.actor_ids.clone();
-        let columns = if actor_ids.is_empty() || tested.contains(&Column::ActorId) { tested } else { EMAIL_OR_ID };
-        Self { negated: condition.negated, columns, tested, test, actor_ids }
+        let people_behind = condition.people_behind();
+        let columns = match condition.field {
+            Field::Actor if !people_behind.is_empty() => ACTOR_OR_BEHIND,
+            Field::Text if !people_behind.is_empty() => TEXT_OR_BEHIND,
+            _ if !people_behind.is_empty() => EMAIL_OR_BEHIND,
+            _ if actor_ids.is_empty() || tested.contains(&Column::ActorId) => tested,
+            _ => EMAIL_OR_ID,
+        };
+        Self { negated: condition.negated, columns, tested, test, actor_ids, people_behind }
     }
 
     /// The bounds of a query that lie inside a millisecond.
@@ -107,7 +150,16 @@ impl Term {
             ..Query::all(query.organization.clone())
         };
         let test = Test::Between(Box::new(bounds));
-        Self { negated: false, columns: COLUMNS, tested: COLUMNS, test, actor_ids: Vec::new() }
+        Self { negated: false, columns: COLUMNS, tested: COLUMNS, test, actor_ids: Vec::new(), people_behind: Vec::new() }
+    }
+
+    /// Takes in what else is asked of a change, if both are about changes.
+    fn join_changes(&mut self, other: &Test) -> Option<()> {
+        match (&mut self.test, other) {
+            (Test::Changes(asked), Test::Changes(more)) if !self.negated => asked.extend(more.iter().cloned()),
+            _ => return None,
+        }
+        Some(())
     }
 
     /// What it costs to evaluate, roughly.
@@ -116,8 +168,8 @@ impl Term {
             Test::Equals(_) => 1,
             Test::EqualsFolded(_) | Test::EqualsPerson(..) | Test::Address(..) => 2,
             Test::Contains(_) => 4,
-            Test::AccessKey(_) => 16,
-            Test::Between(_) => 1,
+            Test::AccessKey(_) | Test::PersonBehind(_) | Test::Metadata(..) | Test::Changes(_) => 16,
+            Test::Between(_) | Test::Number(_) => 1,
         };
         // What excludes leaves most rows: last.
         each * self.columns.len() + if self.negated { 100 } else { 0 }
@@ -126,7 +178,9 @@ impl Term {
     /// The values one of which a row must hold for the condition to be true; `None` if min, max and bloom filters cannot tell.
     pub fn required_values(&self) -> Option<&[String]> {
         match &self.test {
-            Test::Equals(values) if !self.negated && self.actor_ids.is_empty() => Some(values),
+            Test::Equals(values) if !self.negated && self.actor_ids.is_empty() && self.people_behind.is_empty() => {
+                Some(values)
+            }
             _ => None,
         }
     }
@@ -151,6 +205,9 @@ impl Term {
             if *column == Column::ActorId && !self.actor_ids.is_empty() {
                 Test::Equals(self.actor_ids.clone()).evaluate(array).into_iter().for_each(&mut add);
             }
+            if *column == Column::Metadata && !self.people_behind.is_empty() {
+                Test::PersonBehind(self.people_behind.clone()).evaluate(array).into_iter().for_each(&mut add);
+            }
         }
         match (any, self.negated) {
             (Some(any), false) => any,
@@ -163,7 +220,15 @@ impl Term {
 impl Predicate {
     /// The conditions of a query.
     pub fn new(query: &Query) -> Self {
-        let mut terms: Vec<Term> = query.conditions.iter().map(Term::new).collect();
+        let mut terms: Vec<Term> = Vec::with_capacity(query.conditions.len());
+        for condition in &query.conditions {
+            let term = Term::new(condition);
+            // What is asked of changes is asked of one and the same change.
+            let joined = terms.iter_mut().filter(|_| !term.negated).find_map(|earlier| earlier.join_changes(&term.test));
+            if joined.is_none() {
+                terms.push(term);
+            }
+        }
         terms.extend(query.splits_a_millisecond().then(|| Term::between(query)));
         terms.sort_by_key(Term::cost);
         Self { terms }
@@ -182,7 +247,21 @@ impl Test {
             }
             Test::Contains(needles) => needles.iter().any(|needle| needle.is_in(text)),
             Test::AccessKey(values) => has_access_key(text, values),
-            Test::Between(_) => false,
+            Test::PersonBehind(people) => {
+                let is_one = |text: Cow<'_, str>| people.iter().any(|person| *person == text);
+                PERSON_BEHIND.iter().any(|path| json_member::at_path(text, path).is_some_and(is_one))
+            }
+            Test::Metadata(key, values) => {
+                let is_one = |text: Cow<'_, str>| values.iter().any(|value| *value == text);
+                key.paths().iter().any(|path| json_member::at_path(text, path).is_some_and(is_one))
+            }
+            Test::Changes(asked) => json_member::changes(text).iter().any(|change| {
+                asked.iter().all(|(members, values)| {
+                    let mut texts = members.iter().filter_map(|member| change.member(member));
+                    texts.any(|text| values.iter().any(|value| value == text))
+                })
+            }),
+            Test::Number(_) | Test::Between(_) => false,
         }
     }
 
@@ -190,6 +269,10 @@ impl Test {
     pub fn evaluate(&self, array: &ArrayRef) -> Option<BooleanBuffer> {
         if array.null_count() == array.len() {
             return None;
+        }
+        if let (Test::Number(wanted), Some(numbers)) = (self, array.as_primitive_opt::<Int32Type>()) {
+            let is_wanted = |row: usize| numbers.is_valid(row) && wanted.contains(&numbers.value(row));
+            return Some(BooleanBuffer::collect_bool(numbers.len(), is_wanted));
         }
         if let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() {
             return self.evaluate_dictionary(dictionary);
@@ -395,6 +478,74 @@ mod tests {
         assert_eq!(found(true, &["::/0"]), [true, true, false, true, true]);
         assert!(term(Field::SourceIp, false, &["203.0.113.0/24"]).required_values().is_none());
         assert!(term(Field::SourceIp, false, &["203.0.113.7"]).required_values().is_some());
+    }
+
+    #[test]
+    fn the_id_of_a_user_finds_what_was_done_on_the_users_behalf() {
+        let user = "906762d4ab-1b5c2a3e-4d5f-4a6b-8c7d-9e8f7a6b5c4d";
+        let behind = format!(r#"{{"on_behalf_of":{{"user_id":"{user}"}}}}"#);
+        let columns = [
+            texts(&[Some("role/a"), Some(user), None, None]),
+            texts(&[None; 4]),
+            texts(&[None; 4]),
+            texts(&[Some(behind.as_str()), None, Some(r#"{"note":"906762d4ab"}"#), None]),
+        ];
+        let asked = term(Field::Actor, false, &[user]);
+        assert_eq!((asked.columns, asked.required_values()), (ACTOR_OR_BEHIND, None));
+        assert_eq!(rows(&asked.evaluate(&columns)), [true, true, false, false]);
+        assert_eq!(rows(&term(Field::Actor, true, &[user]).evaluate(&columns)), [false, false, true, true]);
+        assert!(term(Field::Actor, false, &["role/a"]).required_values().is_some(), "no other value needs the metadata");
+        let mut condition = Condition::any_of(Field::ActorEmail, vec!["ada@acme.example".to_owned()]);
+        condition.actor_ids = vec![user.to_owned()];
+        let found =
+            Term::new(&condition).evaluate(&[Arc::clone(&columns[2]), Arc::clone(&columns[0]), Arc::clone(&columns[3])]);
+        assert_eq!(rows(&found), [true, true, false, false]);
+    }
+
+    #[test]
+    fn conditions_on_changes_speak_of_one_change() {
+        let column = texts(&[
+            Some(r#"[{"field":"role","before":"user","after":"admin"},{"field":"plan","after":"free"}]"#),
+            Some(r#"[{"field":"role","before":"admin","after":"user"},{"field":"plan","after":"admin"}]"#),
+            Some(r#"[{"field":"limit","before":10,"after":true}]"#),
+            None,
+        ]);
+        let found = |conditions: &[(Field, bool, &str)]| {
+            let mut query = Query::all(auditlake_event::Organization::parse("acme").unwrap());
+            for (field, negated, value) in conditions {
+                let condition = Condition::any_of(*field, vec![(*value).to_owned()]);
+                query.conditions.push(Condition { negated: *negated, ..condition });
+            }
+            let mut rows = vec![true; 4];
+            for term in Predicate::new(&query).terms {
+                let mask = term.evaluate(&[Arc::clone(&column)]);
+                rows.iter_mut().zip(mask.iter()).for_each(|(row, passes)| *row &= passes);
+            }
+            rows
+        };
+        let (field, before, after, value) =
+            (Field::ChangesField, Field::ChangesBefore, Field::ChangesAfter, Field::ChangesValue);
+        assert_eq!(found(&[(field, false, "role")]), [true, true, false, false]);
+        assert_eq!(found(&[(field, false, "role"), (after, false, "admin")]), [true, false, false, false]);
+        assert_eq!(found(&[(field, false, "role"), (value, false, "admin")]), [true, true, false, false]);
+        assert_eq!(found(&[(before, false, "10"), (after, false, "true")]), [false, false, true, false]);
+        assert_eq!(found(&[(after, true, "admin")]), [false, false, true, true]);
+        assert_eq!(found(&[(field, false, "role"), (field, true, "plan")]), [false; 4]);
+    }
+
+    #[test]
+    fn numbers_and_members_of_the_metadata_are_compared_by_their_text() {
+        let statuses: ArrayRef = Arc::new(arrow_array::Int32Array::from(vec![Some(403), None, Some(200)]));
+        assert_eq!(
+            rows(&term(Field::HttpStatus, false, &["403", "404"]).evaluate(&[Arc::clone(&statuses)])),
+            [true, false, false]
+        );
+        assert_eq!(rows(&term(Field::HttpStatus, true, &["403"]).evaluate(&[statuses])), [false, true, true]);
+        let metadata = texts(&[Some(r#"{"team":"blue","n":5}"#), Some(r#"{"x":{"team":"blue"}}"#), None]);
+        let key = |name: &str| Field::Metadata(MetadataKey::new(name).unwrap());
+        assert_eq!(rows(&term(key("team"), false, &["blue"]).evaluate(&[Arc::clone(&metadata)])), [true, false, false]);
+        assert_eq!(rows(&term(key("x.team"), false, &["blue"]).evaluate(&[Arc::clone(&metadata)])), [false, true, false]);
+        assert_eq!(rows(&term(key("n"), true, &["5"]).evaluate(&[metadata])), [false, true, true]);
     }
 
     #[test]

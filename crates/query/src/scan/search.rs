@@ -1,4 +1,4 @@
-//! A page of events: newest hour first, no further than the page needs.
+//! A page of events: the first hour of its order first, no further than the page needs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::top::{Offered, Place, Top};
 use super::unsealed::{self, Run, UnsealedHour};
 use super::window::Window;
 use super::{Context, NAME, ScanError, filter, output, prune};
-use crate::engine::{Answer, Position, SearchRequest};
+use crate::engine::{Answer, Order, Position, SearchRequest};
 
 /// Most hours that are read side by side.
 const MAX_HOURS: usize = 64;
@@ -34,15 +34,20 @@ struct Search<'a> {
     top: Top,
 }
 
+/// The span of an hour.
+const fn window_of(hour: i64) -> Window {
+    Window { from: hour, to: hour + Timestamp::HOUR_MS }
+}
+
 /// Answers a search.
 pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<Answer, ScanError> {
     let search = Search {
         context,
         request,
         predicate: Predicate::new(&request.query),
-        window: Window::new(&request.query, request.after.as_ref()),
+        window: Window::new(&request.query, request.order, request.after.as_ref()),
         // One more than asked for tells whether more follow.
-        top: Top::new(request.limit.saturating_add(1)),
+        top: Top::new(request.order, request.limit.saturating_add(1)),
     };
     let mut unreadable_objects = 0;
     if !search.window.is_empty() {
@@ -53,7 +58,7 @@ pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<An
         unreadable_objects = landing.unreadable;
         search.walk(&landing, &archive).await?;
     }
-    let mut newest = search.top.into_newest_first();
+    let mut newest = search.top.into_ordered();
     let has_more = newest.len() > request.limit;
     newest.truncate(request.limit);
     let next = if has_more { newest.last().map(|(position, _)| position.clone()) } else { None };
@@ -74,8 +79,8 @@ impl Search<'_> {
         let mut months = archive.months(self.window).await?;
         months.extend(landing.by_hour.keys().map(|hour| Month::of(*hour)));
         let mut hours_at_once = 1;
-        for span in Spans::new(months, self.window, 1) {
-            if self.is_complete_before(span.to) {
+        for span in Spans::new(months, self.window, 1, self.request.order) {
+            if self.is_complete_before(span) {
                 return Ok(());
             }
             let archived = archive.objects(span).await?;
@@ -87,13 +92,16 @@ impl Search<'_> {
             for (hour, handles) in archived {
                 hours.entry(hour).or_default().archived = handles;
             }
-            let mut hours: Vec<_> = hours.into_iter().rev().collect();
+            let mut hours: Vec<_> = hours.into_iter().collect();
+            if self.request.order == Order::NewestFirst {
+                hours.reverse();
+            }
             while !hours.is_empty() {
                 let rest = hours.split_off(hours.len().min(hours_at_once));
                 self.read_hours(&hours, span).await?;
                 hours = rest;
                 hours_at_once = (hours_at_once * 2).min(MAX_HOURS);
-                if hours.first().is_some_and(|(hour, _)| self.is_complete_before(hour + Timestamp::HOUR_MS)) {
+                if hours.first().is_some_and(|(hour, _)| self.is_complete_before(window_of(*hour))) {
                     return Ok(());
                 }
             }
@@ -101,14 +109,22 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Whether no event before `time` can be among the newest any more.
-    fn is_complete_before(&self, time: i64) -> bool {
-        self.top.threshold() >= time
+    /// Whether nothing of a span, or of what comes after it in the order, can get in any more.
+    fn is_complete_before(&self, span: Window) -> bool {
+        let Some(threshold) = self.top.threshold() else { return false };
+        match self.request.order {
+            Order::NewestFirst => threshold >= span.to,
+            Order::OldestFirst => threshold < span.from,
+        }
     }
 
     /// The window as far as rows of it can still get in.
     fn open_window(&self) -> Window {
-        self.window.since(self.top.threshold())
+        match (self.top.threshold(), self.request.order) {
+            (None, _) => self.window,
+            (Some(threshold), Order::NewestFirst) => self.window.since(threshold),
+            (Some(threshold), Order::OldestFirst) => self.window.until(threshold),
+        }
     }
 
     async fn read_hours(&self, hours: &[(i64, Hour<'_>)], span: Window) -> Result<(), ScanError> {
@@ -130,11 +146,14 @@ impl Search<'_> {
     }
 
     async fn read_archived(&self, hour: i64, handle: &Arc<Handle>) -> Result<(), ScanError> {
-        if self.is_complete_before(hour + Timestamp::HOUR_MS) {
+        if self.is_complete_before(window_of(hour)) {
             return Ok(());
         }
         let mut opened = Opened::open(self.context, handle).await?;
-        let candidates = prune::row_groups(self.context, &mut opened, self.open_window(), &self.predicate).await?;
+        let mut candidates = prune::row_groups(self.context, &mut opened, self.open_window(), &self.predicate).await?;
+        if self.request.order == Order::OldestFirst {
+            candidates.reverse();
+        }
         for row_group in candidates {
             self.read_row_group(&mut opened, row_group).await?;
         }
@@ -161,11 +180,18 @@ impl Search<'_> {
         let at_cursor = inside.iter().filter(|&&index| Some(times.value(index)) == cursor_time).count();
         let capacity = self.request.limit + 1 + at_cursor;
         if inside.len() > capacity {
-            // Of more rows than can get in, only the newest need names; equal times are told apart by them.
-            let mut newest: Vec<i64> = inside.iter().map(|&index| times.value(index)).collect();
-            let (_, oldest_kept, _) = newest.select_nth_unstable_by(capacity - 1, |left, right| right.cmp(left));
-            let oldest_kept = *oldest_kept;
-            inside.retain(|&index| times.value(index) >= oldest_kept);
+            // Of more rows than can get in, only the first need names; equal times are told apart by them.
+            let mut first: Vec<i64> = inside.iter().map(|&index| times.value(index)).collect();
+            match self.request.order {
+                Order::NewestFirst => {
+                    let (_, oldest, _) = first.select_nth_unstable_by(capacity - 1, |left, right| right.cmp(left));
+                    inside.retain(|&index| times.value(index) >= *oldest);
+                }
+                Order::OldestFirst => {
+                    let (_, newest, _) = first.select_nth_unstable(capacity - 1);
+                    inside.retain(|&index| times.value(index) <= *newest);
+                }
+            }
         }
         if inside.is_empty() {
             return Ok(());
@@ -191,7 +217,7 @@ impl Search<'_> {
 
     /// Whether a place is not on a page before this one.
     fn is_wanted(&self, position: &Position) -> bool {
-        self.request.after.as_ref().is_none_or(|after| position < after)
+        self.request.after.as_ref().is_none_or(|after| self.request.order.is_after(position, after))
     }
 
     async fn read_unsealed(&self, unsealed: &UnsealedHour<'_>, slice: Window) -> Result<(), ScanError> {
@@ -238,10 +264,10 @@ impl Search<'_> {
         archived: &HashSet<u128>,
         seen: &mut HashSet<u128>,
     ) -> Result<(), ScanError> {
-        let mut threshold = self.top.threshold();
+        let mut open = self.open_window();
         for index in 0..run.matches.len() {
             let (time, event_id, source) = run.name(index);
-            if time < threshold || !slice.contains(time) || run.repeats(index) {
+            if !open.contains(time) || !slice.contains(time) || run.repeats(index) {
                 continue;
             }
             let is_match = run.matches[index];
@@ -268,7 +294,7 @@ impl Search<'_> {
                 if self.top.offer_unsealed(position, unsealed::place(run, index), is_wanted) == Offered::Contradicts {
                     return Err(ScanError::ConflictingCopies);
                 }
-                threshold = self.top.threshold();
+                open = self.open_window();
                 continue;
             }
             // A later copy matched, this first one does not: the event does not match after all.

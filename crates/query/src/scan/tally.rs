@@ -8,7 +8,9 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, Int64Array};
 use auditlake_event::{Column, Timestamp};
 
-use crate::engine::{Count, CountRequest, GroupBy, QueryError, QueryErrorKind};
+use super::json_member;
+use crate::buckets::{self, TimeZone};
+use crate::engine::{Count, CountRequest, GroupBy, Interval, QueryError, QueryErrorKind};
 use crate::fold::fold;
 
 /// Most different values, and most groups, that are counted.
@@ -16,10 +18,23 @@ const MAX_GROUPS: usize = 1_000_000;
 /// The number that stands for null.
 const NULL: u32 = u32::MAX;
 
+/// The text of a value, if it has one.
+pub fn text_at(values: &ArrayRef, index: usize) -> Option<Cow<'_, str>> {
+    if values.is_null(index) {
+        return None;
+    }
+    if let Some(numbers) = values.as_primitive_opt::<Int32Type>() {
+        return Some(Cow::Owned(numbers.value(index).to_string()));
+    }
+    values.as_string_opt::<i32>().map(|texts| Cow::Borrowed(texts.value(index)))
+}
+
 /// Counts so far.
 #[derive(Debug)]
 pub struct Tally {
-    bucket_ms: Option<i64>,
+    interval: Option<Interval>,
+    time_zone: Option<TimeZone>,
+    group_by: Option<GroupBy>,
     /// The column counted by.
     pub column: Option<Column>,
     values: HashMap<Box<str>, u32>,
@@ -30,7 +45,9 @@ impl Tally {
     /// Nothing counted yet.
     pub fn new(request: &CountRequest) -> Self {
         Self {
-            bucket_ms: request.interval.map(|interval| interval.millis()),
+            interval: request.interval,
+            time_zone: request.time_zone.clone(),
+            group_by: request.group_by,
             column: request.group_by.map(GroupBy::column),
             values: HashMap::new(),
             counts: HashMap::new(),
@@ -38,7 +55,7 @@ impl Tally {
     }
 
     fn bucket(&self, time: i64) -> i64 {
-        self.bucket_ms.map_or(0, |length| time.div_euclid(length) * length)
+        self.interval.map_or(0, |interval| buckets::start(interval, self.time_zone.as_ref(), time))
     }
 
     /// The bucket that all of `min..=max` lie in, if it is one.
@@ -48,9 +65,14 @@ impl Tally {
     }
 
     fn value_number(&mut self, value: Option<&str>) -> Result<u32, QueryError> {
-        let Some(value) = value else { return Ok(NULL) };
-        let folded = if self.column == Some(Column::ActorEmail) { fold(value) } else { Cow::Borrowed(value) };
-        let value = &*folded;
+        let counted = match (self.group_by, value) {
+            (Some(GroupBy::ActorEmail), Some(value)) => Some(fold(value)),
+            (Some(GroupBy::Metadata(key)), Some(value)) => {
+                key.paths().iter().find_map(|path| json_member::at_path(value, path))
+            }
+            (_, value) => value.map(Cow::Borrowed),
+        };
+        let Some(value) = counted.as_deref() else { return Ok(NULL) };
         if let Some(number) = self.values.get(value) {
             return Ok(*number);
         }
@@ -127,6 +149,11 @@ impl Tally {
             }
             let known = |key: Option<i32>| key.and_then(|key| number_of_key.get(usize::try_from(key).ok()?).copied());
             numbers.extend(dictionary.keys().iter().map(|key| known(key).unwrap_or(NULL)));
+        } else if let Some(values) = values.as_primitive_opt::<Int32Type>() {
+            for number in values {
+                let text = number.map(|number| number.to_string());
+                numbers.push(self.value_number(text.as_deref())?);
+            }
         } else {
             let texts = values.as_string_opt::<i32>();
             let texts = texts.ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "a text column without texts"))?;

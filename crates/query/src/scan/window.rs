@@ -2,7 +2,7 @@
 
 use auditlake_event::Timestamp;
 
-use crate::engine::Position;
+use crate::engine::{Order, Position};
 use crate::typed::Query;
 
 /// Event times from `from` (inclusive) until `to` (exclusive), in ms since the Unix epoch.
@@ -15,13 +15,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// What a query asks for, and, for a later page, nothing newer than where it begins.
-    pub fn new(query: &Query, after: Option<&Position>) -> Self {
+    /// What a query asks for, and, for a later page of this order, nothing before where it begins.
+    pub fn new(query: &Query, order: Order, after: Option<&Position>) -> Self {
         let from = query.from.map_or(i64::MIN, Timestamp::millis);
         // A bound below the millisecond is one of the conditions: the window has whole milliseconds.
         let to = query.end().map_or(i64::MAX, Timestamp::millis);
-        let newest = after.map_or(i64::MAX, |position| position.event_time.millis().saturating_add(1));
-        Self { from, to: to.min(newest) }
+        match (order, after.map(|position| position.event_time.millis())) {
+            (_, None) => Self { from, to },
+            (Order::NewestFirst, Some(newest)) => Self { from, to: to.min(newest.saturating_add(1)) },
+            (Order::OldestFirst, Some(oldest)) => Self { from: from.max(oldest), to },
+        }
     }
 
     /// Whether no time lies in it.
@@ -47,6 +50,11 @@ impl Window {
     /// The part of it from `from` on.
     pub fn since(self, from: i64) -> Self {
         Self { from: self.from.max(from), ..self }
+    }
+
+    /// The part of it until `last`, inclusive.
+    pub fn until(self, last: i64) -> Self {
+        Self { to: self.to.min(last.saturating_add(1)), ..self }
     }
 
     /// The part of it within another.

@@ -15,7 +15,7 @@ use auditlake_lake::landing_file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::Period;
 use auditlake_lake::{Arrival, Codec, Lake, SealTime};
-use auditlake_query::{Condition, Field, Query};
+use auditlake_query::{Condition, Field, MetadataKey, Query};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -96,6 +96,18 @@ pub fn event(organization: &str, region: &str, time: Timestamp, id: &str, source
         resource_id: pick(&[None, Some("b/x-1"), Some("b/X-2"), Some("B/x-3")], content / 13),
         source_ip: pick(&[None, Some("192.0.2.1"), Some("2001:db8::1")], content / 17),
         service_name: pick(&[None, Some("iam")], content / 19),
+        scope_type: pick(&[None, Some("workspace")], content / 6),
+        scope_id: pick(&[None, Some("ws-1"), Some("ws-2")], content / 10),
+        request_id: pick(&[None, Some("r-1")], content / 12),
+        error_code: pick(&[None, Some("AccessDenied")], content / 8),
+        changes: pick(
+            &[
+                None,
+                Some(r#"[{"after":"admin","before":"user","field":"role"},{"after":"free","field":"plan"}]"#),
+                Some(r#"[{"after":"user","before":"admin","field":"role"},{"after":5,"before":true,"field":"limit"}]"#),
+            ],
+            content / 14,
+        ),
         http_status: content.is_multiple_of(5).then_some(403),
         metadata: pick(&metadata, content / 23),
         raw: pick(&[None, Some("{\"raw\":true}")], content / 29),
@@ -347,6 +359,12 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let metadata = || -> serde_json::Value {
         event.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     };
+    let changes: Vec<serde_json::Value> =
+        event.changes.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap());
+    let has_change = |members: &[&str], wanted: &str| {
+        let is = |value: &serde_json::Value| value == wanted || (!value.is_string() && value.to_string() == wanted);
+        changes.iter().any(|change| members.iter().any(|member| change.get(member).is_some_and(is)))
+    };
     let actors = [&event.actor_id, &event.actor_name, &event.actor_email];
     let any = |texts: &[&Option<Cow<'_, str>>], wanted: &str| texts.iter().any(|text| text.as_deref() == Some(wanted));
     let is = |value: &str| match condition.field {
@@ -371,6 +389,17 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
             "::/0" => event.source_ip.as_deref() == Some("2001:db8::1"),
             _ => any(&[&event.source_ip], value),
         },
+        Field::ScopeType => any(&[&event.scope_type], value),
+        Field::ScopeId => any(&[&event.scope_id], value),
+        Field::RequestId => any(&[&event.request_id], value),
+        Field::ServiceName => any(&[&event.service_name], value),
+        Field::ErrorCode => any(&[&event.error_code], value),
+        Field::HttpStatus => event.http_status.is_some_and(|status| status.to_string() == value),
+        Field::ChangesField => has_change(&["field"], value),
+        Field::ChangesBefore => has_change(&["before"], value),
+        Field::ChangesAfter => has_change(&["after"], value),
+        Field::ChangesValue => has_change(&["before", "after"], value),
+        Field::Metadata(key) => metadata().get(key.as_str()).is_some_and(|member| member == value),
         Field::Text => {
             let searched = [&event.actor_email, &event.actor_id, &event.actor_name];
             let resources = [&event.resource_id, &event.resource_name, &event.resource_type];
@@ -397,14 +426,28 @@ const CONDITIONS: &[(Field, &[&str])] = &[
     (Field::ResourceId, &["b/x-1", "B/x-3"]),
     (Field::Source, &["api", "lakefs"]),
     (Field::SourceIp, &["192.0.2.1", "2001:db8::1", "192.0.2.0/24", "192.0.2.0-192.0.2.9", "::/0"]),
+    (Field::ScopeType, &["workspace", "x"]),
+    (Field::ScopeId, &["ws-1", "ws-2"]),
+    (Field::RequestId, &["r-1"]),
+    (Field::ServiceName, &["iam"]),
+    (Field::ErrorCode, &["AccessDenied"]),
+    (Field::HttpStatus, &["403", "404"]),
+    (Field::ChangesField, &["role", "plan", "limit"]),
+    (Field::ChangesBefore, &["admin", "true"]),
+    (Field::ChangesAfter, &["admin", "5"]),
+    (Field::ChangesValue, &["admin", "user", "null"]),
     (Field::Text, &["x-", "ALICE", "ro", "u", "%", "b/x-1", "OË@"]),
 ];
 
+fn metadata_field() -> Field {
+    Field::Metadata(MetadataKey::new("x").unwrap())
+}
+
 fn condition() -> impl Strategy<Value = Condition> {
     let actor_ids = prop::option::weighted(0.3, prop::sample::subsequence(vec!["u1", "u2", "u9"], 1..3));
-    (0..CONDITIONS.len(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 1..3), actor_ids).prop_map(
+    (0..=CONDITIONS.len(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 1..3), actor_ids).prop_map(
         |(field, negated, values, actor_ids)| {
-            let (field, pool) = CONDITIONS[field];
+            let (field, pool) = CONDITIONS.get(field).copied().unwrap_or((metadata_field(), &["AKIA2", "x"]));
             let mut values: Vec<String> = values.iter().map(|index| pool[index.index(pool.len())].to_owned()).collect();
             values.dedup();
             let is_about_actors = matches!(field, Field::Actor | Field::ActorEmail | Field::Text);
@@ -426,6 +469,13 @@ pub fn query() -> impl Strategy<Value = Query> {
             };
             let (from, from_nanos) = from.map(time).unzip();
             let (to, to_nanos) = to.map(time).unzip();
+            // Conditions on changes that speak of one change have a test of their own.
+            let mut conditions = conditions;
+            let mut has_changes = false;
+            conditions.retain(|condition| {
+                let is_joined = condition.field.is_of_changes() && !condition.negated;
+                !is_joined || !std::mem::replace(&mut has_changes, true)
+            });
             Query {
                 organization: Organization::parse(ORGANIZATIONS[organization]).unwrap(),
                 region: region.map(|region| Region::parse(REGIONS[region]).unwrap()),

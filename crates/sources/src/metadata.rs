@@ -112,7 +112,7 @@ fn write_value(value: &Value<'_>, out: &mut String) {
                 separator = ',';
                 json::write_text(name, out);
                 out.push(':');
-                json::write_text(if is_secret(name) { json::REDACTED } else { text }, out);
+                json::write_text(&if is_secret(name) { json::REDACTED.into() } else { without_secrets(text) }, out);
             }
             out.push_str(if texts.is_empty() { "{}" } else { "}" });
         }
@@ -123,11 +123,7 @@ fn write_value(value: &Value<'_>, out: &mut String) {
                 separator = ',';
                 json::write_text(name, out);
                 out.push(':');
-                if is_secret(name) && !value.is_vacant() {
-                    json::write_text(json::REDACTED, out);
-                } else {
-                    json::write_without_secrets(value, &is_secret, out);
-                }
+                json::write_member_without_secrets(name, value, &is_secret, out);
             }
             out.push_str(if members.is_empty() { "{}" } else { "}" });
         }

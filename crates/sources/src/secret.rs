@@ -1,80 +1,23 @@
-//! What is a secret in a record, and never reaches a column: the values of members by their names (of JSON in a text too), and
-//! of parameters of URLs.
+//! What is a secret in a record, and never reaches a column: the values of members by their names (of JSON in a text too), of
+//! pairs of a name and a value, of parameters of URLs and settings, passwords in URLs, and private keys by their form.
+
+mod names;
+mod pairs;
+mod texts;
 
 use std::borrow::Cow;
 
 use crate::json::REDACTED;
-use crate::names::Names;
 
-/// Names of members whose values never reach a column, in lower case. CloudTrail blanks most of them itself; session tokens
-/// of `AssumeRole`, `GetSessionToken` and the like it writes out. Google Cloud's are spelled with and without `_`.
-const SECRETS: [&str; 38] = [
-    "access_token",
-    "accesstoken",
-    "accountpassword",
-    "adminpassword",
-    "authorizationtoken",
-    "client_secret",
-    "clientsecret",
-    "id_token",
-    "idtoken",
-    "key_string",
-    "keystring",
-    "masteruserpassword",
-    "newpassword",
-    "oldpassword",
-    "password",
-    "private_key",
-    "private_key_data",
-    "privatekey",
-    "privatekeydata",
-    "privatekeyplaintext",
-    "raw_key",
-    "rawkey",
-    "refresh_token",
-    "refreshtoken",
-    "root_password",
-    "rootpassword",
-    "secret_access_key",
-    "secretaccesskey",
-    "secretbinary",
-    "secretstring",
-    "sessiontoken",
-    "shared_secret",
-    "sharedsecret",
-    "signed_jwt",
-    "signedjwt",
-    "token",
-    "x-amz-security-token",
-    "x-amz-signature",
-];
-
-static SECRET_NAMES: Names = Names::new(&SECRETS);
-
-/// Whether the member of this name holds a secret, whatever its ASCII case.
-pub(crate) fn is_secret(name: &str) -> bool {
-    SECRET_NAMES.contains(name)
-}
+use names::{is_harmless_text, is_header, is_header_text};
+pub(crate) use names::{is_secret, is_secret_member};
+pub(crate) use pairs::SecretPair;
 
 /// Names of the parameters of a URL whose values are secret, in lower case: the signatures and tokens of presigned URLs
-/// (AWS, version 4 and 2; Google; Azure's SAS) and of OAuth, and the keys in Azure's connection strings.
-const SECRET_PARAMETERS: [&str; 15] = [
-    "access_token",
-    "accountkey",
-    "awsaccesskeyid",
-    "client_secret",
-    "code",
-    "id_token",
-    "password",
-    "refresh_token",
-    "sharedaccesskey",
-    "sig",
-    "signature",
-    "x-amz-security-token",
-    "x-amz-signature",
-    "x-goog-signature",
-    "x-goog-security-token",
-];
+/// (AWS, version 4 and 2; Google; Azure's SAS) and of OAuth. Besides them every name of a secret counts.
+const SECRET_PARAMETERS: [&str; 5] = ["awsaccesskeyid", "code", "sig", "signature", "x-goog-signature"];
+/// Longest name of a parameter or setting that is looked at, in bytes.
+const MAX_PARAMETER_BYTES: usize = 64;
 
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
@@ -82,13 +25,23 @@ fn is_name_byte(byte: u8) -> bool {
 
 /// A text that holds no secret any more, neither in JSON nor in URLs.
 pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
+    let mut cleaned = Cow::Borrowed(text);
     // A member's name ends with a quote, a parameter's with `=` or `%3D`: most texts have neither.
-    if memchr::memchr3(b'"', b'=', b'%', text.as_bytes()).is_none() {
-        return Cow::Borrowed(text);
+    if memchr::memchr3(b'"', b'=', b'%', text.as_bytes()).is_some() {
+        cleaned = and_then(cleaned, without_secret_members);
+        cleaned = and_then(cleaned, without_secret_parameters);
     }
-    match without_secret_members(text) {
-        Cow::Borrowed(text) => without_secret_parameters(text),
-        Cow::Owned(text) => Cow::Owned(without_secret_parameters(&text).into_owned()),
+    cleaned = and_then(cleaned, texts::without_passwords_of_urls);
+    and_then(cleaned, texts::without_private_keys)
+}
+
+fn and_then(text: Cow<'_, str>, clean: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => clean(text),
+        Cow::Owned(text) => match clean(&text) {
+            Cow::Owned(cleaned) => Cow::Owned(cleaned),
+            Cow::Borrowed(_) => Cow::Owned(text),
+        },
     }
 }
 
@@ -103,10 +56,16 @@ fn without_secret_members(text: &str) -> Cow<'_, str> {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b':', rest)) {
         let colon = at + found;
         at = colon + 1;
-        if !is_secret_member_before(bytes, colon, copied) {
+        let Some(name) = quoted_name_before(bytes, colon, copied) else { continue };
+        let is_header = is_header(name);
+        if !is_header && !is_secret(name) {
             continue;
         }
         let Some((start, end)) = scalar_behind(bytes, at) else { continue };
+        let value = text.get(start..end).unwrap_or_default();
+        if is_harmless_text(value) || (is_header && !is_header_text(value)) {
+            continue;
+        }
         // Both ends lie beside ASCII, or at the end, so these are boundaries of characters.
         if let Some(before) = text.get(copied..start)
             && bytes.get(start..end) != Some(REDACTED.as_bytes())
@@ -126,17 +85,17 @@ fn without_secret_members(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the quoted name of a secret member ends before `colon`. Looks no further back than `from`, and than such a name
-/// with its escapes is long.
-fn is_secret_member_before(bytes: &[u8], colon: usize, from: usize) -> bool {
+/// The quoted name that ends before `colon`. Looks no further back than `from`, and than a name with its escapes is long.
+fn quoted_name_before(bytes: &[u8], colon: usize, from: usize) -> Option<&str> {
     let earliest = from.max(colon.saturating_sub(128));
     let before = bytes.get(earliest..colon).unwrap_or_default().trim_ascii_end();
-    let Some(quoted) = before.strip_suffix(b"\"") else { return false };
+    let quoted = before.strip_suffix(b"\"")?;
     let escapes = quoted.iter().rev().take_while(|byte| **byte == b'\\').count();
     let name = quoted.get(..quoted.len() - escapes).unwrap_or_default();
-    let length = name.iter().rev().take_while(|byte| is_name_byte(**byte)).count();
+    let is_in_name = |byte: &&u8| is_name_byte(**byte) || matches!(**byte, b'.' | b' ' | b'/');
+    let length = name.iter().rev().take_while(is_in_name).count();
     let (opening, name) = name.split_at(name.len() - length);
-    opening.ends_with(b"\"") && str::from_utf8(name).is_ok_and(is_secret)
+    if opening.ends_with(b"\"") { str::from_utf8(name).ok() } else { None }
 }
 
 /// Where a text or number that begins at `from`, behind white space, lies; a text without its quotes.
@@ -223,25 +182,33 @@ fn without_secret_parameters(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the name of a secret parameter ends at `end`, with what separates parameters before it. Looks no further back than
-/// `from`, and than such a name is long.
+/// Whether the name of a secret parameter or setting ends at `end`, with what separates parameters before it. Looks no further
+/// back than `from`, and than such a name is long.
 fn is_secret_name_before(bytes: &[u8], end: usize, from: usize) -> bool {
-    let longest = SECRET_PARAMETERS.iter().map(|name| name.len()).max().unwrap_or_default();
-    let earliest = from.max(end.saturating_sub(longest + 1));
+    let earliest = from.max(end.saturating_sub(MAX_PARAMETER_BYTES));
     let before = bytes.get(earliest..end).unwrap_or_default();
     let length = before.iter().rev().take_while(|byte| is_name_byte(**byte)).count();
-    let names = |name: &[u8]| SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()));
+    let is_parameter = |name: &[u8]| SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()));
+    let is_named = |name: &[u8]| str::from_utf8(name).is_ok_and(is_secret);
     let name = before.get(before.len() - length..).unwrap_or_default();
-    let separator = bytes.get(..end - length).unwrap_or_default();
-    if names(name) {
-        return separator.is_empty() || separator.ends_with(b"?") || separator.ends_with(b"&") || separator.ends_with(b";");
+    let separator = bytes.get(..end - length).unwrap_or_default().last();
+    let is_of_url = matches!(separator, None | Some(b'?' | b'&' | b';'));
+    if is_of_url && is_parameter(name) {
+        return true;
+    }
+    // Settings stand in lists and commands too: `["DB_PASSWORD=x"]`, `--password=x`.
+    let separates =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b'(' | b'[' | b'{' | b'/');
+    if (is_of_url || separator.is_some_and(separates)) && is_named(name) {
+        return true;
     }
     // Percent-encoded: the separator ends with two digits, which may look like the name's first characters.
     ["%26", "%3F", "%3f"].iter().any(|sign| {
         let Some(encoded) = name.get(..2).filter(|digits| digits.eq_ignore_ascii_case(&sign.as_bytes()[1..])) else {
             return false;
         };
-        separator.ends_with(b"%") && names(name.get(encoded.len()..).unwrap_or_default())
+        let name = name.get(encoded.len()..).unwrap_or_default();
+        separator == Some(&b'%') && (is_parameter(name) || is_named(name))
     })
 }
 
@@ -295,18 +262,6 @@ mod tests {
         ] {
             assert_eq!(without_secrets(text), expected, "{text}");
             assert_eq!(without_secrets(expected), expected, "again");
-        }
-    }
-
-    #[test]
-    fn names_count_in_any_case_and_only_whole() {
-        for name in
-            ["sessionToken", "SecretAccessKey", "password", "X-Amz-Signature", "masterUserPassword", "privateKeyPlaintext"]
-        {
-            assert!(is_secret(name), "{name}");
-        }
-        for name in ["passwordResetRequired", "accessKeyId", "nextToken", "secretId", "tokens", ""] {
-            assert!(!is_secret(name), "{name}");
         }
     }
 }

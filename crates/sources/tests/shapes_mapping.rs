@@ -91,7 +91,7 @@ fn workos_events_are_read_bare_wrapped_and_as_the_sdks_spell_them() {
             "actor": {"type": "deploy bot", "metadata": {"password": "[redacted]"}},
             "targets": [{"id": "key_7", "type": "api_key", "name": "deploys"}, {"id": "prod", "type": "environment"}],
             "context": {"location": "192.0.2.4, 10.0.0.3"},
-            "callback": "https://example.com/done?token=1&sig=[redacted]",
+            "callback": "https://example.com/done?token=[redacted]&sig=[redacted]",
         },
     });
     assert_eq!(stated(&collector.events[1]), expected);

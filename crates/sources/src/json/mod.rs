@@ -11,7 +11,7 @@ mod write;
 use std::borrow::Cow;
 
 pub(crate) use parse::{Failure, Outer, Parser};
-pub(crate) use write::{REDACTED, write_parsed_text, write_text, write_without_secrets};
+pub(crate) use write::{REDACTED, write_member_without_secrets, write_parsed_text, write_text, write_without_secrets};
 
 /// A JSON value. Only [`Parser`] makes one, which [`write_without_secrets`] relies on: a borrowed text holds nothing to be escaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,13 @@ pub(crate) enum Json<'a> {
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Members<'a> {
+    /// Members of these names and values. Of two with one name the first counts.
+    pub(crate) fn of(mut members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
+        members.sort_by(|left, right| parse::compare_names(&left.0, &right.0));
+        members.dedup_by(|later, first| later.0 == first.0);
+        Self(members)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
@@ -44,6 +51,10 @@ impl<'a> Members<'a> {
         // Objects are small, and names mostly differ in length already: quicker than bisecting.
         let found = self.0.iter().find(|(key, _)| key.len() == name.len() && key == name);
         found.map(|(_, value)| value).filter(|value| !matches!(value, Json::Null))
+    }
+
+    pub(crate) fn into_parsed(self) -> Vec<(Cow<'a, str>, Json<'a>)> {
+        self.0
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -34,7 +34,7 @@ pub(crate) struct Parser<'a> {
 }
 
 /// Orders member names as RFC 8785 does: by their UTF-16 code units.
-fn compare_names(left: &str, right: &str) -> Ordering {
+pub(super) fn compare_names(left: &str, right: &str) -> Ordering {
     let difference = left.bytes().zip(right.bytes()).find(|(left, right)| left != right);
     match difference {
         None => left.len().cmp(&right.len()),

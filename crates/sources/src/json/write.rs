@@ -4,30 +4,104 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::parse::plain_length;
-use super::{Json, Members};
-use crate::secret::without_secrets;
+use super::{Json, Members, Parser};
+use crate::secret::{SecretPair, is_secret_member, without_secrets};
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
+/// How many texts of JSON in texts of JSON are taken apart to find pairs of a secret's name and the secret.
+const MAX_TEXTS: usize = 4;
+
 /// Appends the normalised text of a value. The value of every member whose name `is_secret` is replaced by `"[redacted]"`,
-/// unless there is nothing in it or it is a boolean; so are secrets in the URLs of texts.
+/// unless it says nothing (see [`is_secret_member`]); so are the values of pairs whose name is that of a secret, and secrets in
+/// texts. JSON in a text is normalised where a secret is replaced in it, and else left as it is.
 pub(crate) fn write_without_secrets(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, out: &mut String) {
+    write(value, is_secret, 0, out);
+}
+
+/// Appends the value of a member as [`write_without_secrets`] does.
+pub(crate) fn write_member_without_secrets(
+    name: &str,
+    value: &Json<'_>,
+    is_secret: &impl Fn(&str) -> bool,
+    out: &mut String,
+) {
+    if is_secret_member(name, value, is_secret) {
+        write_text(REDACTED, out);
+    } else {
+        write(value, is_secret, 0, out);
+    }
+}
+
+fn write(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, texts: usize, out: &mut String) {
     match value {
         Json::Null => out.push_str("null"),
         Json::Bool(true) => out.push_str("true"),
         Json::Bool(false) => out.push_str("false"),
         Json::Number(number) => out.push_str(number),
-        Json::Text(text) => match without_secrets(text) {
-            Cow::Borrowed(_) => write_parsed_text(text, out),
-            Cow::Owned(redacted) => write_text(&redacted, out),
+        Json::Text(text) => match without_pairs_in_text(text, is_secret, texts) {
+            Some(rewritten) => write_text(&without_secrets(&rewritten), out),
+            None => match without_secrets(text) {
+                Cow::Borrowed(_) => write_parsed_text(text, out),
+                Cow::Owned(redacted) => write_text(&redacted, out),
+            },
         },
         Json::Array(elements) => {
             let mut separator = '[';
             for element in elements {
                 out.push(separator);
                 separator = ',';
-                write_without_secrets(element, is_secret, out);
+                write(element, is_secret, texts, out);
+            }
+            out.push_str(if elements.is_empty() { "[]" } else { "]" });
+        }
+        Json::Object(object) => {
+            let Members(members) = object;
+            let pair = SecretPair::of(object);
+            let mut separator = '{';
+            for (name, value) in members {
+                out.push(separator);
+                separator = ',';
+                write_parsed_text(name, out);
+                out.push(':');
+                let is_hidden = is_secret_member(name, value, is_secret)
+                    || (pair.has_secret_in(name) && is_secret_member(name, value, &|_| true));
+                if is_hidden {
+                    write_text(REDACTED, out);
+                } else {
+                    write(value, is_secret, texts, out);
+                }
+            }
+            out.push_str(if members.is_empty() { "{}" } else { "}" });
+        }
+    }
+}
+
+/// The normalised JSON of a text that is JSON and holds a secret which the text alone does not show: in a pair, or as an array
+/// or object under a secret's name.
+fn without_pairs_in_text(text: &str, is_secret: &impl Fn(&str) -> bool, texts: usize) -> Option<String> {
+    let trimmed = text.trim();
+    if texts >= MAX_TEXTS || !trimmed.starts_with(['{', '[']) {
+        return None;
+    }
+    let mut parser = Parser::new(trimmed.as_bytes());
+    let inner = parser.value(0).ok().filter(|_| parser.position() == trimmed.len())?;
+    let (mut cleaned, mut as_it_is) = (String::with_capacity(text.len()), String::with_capacity(text.len()));
+    write(&inner, is_secret, texts + 1, &mut cleaned);
+    write_as_it_is(&inner, &mut as_it_is);
+    (cleaned != as_it_is).then_some(cleaned)
+}
+
+fn write_as_it_is(value: &Json<'_>, out: &mut String) {
+    match value {
+        Json::Text(text) => write_parsed_text(text, out),
+        Json::Array(elements) => {
+            let mut separator = '[';
+            for element in elements {
+                out.push(separator);
+                separator = ',';
+                write_as_it_is(element, out);
             }
             out.push_str(if elements.is_empty() { "[]" } else { "]" });
         }
@@ -38,14 +112,13 @@ pub(crate) fn write_without_secrets(value: &Json<'_>, is_secret: &impl Fn(&str) 
                 separator = ',';
                 write_parsed_text(name, out);
                 out.push(':');
-                if is_secret(name) && !matches!(value, Json::Bool(_)) && !value.is_vacant() {
-                    write_text(REDACTED, out);
-                } else {
-                    write_without_secrets(value, is_secret, out);
-                }
+                write_as_it_is(value, out);
             }
             out.push_str(if members.is_empty() { "{}" } else { "}" });
         }
+        Json::Null => out.push_str("null"),
+        Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => out.push_str(number),
     }
 }
 
@@ -122,6 +195,45 @@ mod tests {
         let mut out = String::new();
         write_without_secrets(&value, &|name| name == "k", &mut out);
         assert_eq!(out, r#"{"a":[{"k":"[redacted]"},{"k":"[redacted]"},{"k":false},{"k":null},{"k":""}]}"#);
+    }
+
+    fn cleaned(text: &str) -> String {
+        let mut out = String::new();
+        write_without_secrets(&Parser::new(text.as_bytes()).value(0).unwrap(), &crate::secret::is_secret, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_secret_is_found_by_the_name_beside_it() {
+        for (text, expected) in [
+            (r#"{"name":"DB_PASSWORD","value":"p"}"#, r#"{"name":"DB_PASSWORD","value":"[redacted]"}"#),
+            (r#"[{"Key":"api-key","Value":["p"]}]"#, r#"[{"Key":"api-key","Value":"[redacted]"}]"#),
+            (
+                r#"{"parameterKey":"DbPassword","parameterValue":"p"}"#,
+                r#"{"parameterKey":"DbPassword","parameterValue":"[redacted]"}"#,
+            ),
+            (
+                r#"{"field":"token","before":"a","after":"b"}"#,
+                r#"{"after":"[redacted]","before":"[redacted]","field":"token"}"#,
+            ),
+            // The value is the name of a secret that lies elsewhere.
+            (
+                r#"{"name":"DB_PASSWORD","value":"/prod/db","type":"PARAMETER_STORE"}"#,
+                r#"{"name":"DB_PASSWORD","type":"PARAMETER_STORE","value":"/prod/db"}"#,
+            ),
+            (r#"{"name":"DB_HOST","value":"h"}"#, r#"{"name":"DB_HOST","value":"h"}"#),
+            (r#"{"key":"hasPassword","value":"true"}"#, r#"{"key":"hasPassword","value":"true"}"#),
+            // In JSON that stands in a text; a text without secrets stays as it is.
+            (
+                r#"{"a":"[ {\"name\":\"TOKEN\",\"value\":\"p\"} ]"}"#,
+                r#"{"a":"[{\"name\":\"TOKEN\",\"value\":\"[redacted]\"}]"}"#,
+            ),
+            (r#"{"a":"{ \"token\" : [\"p\"] }"}"#, r#"{"a":"{\"token\":\"[redacted]\"}"}"#),
+            (r#"{"a":"{ \"b\" : 1 }"}"#, r#"{"a":"{ \"b\" : 1 }"}"#),
+        ] {
+            assert_eq!(cleaned(text), expected, "{text}");
+            assert_eq!(cleaned(expected), expected, "again: {expected}");
+        }
     }
 
     proptest! {

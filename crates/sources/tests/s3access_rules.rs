@@ -129,6 +129,8 @@ fn requesters_are_told_apart() {
             Some("AWSServiceRoleForTrustedAdvisor"),
         ),
         ("svc:cloudtrail.amazonaws.com", Some("cloudtrail.amazonaws.com"), Some("service"), None, None),
+        ("s3.amazonaws.com", Some("s3.amazonaws.com"), Some("service"), None, None),
+        ("null", None, None, None, None),
         ("alice", Some("alice"), None, None, None),
         (
             "arn:aws:ec2:eu-west-1:111122223333:instance/i-1",
@@ -144,5 +146,52 @@ fn requesters_are_told_apart() {
         {
             assert_eq!(column_of(&line, column).as_deref(), expected, "{requester}: {column}");
         }
+    }
+}
+
+#[test]
+fn what_s3_does_by_itself_has_no_anonymous_caller() {
+    for operation in ["S3.EXPIRE.OBJECT", "BATCH.DELETE.OBJECT"] {
+        assert_eq!(column_of(&line("-", operation, "k", "- -"), "actor_type"), None, "{operation}");
+    }
+}
+
+/// What the vendor does not promise is not checked, as long as there is one way to read the line.
+#[test]
+fn ids_operations_protocols_and_ways_to_sign_may_be_new() {
+    let line = format!(
+        "{OWNER} b [01/Mar/2026:09:15:00 +0000] - s3.amazonaws.com 7c0b6b1e-53d4-4b51-9d4a-0f7f6e1f2a11 S3.COMPUTE.OBJECT.CHECKSUM a/b.bin - - - - 77 - - - - - aG9zdA= - - - - - - -\n"
+    );
+    for (column, expected) in [
+        ("action", "S3.COMPUTE.OBJECT.CHECKSUM"),
+        ("request_id", "7c0b6b1e-53d4-4b51-9d4a-0f7f6e1f2a11"),
+        ("resource_id", "arn:aws:s3:::b/a/b.bin"),
+        ("actor_id", "s3.amazonaws.com"),
+        ("actor_type", "service"),
+        ("outcome", "success"),
+        ("category", "data_access"),
+    ] {
+        assert_eq!(column_of(&line, column).as_deref(), Some(expected), "{column}");
+    }
+    assert_eq!(column_of(&line, "source_ip"), None);
+    let failed = line.replace("a/b.bin - - - -", "a/b.bin \"-\" - InternalError -");
+    assert_eq!(column_of(&failed, "outcome").as_deref(), Some("failure"));
+    for (operation, id, authentication, protocol) in [
+        ("VECTORS.QUERY.INDEX", "req:1/2=3", "AuthHeader", "TLSv1.3"),
+        ("rest.scan.Table", "A.B_C", "Sig-V5", "QUICv2"),
+        ("S3_TABLES.GET.Metadata-Location", "1", "OIDC2", "DTLSv1.2"),
+    ] {
+        let line = format!(
+            "{OWNER} b [01/Mar/2026:09:15:00 +0000] 198.51.100.7 ada {id} {operation} k \"GET /k HTTP/1.1\" 200 - 1 1 1 1 \"-\" \"curl\" - aG9zdA= SigV4A X_NEW {authentication} b.s3.amazonaws.com {protocol} - -\n"
+        );
+        for (column, expected) in [("action", operation), ("request_id", id), ("actor_id", "ada"), ("user_agent", "curl")] {
+            assert_eq!(column_of(&line, column).as_deref(), Some(expected), "{line}");
+        }
+        let metadata: serde_json::Value = serde_json::from_str(&column_of(&line, "metadata").unwrap()).unwrap();
+        assert_eq!(
+            (&metadata["authentication_method"], &metadata["tls_version"]),
+            (&authentication.into(), &protocol.into())
+        );
+        assert_eq!(metadata.get("ambiguous_split"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use auditlake_event::ActorType;
 
-use super::head::stated;
+use crate::absent::stated;
 
 /// Who asked, as the requester field states it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,13 +24,14 @@ const ROLES_WITH_PATH: [&str; 2] = ["AWSReservedSSO_", "AWSServiceRoleFor"];
 ///
 /// | requester | id | type | name | via |
 /// |---|---|---|---|---|
-/// | `-`, `Anonymous` (2006) | | anonymous | | |
+/// | `-` of a request, `Anonymous` (2006) | | anonymous | | |
+/// | `-` of what S3 did by itself (`S3.…`, `BATCH.…`) | | | | |
 /// | `arn:…:user/<path><name>` | the ARN | user | the name | |
 /// | `arn:aws:iam::cloudfront:user/…` (an origin access identity) | the ARN | service | the name | |
 /// | `arn:…:assumed-role/<role>/<session>` | the ARN | role | the session | the role's ARN |
 /// | `arn:…:federated-user/<name>` | the ARN | user | the name | |
 /// | `arn:…:root` | the ARN | user | | |
-/// | `svc:<service>` | the service without `svc:` | service | | |
+/// | `svc:<service>`, `<service>.amazonaws.com` (S3 Batch Operations) | the service without `svc:` | service | | |
 /// | `AmazonS3` (lifecycle) | `AmazonS3` | system | | |
 /// | a canonical user id, or anything else | as it is | | | |
 ///
@@ -39,11 +40,18 @@ const ROLES_WITH_PATH: [&str; 2] = ["AWSReservedSSO_", "AWSServiceRoleFor"];
 /// The log states a role's name without the path of its ARN. `via` is the ARN of a role without path; of roles that AWS
 /// makes, which are known to have one, it is only the name. E-mail addresses are read from sessions that IAM Identity Center
 /// named, as there.
-pub(super) fn of(requester: &str) -> Actor<'_> {
-    let Some(requester) = stated(requester).filter(|requester| *requester != "Anonymous") else {
+///
+/// `-` is S3's word for a request that was not authenticated (S3 user guide, field "Requester"), so it states that somebody was
+/// anonymous. Other words for nothing (`null`) state nothing.
+pub(super) fn of<'l>(requester: &'l str, operation: &str) -> Actor<'l> {
+    let is_request = !operation.starts_with("S3.") && !operation.starts_with("BATCH.");
+    if requester == "Anonymous" || (requester == "-" && is_request) {
         return Actor { kind: Some(ActorType::Anonymous), ..Actor::default() };
-    };
-    if let Some(service) = requester.strip_prefix("svc:").filter(|service| !service.is_empty()) {
+    }
+    let Some(requester) = stated(requester) else { return Actor::default() };
+    let is_host = requester.ends_with(".amazonaws.com") || requester.ends_with(".amazonaws.com.cn");
+    let service = requester.strip_prefix("svc:").or(Some(requester).filter(|_| is_host));
+    if let Some(service) = service.filter(|service| !service.is_empty()) {
         return Actor { id: Some(service), kind: Some(ActorType::Service), ..Actor::default() };
     }
     let actor = Actor { id: Some(requester), ..Actor::default() };

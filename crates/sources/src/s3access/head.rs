@@ -2,9 +2,6 @@
 
 use std::net::IpAddr;
 
-/// Longest request id, in bytes; S3's have 16.
-const MAX_REQUEST_ID_BYTES: usize = 64;
-
 /// The first eight fields of a line, as they stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head<'l> {
@@ -31,8 +28,9 @@ pub(super) fn stated(field: &str) -> Option<&str> {
 /// Reads the head of a line; fails with what is wrong. Linear in the part before the first quote, and no further: nothing a
 /// client writes freely is looked at, so the head cannot be forged.
 ///
-/// The requester may hold spaces. It ends at the first pair of fields that is a request id and an operation; both have forms
-/// that no requester has.
+/// The requester may hold spaces. It ends before the field that comes before the first operation, for no requester holds what looks
+/// like one; that field is the request id, whose form S3 does not promise (16 letters and digits; of S3 Batch Operations the id of
+/// the job). Where nothing looks like an operation that is known, four fields before the first quote leave no doubt either.
 pub(super) fn parse(line: &str) -> Result<Head<'_>, &'static str> {
     let (bucket_owner, rest) = field(line).filter(|(owner, _)| owner.bytes().all(is_name_byte)).ok_or("no bucket owner")?;
     let (bucket, rest) = field(rest).filter(|(bucket, _)| bucket.bytes().all(is_name_byte)).ok_or("no bucket name")?;
@@ -44,20 +42,37 @@ pub(super) fn parse(line: &str) -> Result<Head<'_>, &'static str> {
 
     let mut before = rest;
     let mut previous = "";
+    let mut lacks_requester = false;
     let (requester, request_id, operation, rest) = loop {
-        let (found, behind) = field(before).ok_or("no request id and operation behind the requester")?;
-        if is_operation(found) && is_request_id(previous) {
+        let Some((found, behind)) = field(before) else {
+            let reason = if lacks_requester { "no requester" } else { "no request id and operation behind the requester" };
+            break four_fields(rest).ok_or(reason)?;
+        };
+        if is_operation(found) && !previous.is_empty() {
             let requester_length = rest.len() - before.len() - previous.len();
-            break (rest.get(..requester_length).unwrap_or_default().trim(), previous, found, behind);
+            let requester = rest.get(..requester_length).unwrap_or_default().trim();
+            if !requester.is_empty() {
+                break (requester, previous, found, behind);
+            }
+            // A request id may look like an operation, or there is no requester.
+            lacks_requester = true;
         }
         (before, previous) = (behind, found);
     };
-    if requester.is_empty() {
-        return Err("no requester");
-    }
     let (key, rest) = field(rest).ok_or("no key behind the operation")?;
     let rest = rest.trim_start_matches(' ');
     Ok(Head { bucket_owner, bucket, time, remote_ip, requester, request_id, operation, key, rest })
+}
+
+/// Requester, request id, operation and what follows, where one field each and the key stand before the first quote or the `-`
+/// of a missing request. The operation is dotted, as all are.
+fn four_fields(text: &str) -> Option<(&str, &str, &str, &str)> {
+    let (requester, rest) = field(text)?;
+    let (request_id, rest) = field(rest)?;
+    let (operation, rest) = field(rest).filter(|(operation, _)| is_dotted(operation))?;
+    let (_, behind_key) = field(rest)?;
+    let behind_key = behind_key.trim_start_matches(' ');
+    (behind_key.starts_with('"') || behind_key.starts_with("- ")).then_some((requester, request_id, operation, rest))
 }
 
 /// The next field and what follows it; `None` at the end and where the field holds a quote.
@@ -72,20 +87,20 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
-fn is_request_id(text: &str) -> bool {
-    let is_id = text.len() <= MAX_REQUEST_ID_BYTES && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    text == "-" || (is_id && !text.is_empty())
-}
-
 /// `REST.<method>.<resource>`, `WEBSITE.…`, `BATCH.…`, `S3.<action>.<resource>`, `SOAP.<operation>`, and what may come: parts
 /// between dots, the first in capitals.
 fn is_operation(text: &str) -> bool {
-    let Some((first, others)) = text.split_once('.') else { return false };
-    let is_prefix = first.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let Some((first, _)) = text.split_once('.') else { return false };
+    let is_prefix = first.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'0'..=b'9' | b'_'));
+    is_prefix && first.starts_with(|first: char| first.is_ascii_uppercase()) && is_dotted(text)
+}
+
+/// Words between dots, two at least.
+fn is_dotted(text: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
     };
-    is_prefix && first.starts_with(|first: char| first.is_ascii_uppercase()) && others.split('.').all(is_part)
+    text.contains('.') && text.split('.').all(is_part)
 }
 
 #[cfg(test)]
@@ -105,6 +120,8 @@ mod tests {
                 "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2EXAMPLEID",
             ),
             ("192.0.2.3 AAAA AAAA AAAA", "AAAA AAAA"),
+            ("- s3.amazonaws.com 0f9d1c52-7b1e-4c9a-9a53-3f1d2b6c7e80", "s3.amazonaws.com"),
+            ("192.0.2.3 - a/b+c=:d", "-"),
         ] {
             let line = format!("{OWNER} bucket [06/Feb/2026:00:00:38 +0000] {between} REST.GET.OBJECT a+b \"GET /\"");
             let head = parse(&line).unwrap();
@@ -112,6 +129,18 @@ mod tests {
             assert_eq!((head.bucket_owner, head.bucket, head.rest), (OWNER, "bucket", "\"GET /\""));
             assert_eq!(head.time, "06/Feb/2026:00:00:38 +0000");
             assert!(between.trim_end().ends_with(head.request_id));
+        }
+    }
+
+    #[test]
+    fn an_operation_of_another_form_is_known_by_its_place() {
+        for (operation, after) in [("rest.get.Object", "\"GET / HTTP/1.1\" 200"), ("s3v2.scan.object", "- - -")] {
+            let line = format!("{OWNER} bucket [06/Feb/2026:00:00:38 +0000] 192.0.2.3 ada ID-1 {operation} k {after}");
+            let head = parse(&line).unwrap();
+            assert_eq!((head.requester, head.request_id, head.operation, head.key), ("ada", "ID-1", operation, "k"));
+            assert_eq!(head.rest, after);
+            let with_space = line.replace(" ada ", " ada lovelace ");
+            assert_eq!(parse(&with_space).unwrap_err(), "no request id and operation behind the requester");
         }
     }
 

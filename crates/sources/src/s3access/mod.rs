@@ -53,6 +53,7 @@ use std::io::BufRead;
 use auditlake_event::Event;
 use auditlake_event::address::canonical_address;
 
+use crate::absent;
 use crate::json::REDACTED;
 use crate::reading::{Verdict, read_lines};
 use crate::secret::without_secrets;
@@ -134,7 +135,7 @@ fn record(bytes: &[u8], context: &ImportContext, buffer: &mut String, sink: &mut
     let request = request::parse(split.request_line);
     let partition = resource::partition(split.tail.access_point_arn, head.requester, split.tail.host_header);
     let line = metadata::Line {
-        actor: actor::of(head.requester),
+        actor: actor::of(head.requester, head.operation),
         resource: resource::of(head.operation, head.bucket, head.key, request.path(), partition),
         head,
         split,
@@ -164,9 +165,9 @@ fn record(bytes: &[u8], context: &ImportContext, buffer: &mut String, sink: &mut
         scope_type: bucket.map(|_| Cow::Borrowed("bucket")),
         scope_id: bucket.map(Cow::Borrowed),
         source_ip: stated(head.remote_ip).map(|address| canonical_address(Cow::Borrowed(address))),
-        user_agent: stated(split.user_agent).map(without_secrets),
+        user_agent: Some(split.user_agent).filter(|agent| absent::stated(agent).is_some()).map(without_secrets),
         service_name: Some(Cow::Borrowed("s3.amazonaws.com")),
-        request_id: stated(head.request_id).map(Cow::Borrowed),
+        request_id: absent::stated(head.request_id).map(Cow::Borrowed),
         http_method: request.method.map(Cow::Borrowed),
         http_path: request.target.map(without_secrets),
         http_status: split.answer.http_status,

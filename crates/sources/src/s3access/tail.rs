@@ -101,16 +101,18 @@ fn is_signature_version(text: &str) -> bool {
     text == "-" || text.starts_with("SigV")
 }
 
-/// `AuthHeader`, `QueryString`, or `-`; no host name looks so.
+/// `AuthHeader`, `QueryString`, or `-`, or a word that is new; no host name looks so.
 fn is_authentication_type(text: &str) -> bool {
-    text == "-" || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// `TLSv1.2`; some lines write `TLSV1.2`.
+/// `TLSv1.2` (some lines write `TLSV1.2`), or another protocol's name and version: a line that is cut inside it ends without the
+/// version's last digit.
 fn is_tls_version(text: &str) -> bool {
-    let version = text.get(..4).filter(|name| name.eq_ignore_ascii_case("TLSv")).and(text.get(4..)).unwrap_or_default();
+    let version = text.trim_start_matches(|first: char| first.is_ascii_alphabetic());
     text == "-"
-        || (version.starts_with(|first: char| first.is_ascii_digit())
+        || (version.len() < text.len()
+            && version.starts_with(|first: char| first.is_ascii_digit())
             && version.ends_with(|last: char| last.is_ascii_digit())
             && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
 }

@@ -2,6 +2,7 @@
 
 use auditlake_event::ActorType;
 
+use crate::absent::stated;
 use crate::json::Json;
 
 /// Who made a call, as `userIdentity` states it.
@@ -21,7 +22,9 @@ pub(super) struct Actor<'r> {
 /// - **type**: user (Root, IAMUser, FederatedUser, SAMLUser, WebIdentityUser, IdentityCenterUser, Directory), role (AssumedRole,
 ///   Role), service (AWSService), anonymous (`ANONYMOUS_PRINCIPAL`); a principal of another account (AWSAccount) by the
 ///   prefix of its id (`AIDA` user, `AROA` role); system for an event of the service itself with nobody named;
-/// - **name**: `userName`, else the session's name;
+/// - **name**: `userName`; else the person on whose behalf the session acts (`onBehalfOf.userId`, a user of IAM Identity
+///   Center), unless Identity Center named the session after that person; else the session's name. So whoever asks for the person
+///   finds what their sessions did;
 /// - **e-mail**: only where the name cannot be chosen by the caller: the session's name of a role that IAM Identity Center
 ///   manages (`AWSReservedSSO_…`), if it is an address. Elsewhere a session may call itself what it likes;
 /// - **via**: `sessionContext.sessionIssuer.arn` (the role, or the user behind a federated session), else `invokedBy` if
@@ -31,14 +34,15 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Actor<'r> {
         let is_service_event = record.text_at("eventType") == Some("AwsServiceEvent");
         return Actor { kind: is_service_event.then_some(ActorType::System), ..Actor::default() };
     };
-    let arn = identity.text_at("arn");
-    let principal = identity.text_at("principalId");
-    let account = identity.text_at("accountId");
-    let invoked_by = identity.text_at("invokedBy");
-    let user_name = identity.text_at("userName");
+    let text = |name: &str| identity.text_at(name).and_then(stated);
+    let arn = text("arn");
+    let principal = text("principalId");
+    let account = text("accountId");
+    let invoked_by = text("invokedBy");
+    let user_name = text("userName");
     let issuer = identity.get("sessionContext").and_then(|context| context.get("sessionIssuer"));
 
-    let kind = match identity.text_at("type") {
+    let kind = match text("type") {
         _ if account.is_some_and(is_anonymous) => Some(ActorType::Anonymous),
         Some("Root" | "IAMUser" | "FederatedUser" | "SAMLUser" | "WebIdentityUser" | "IdentityCenterUser" | "Directory") => {
             Some(ActorType::User)
@@ -49,19 +53,22 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Actor<'r> {
         None if invoked_by.is_some() => Some(ActorType::Service),
         _ => None,
     };
-    let on_behalf_of = || identity.get("onBehalfOf")?.text_at("userId");
-    let id = arn.or(principal).or_else(on_behalf_of).or(invoked_by).or(account).or(user_name);
+    let person = identity.get("onBehalfOf").and_then(|person| person.text_at("userId")).and_then(stated);
+    let id = arn.or(principal).or(person).or(invoked_by).or(account).or(user_name);
 
-    let is_session = matches!(identity.text_at("type"), Some("AssumedRole" | "FederatedUser"));
+    let is_session = matches!(text("type"), Some("AssumedRole" | "FederatedUser"));
     let session = is_session.then(|| session_name(arn, principal)).flatten();
     let is_managed =
         issuer.and_then(|issuer| issuer.text_at("userName")).is_some_and(|name| name.starts_with("AWSReservedSSO_"));
     Actor {
         id,
         kind,
-        name: user_name.or(session),
+        name: user_name.or(person.filter(|person| !is_managed && id != Some(*person))).or(session),
         email: session.filter(|name| is_managed && is_email(name)),
-        via: issuer.and_then(|issuer| issuer.text_at("arn")).or(invoked_by.filter(|invoked_by| id != Some(*invoked_by))),
+        via: issuer
+            .and_then(|issuer| issuer.text_at("arn"))
+            .and_then(stated)
+            .or(invoked_by.filter(|invoked_by| id != Some(*invoked_by))),
     }
 }
 

@@ -1,12 +1,15 @@
-//! What a call changed: the new state as far as the request states it. CloudTrail never says what was before, so no
-//! `before` is ever written.
+//! What a call changed: the new state as far as the request states it. CloudTrail never says what a new state replaces; only of
+//! what a call takes away (`RevokeSecurityGroupIngress`, a record set that is deleted) the request says what was before.
 
 use crate::json::{self, Json, Parser};
 
 use crate::percent::decoded;
 use crate::secret::is_secret;
 
-/// A request parameter that becomes a change: service, call, parameter, field. The call may end with `*`.
+use super::parts;
+
+/// A request parameter that becomes a change: service (`""`: any), call, parameter (in any ASCII case), field. The call may end
+/// with `*`.
 type Rule = (&'static str, &'static str, &'static str, &'static str);
 
 /// Changes of permissions, credentials and logging. A parameter that is absent or empty makes no change.
@@ -48,56 +51,131 @@ const RULES: &[Rule] = &[
     ("s3", "PutBucketPolicy", "bucketPolicy", "bucket_policy"),
     ("s3", "PutBucketPublicAccessBlock", "PublicAccessBlockConfiguration", "public_access_block"),
     ("s3", "PutBucketVersioning", "VersioningConfiguration", "versioning"),
+    ("s3", "PutObjectAcl", "AccessControlPolicy", "access_control_policy"),
+    ("s3", "PutObjectAcl", "accessControlList", "access_control_list"),
+    ("s3", "PutObjectAcl", "x-amz-acl", "acl"),
     ("s3", "PutAccountPublicAccessBlock", "PublicAccessBlockConfiguration", "public_access_block"),
     ("kms", "CreateGrant", "granteePrincipal", "grantee"),
     ("kms", "CreateGrant", "operations", "operations"),
     ("kms", "PutKeyPolicy", "policy", "key_policy"),
     ("lambda", "AddPermission*", "principal", "principal"),
-    ("secretsmanager", "PutResourcePolicy", "resourcePolicy", "resource_policy"),
+    ("ecr", "SetRepositoryPolicy", "policyText", "repository_policy"),
+    ("", "PutResourcePolicy", "policy", "resource_policy"),
+    ("", "PutResourcePolicy", "policyDocument", "resource_policy"),
+    ("", "PutResourcePolicy", "policyInJson", "resource_policy"),
+    ("", "PutResourcePolicy", "resourcePolicy", "resource_policy"),
     ("sso", "CreateAccountAssignment", "permissionSetArn", "permission_set"),
     ("sso", "CreateAccountAssignment", "principalId", "principal"),
     ("cloudtrail", "PutEventSelectors", "advancedEventSelectors", "advanced_event_selectors"),
     ("cloudtrail", "PutEventSelectors", "eventSelectors", "event_selectors"),
+    ("ec2", "AuthorizeSecurityGroup*", "cidrIp", "cidr_ip"),
     ("ec2", "AuthorizeSecurityGroup*", "ipPermissions", "ip_permissions"),
+    ("ec2", "AuthorizeSecurityGroup*", "sourceSecurityGroupName", "source_security_group"),
+    ("ec2", "CreateNetworkAclEntry", "cidrBlock", "cidr_block"),
+    ("ec2", "CreateNetworkAclEntry", "ipv6CidrBlock", "ipv6_cidr_block"),
+    ("ec2", "CreateNetworkAclEntry", "ruleAction", "rule_action"),
+    ("ec2", "ReplaceNetworkAclEntry", "cidrBlock", "cidr_block"),
+    ("ec2", "ReplaceNetworkAclEntry", "ipv6CidrBlock", "ipv6_cidr_block"),
+    ("ec2", "ReplaceNetworkAclEntry", "ruleAction", "rule_action"),
+    ("ec2", "ModifySecurityGroupRules", "securityGroupRule", "security_group_rules"),
+    ("ec2", "UpdateSecurityGroupRuleDescriptions*", "ipPermissions", "ip_permissions"),
+    ("ec2", "UpdateSecurityGroupRuleDescriptions*", "securityGroupRuleDescription", "security_group_rule_descriptions"),
     ("ec2", "ModifyImageAttribute", "launchPermission", "launch_permission"),
     ("ec2", "ModifySnapshotAttribute", "createVolumePermission", "create_volume_permission"),
     ("rds", "ModifyDBSnapshotAttribute", "valuesToAdd", "values_added"),
 ];
 
+/// Request parameters that say what a call takes away, as [`RULES`].
+const REMOVALS: &[Rule] = &[
+    ("iam", "DetachGroupPolicy", "policyArn", "attached_policy"),
+    ("iam", "DetachRolePolicy", "policyArn", "attached_policy"),
+    ("iam", "DetachUserPolicy", "policyArn", "attached_policy"),
+    ("iam", "RemoveRoleFromInstanceProfile", "roleName", "role"),
+    ("iam", "RemoveUserFromGroup", "userName", "member"),
+    ("sso", "DeleteAccountAssignment", "permissionSetArn", "permission_set"),
+    ("sso", "DeleteAccountAssignment", "principalId", "principal"),
+    ("ec2", "RevokeSecurityGroup*", "cidrIp", "cidr_ip"),
+    ("ec2", "RevokeSecurityGroup*", "ipPermissions", "ip_permissions"),
+    ("ec2", "RevokeSecurityGroup*", "securityGroupRuleIds", "security_group_rule_ids"),
+    ("rds", "ModifyDBSnapshotAttribute", "valuesToRemove", "values_removed"),
+];
+
+/// Writes changes one after the other.
+struct Writer<'o> {
+    out: &'o mut String,
+    separator: char,
+}
+
+impl Writer<'_> {
+    fn change(&mut self, field: &str, before: Option<&Json<'_>>, after: Option<&Json<'_>>) {
+        self.out.push(self.separator);
+        self.separator = ',';
+        self.out.push_str("{\"after\":");
+        match after {
+            Some(after) => write_decoded(after, self.out),
+            None => self.out.push_str("null"),
+        }
+        if let Some(before) = before {
+            self.out.push_str(",\"before\":");
+            write_decoded(before, self.out);
+        }
+        self.out.push_str(",\"field\":");
+        json::write_text(field, self.out);
+        self.out.push('}');
+    }
+}
+
 /// Appends the changes of a record as normalised JSON; returns whether there are any (nothing is appended if not).
 pub(super) fn write(record: &Json<'_>, out: &mut String) -> bool {
-    let Some(request) = record.get("requestParameters") else { return false };
-    let service = record.text_at("eventSource").unwrap_or_default();
-    let service = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+    let Some(request) = parts::request(record) else { return false };
+    let service = parts::service(record);
     let call = record.text_at("eventName").unwrap_or_default();
-    let is_password_policy = service == "iam" && call == "UpdateAccountPasswordPolicy";
-    let mut separator = '[';
-    let mut write_change = |field: &str, after: &Json<'_>| {
-        out.push(separator);
-        separator = ',';
-        out.push_str("{\"after\":");
-        write_decoded(after, out);
-        out.push_str(",\"field\":");
-        json::write_text(field, out);
-        out.push('}');
+    let mut writer = Writer { out, separator: '[' };
+    let stated = |(of_service, of_call, parameter, field): &'static Rule| {
+        let is_of_service = of_service.is_empty() || *of_service == service;
+        let is_call = of_call.strip_suffix('*').map_or(*of_call == call, |beginning| call.starts_with(beginning));
+        let value = request.get_any_case(parameter).filter(|value| is_of_service && is_call && !value.is_vacant());
+        value.map(|value| (*field, value))
     };
-    if is_password_policy && let Some(members) = request.members() {
+    if service == "iam"
+        && call == "UpdateAccountPasswordPolicy"
+        && let Some(members) = request.members()
+    {
         for (name, value) in members.iter().filter(|(_, value)| !value.is_vacant()) {
-            write_change(name, value);
+            writer.change(name, None, Some(value));
         }
     }
-    for (of_service, of_call, parameter, field) in RULES {
-        let fits =
-            *of_service == service && of_call.strip_suffix('*').map_or(*of_call == call, |prefix| call.starts_with(prefix));
-        if fits && let Some(after) = request.get(parameter).filter(|after| !after.is_vacant()) {
-            write_change(field, after);
-        }
+    if service == "route53" && call == "ChangeResourceRecordSets" {
+        write_record_sets(request, &mut writer);
     }
-    let has_changes = separator == ',';
+    for (field, after) in RULES.iter().filter_map(stated) {
+        writer.change(field, None, Some(after));
+    }
+    for (field, before) in REMOVALS.iter().filter_map(stated) {
+        writer.change(field, Some(before), None);
+    }
+    let has_changes = writer.separator == ',';
     if has_changes {
         out.push(']');
     }
     has_changes
+}
+
+/// The record sets of a batch of Route 53, each under its type and name. One that is deleted has to be stated as it was.
+fn write_record_sets(request: &Json<'_>, writer: &mut Writer<'_>) {
+    let changes = request.get_any_case("changeBatch").and_then(|batch| batch.get_any_case("changes"));
+    for change in changes.map(parts::objects).unwrap_or_default() {
+        let Some(set) = change.get_any_case("resourceRecordSet") else { continue };
+        let text = |name: &str| set.get_any_case(name).and_then(Json::text).unwrap_or_default();
+        let field = format!("record {} {}", text("type"), text("name"));
+        let is_deleted =
+            change.get_any_case("action").and_then(Json::text).is_some_and(|action| action.eq_ignore_ascii_case("DELETE"));
+        if is_deleted {
+            writer.change(field.trim_end(), Some(set), None);
+        } else {
+            writer.change(field.trim_end(), None, Some(set));
+        }
+    }
 }
 
 /// Policies arrive as JSON in a text, percent-encoded or not; they are kept as the JSON they are.

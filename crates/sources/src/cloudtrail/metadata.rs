@@ -6,22 +6,26 @@
 //! | `issued_access_key_id` | the access key the call gave out: `responseElements.credentials.accessKeyId` (AssumeRole and its like), `responseElements.accessKey.accessKeyId` (CreateAccessKey). Equal to the `access_key_id` of what was done with it |
 //! | `external_id`, `role_session_name`, `assumed_role_arn` | `requestParameters.externalId`, `.roleSessionName`, `responseElements.assumedRoleUser.arn` |
 //! | `account_id`, `identity_type`, `principal_id`, `invoked_by`, `credential_id`, `identity_provider` | `userIdentity` |
-//! | `on_behalf_of`, `in_scope_of` | `userIdentity`, as they are |
+//! | `on_behalf_of` | the person of IAM Identity Center for whom a session acts: `userIdentity.onBehalfOf` with `userId` as `user_id`, `identityStoreArn` as `identity_store_arn` |
+//! | `session_name` | the session's name, where `actor_name` is the person |
+//! | `in_scope_of` | `userIdentity`, as it is |
 //! | `session_created`, `mfa_authenticated` (boolean), `source_identity`, `web_id_federation`, `ec2_role_delivery` | `userIdentity.sessionContext` |
 //! | `mfa_used` (boolean), `authentication_method` | `additionalEventData.MFAUsed`, `.AuthenticationMethod` (`QueryString`: a presigned URL) |
 //! | `aws_region`, `event_type`, `event_category`, `event_version`, `api_version`, `read_only`, `management_event`, `shared_event_id` | the record |
 //! | `vpc_endpoint_id`, `vpc_endpoint_account_id`, `tls_details`, `edge_device_details`, `session_from_console`, `service_event_details` | the record |
 //! | `addendum`, `amends_event_id` | the record's `addendum`, and its `originalEventID` |
-//! | `resources` | ARNs, where `resources` names more than one thing |
+//! | `resources` | ARNs, where `resources` names more than one thing; ids, where the call was made on several things or made several |
 //! | `related` | IAM names in the request besides the resource: `policyArn`, `userName`, `accessKeyId`… |
 //! | `rest` | members of the record unknown here; without `raw` also `requestParameters`, `responseElements`, `additionalEventData`, `resources` and `userIdentity`, so that nothing is lost |
 //! | `source_event_id` | the source's id where it was too long for `event_id` |
 //! | `unicode_replaced` | `true` if U+FFFD stands for bytes that are no Unicode |
 
+use crate::absent::stated;
 use crate::json::Json;
 use crate::metadata::{Metadata, Value};
 
 use super::actor::Actor;
+use super::parts;
 use super::resource::Resource;
 
 /// What was found out about a record while it was read.
@@ -66,6 +70,19 @@ const KNOWN: [&str; 30] = [
 ];
 /// Members that only `raw` holds in full.
 const FULL_IN_RAW: [&str; 5] = ["additionalEventData", "requestParameters", "resources", "responseElements", "userIdentity"];
+/// Members whose text is a column.
+const COLUMNS: [&str; 10] = [
+    "errorCode",
+    "errorMessage",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "recipientAccountId",
+    "requestID",
+    "sourceIPAddress",
+    "userAgent",
+];
 /// Names in IAM requests that say what else was concerned.
 const RELATED: [&str; 8] =
     ["accessKeyId", "groupName", "instanceProfileName", "policyArn", "policyName", "roleName", "serialNumber", "userName"];
@@ -84,10 +101,8 @@ pub(super) fn write<'r>(
         of_identity(identity, actor, &mut entries);
     }
     of_request(record, resource, &mut entries);
-    let is_unknown = |name: &str| KNOWN.binary_search(&name).is_err();
-    let is_rest = |name: &str| is_unknown(name) || (!notes.keeps_raw && FULL_IN_RAW.contains(&name));
     let members = record.members().into_iter().flat_map(|members| members.iter());
-    let rest: Vec<_> = members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect();
+    let rest: Vec<_> = members.filter(|(name, value)| is_rest(name, value, notes.keeps_raw)).collect();
     if !rest.is_empty() {
         entries.put("rest", Value::Members(rest));
     }
@@ -96,6 +111,21 @@ pub(super) fn write<'r>(
         entries.put("unicode_replaced", Value::Bool(true));
     }
     entries.write(out)
+}
+
+/// Whether a member of the record belongs to the rest: it is unknown, or no column can hold what it is, or only `raw` would.
+fn is_rest(name: &str, value: &Json<'_>, keeps_raw: bool) -> bool {
+    if matches!(value, Json::Null) {
+        return false;
+    }
+    if FULL_IN_RAW.contains(&name) {
+        let is_as_known = if name == "resources" { matches!(value, Json::Array(_)) } else { value.members().is_some() };
+        return !keeps_raw || !is_as_known;
+    }
+    if COLUMNS.contains(&name) {
+        return !matches!(value, Json::Text(_) | Json::Number(_));
+    }
+    KNOWN.binary_search(&name).is_err()
 }
 
 fn of_record<'r>(record: &'r Json<'r>, entries: &mut Metadata<'r>) {
@@ -122,7 +152,7 @@ fn of_record<'r>(record: &'r Json<'r>, entries: &mut Metadata<'r>) {
     let amended = record.get("addendum").and_then(|addendum| addendum.text_at("originalEventID"));
     entries.extend(amended.map(|id| ("amends_event_id", Value::Text(id.into()))));
     if let Some(additional) = record.get("additionalEventData") {
-        let method = additional.text_at("AuthenticationMethod");
+        let method = additional.text_at("AuthenticationMethod").and_then(stated);
         entries.extend(method.map(|method| ("authentication_method", Value::Text(method.into()))));
         entries.extend(additional.get("MFAUsed").and_then(yes_or_no).map(|value| ("mfa_used", value)));
     }
@@ -145,10 +175,23 @@ fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Meta
         ("identity_provider", "identityProvider"),
         ("identity_type", "type"),
         ("in_scope_of", "inScopeOf"),
-        ("on_behalf_of", "onBehalfOf"),
         ("principal_id", "principalId"),
     ] {
         entries.extend(identity.get(member).filter(|value| !value.is_vacant()).map(|value| (key, Value::Json(value))));
+    }
+    if let Some(person) = identity.get("onBehalfOf") {
+        match person.members() {
+            Some(members) => {
+                let mut members: Vec<_> = members.iter().map(|(name, value)| (on_behalf_of_key(name), value)).collect();
+                members.sort_by_key(|(name, _)| *name);
+                entries.members("on_behalf_of", members);
+            }
+            None => entries.json("on_behalf_of", Some(person)),
+        }
+        let person = person.text_at("userId").and_then(stated);
+        let principal = identity.text_at("principalId").and_then(|principal| principal.split_once(':'));
+        let session = principal.map(|(_, session)| session).filter(|_| person.is_some() && actor.name == person);
+        entries.text("session_name", session);
     }
     // A column has it already where it is the actor, or what stands behind the actor.
     let is_elsewhere = |invoked_by: &&str| actor.id == Some(*invoked_by) || actor.via == Some(*invoked_by);
@@ -168,25 +211,35 @@ fn of_identity<'r>(identity: &'r Json<'r>, actor: &Actor<'r>, entries: &mut Meta
     entries.extend(mfa.map(|mfa| ("mfa_authenticated", yes_or_no(mfa).unwrap_or(Value::Json(mfa)))));
 }
 
-fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut Metadata<'r>) {
-    let service = record.text_at("eventSource").unwrap_or_default();
-    if let Some(answer) = record.get("responseElements") {
-        let issued = ["credentials", "accessKey"].iter().find_map(|part| answer.get(part)?.text_at("accessKeyId"));
-        entries.extend(issued.map(|key| ("issued_access_key_id", Value::Text(key.into()))));
-        let assumed = answer.get("assumedRoleUser").and_then(|user| user.text_at("arn"));
-        entries.extend(assumed.map(|arn| ("assumed_role_arn", Value::Text(arn.into()))));
+fn on_behalf_of_key(member: &str) -> &str {
+    match member {
+        "userId" => "user_id",
+        "identityStoreArn" => "identity_store_arn",
+        other => other,
     }
-    if let Some(request) = record.get("requestParameters") {
+}
+
+fn of_request<'r>(record: &'r Json<'r>, resource: &Resource<'r>, entries: &mut Metadata<'r>) {
+    if let Some(answer) = parts::answer(record) {
+        let text = |part: &str, name: &str| answer.get_any_case(part)?.get_any_case(name)?.text().and_then(stated);
+        let issued = ["credentials", "accessKey", "roleCredentials"].iter().find_map(|part| text(part, "accessKeyId"));
+        entries.text("issued_access_key_id", issued);
+        entries.text("assumed_role_arn", text("assumedRoleUser", "arn"));
+    }
+    if let Some(request) = parts::request(record) {
         for (key, parameter) in [("external_id", "externalId"), ("role_session_name", "roleSessionName")] {
-            entries.extend(request.text_at(parameter).map(|value| (key, Value::Text(value.into()))));
+            entries.text(key, request.get_any_case(parameter).and_then(Json::text));
         }
-        let is_iam = service == "iam.amazonaws.com";
+        let is_iam = parts::service(record) == "iam";
         let is_related = |name: &&&str| is_iam && resource.parameter != Some(**name);
-        let related = RELATED.iter().filter(is_related).filter_map(|name| Some((*name, request.get(name)?)));
+        let related = RELATED.iter().filter(is_related).filter_map(|name| Some((*name, request.get_any_case(name)?)));
         let related: Vec<_> = related.filter(|(_, value)| value.text().is_some()).collect();
         if !related.is_empty() {
             entries.put("related", Value::Members(related));
         }
+    }
+    if !resource.all.is_empty() {
+        entries.put("resources", Value::Texts(resource.all.clone()));
     }
     let resources = record.get("resources").map(Json::elements).unwrap_or_default();
     let arns: Vec<&str> =

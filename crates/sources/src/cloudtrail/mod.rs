@@ -5,8 +5,11 @@
 //! Log files (`{"Records":[…]}`, gzip or not), records one a line, arrays, single records, EventBridge events (`detail`),
 //! the answer of `lookup-events` (`CloudTrailEvent` is JSON in a string), CloudWatch Logs subscriptions and exports
 //! (`logEvents` or `events` with the record as text in `message`), also shipped on by a collector that puts the original
-//! line into `message`, `log` or `_raw`. A record is an object with `eventName` and `eventTime`.
-//! Set aside: digest files, Insights records, CloudWatch control messages. Anything else is quarantined.
+//! line into `message`, `log` or `_raw`; rows of Athena's tables, with names in lower case and members that are JSON in a text
+//! (`normal.rs`). A record is an object with `eventName` and `eventTime`.
+//! Set aside, by kind: digest files, Insights records, aggregated events, CloudWatch control messages, notices that a log file
+//! was delivered and tests of a notification. Anything else is quarantined, so are notifications of S3, DynamoDB and others,
+//! whose records look like CloudTrail's (`other.rs`).
 //!
 //! # How a record becomes an event
 //!
@@ -20,7 +23,7 @@
 //! | `actor_…` | `userIdentity`, see `actor.rs` |
 //! | `resource_…` | `resources`, else what the answer or the request names, see `resource.rs` |
 //! | `scope_type`, `scope_id` | `account`, `recipientAccountId` (else the caller's account) |
-//! | `changes` | what a successful permission change states as new, see `changes.rs`; CloudTrail never tells what was before |
+//! | `changes` | what a successful permission change states as new, see `changes.rs`; CloudTrail does not tell what was before, save of what is taken away |
 //! | `source_ip`, `user_agent` | `sourceIPAddress` (an address, or the name of the AWS service that called), `userAgent` |
 //! | `metadata` | see `metadata.rs`: access key, external id, issued access key, region, MFA, VPC endpoint, TLS… |
 //! | `raw` | the record, normalised, without secrets |
@@ -38,8 +41,12 @@ mod actor;
 mod category;
 mod changes;
 mod metadata;
+mod normal;
+mod other;
 mod outcome;
+mod parts;
 mod resource;
+mod sniff;
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -50,10 +57,9 @@ use crate::absent::stated;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
-use crate::secret::is_secret;
+use crate::secret::{is_secret, without_secrets};
 use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, contains, derived_id, own_id,
-    stated_nanos,
+    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id, stated_nanos,
 };
 
 /// The name in the column `source`.
@@ -76,22 +82,9 @@ impl Source for CloudTrail {
     }
 
     fn sniff(&self, head: &[u8], object_name: &str) -> Confidence {
-        let head = head.get(..SNIFFED_BYTES).unwrap_or(head);
-        // Names that stand in nearly every record and in no other format's.
-        let own =
-            [&b"\"eventSource\""[..], b"\"userIdentity\"", b"\"sourceIPAddress\"", b"\"eventVersion\"", b"\"eventName\""];
-        let own_count = own.iter().filter(|name| contains(head, name)).count();
-        if own_count >= 2 || contains(head, b"\"CloudTrailEvent\"") || contains(head, b"\"digestS3Object\"") {
-            return Confidence::Certain;
-        }
-        let in_text = contains(head, b"\\\"eventSource\\\"") || contains(head, b"\\\"eventVersion\\\"");
-        let has_text_envelope =
-            [&b"\"logEvents\""[..], b"\"message\":", b"\"log\":", b"\"_raw\":"].iter().any(|name| contains(head, name));
-        if in_text && has_text_envelope {
-            return Confidence::Certain;
-        }
-        if own_count == 1 {
-            return Confidence::Likely;
+        let content = sniff::confidence(head.get(..SNIFFED_BYTES).unwrap_or(head));
+        if content > Confidence::None {
+            return content;
         }
         let is_named =
             ["_CloudTrail_", "_CloudTrail-", "/CloudTrail/", "/CloudTrail-"].iter().any(|part| object_name.contains(part));
@@ -136,15 +129,27 @@ impl Reading<'_> {
         envelopes: usize,
         sink: &mut Counted<'_>,
     ) -> Result<Verdict, ReadError> {
+        // What lies in an envelope is spelled by itself; `lookup-events` has names like a record's beside it.
+        let is_envelope = value.get("CloudTrailEvent").is_some();
+        match normal::normalised(value).filter(|_| !is_envelope) {
+            Some(value) => self.normal(&value, is_replaced, envelopes, sink),
+            None => self.normal(value, is_replaced, envelopes, sink),
+        }
+    }
+
+    fn normal(
+        &mut self,
+        value: &Json<'_>,
+        is_replaced: bool,
+        envelopes: usize,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
         let Some(members) = value.members() else {
             return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
         };
         let text = |name: &str| members.get(name).and_then(Json::text);
-        if text("eventType") == Some("AwsCloudTrailInsight") || text("eventCategory") == Some("Insight") {
-            return Ok(Verdict::SetAside(SetAsideKind::Insight));
-        }
-        if text("digestS3Object").is_some() && text("digestStartTime").is_some() {
-            return Ok(Verdict::SetAside(SetAsideKind::Digest));
+        if let Some(verdict) = other::judge(value) {
+            return Ok(verdict);
         }
         if text("eventName").is_some() && members.get("eventTime").is_some() {
             return self.record(value, is_replaced, sink);
@@ -183,8 +188,9 @@ impl Reading<'_> {
         buffers.raw.clear();
         json::write_without_secrets(record, &is_secret, &mut buffers.raw);
 
-        let caller = record.get("userIdentity").and_then(|identity| identity.text_at("accountId"));
-        let account = record.text_at("recipientAccountId").or(caller.filter(|account| !actor::is_anonymous(account)));
+        let caller = record.get("userIdentity").and_then(|identity| identity.text_at("accountId")).and_then(stated);
+        let recipient = record.text_at("recipientAccountId").and_then(stated);
+        let account = recipient.or(caller.filter(|account| !actor::is_anonymous(account)));
         let (event_id, replaced_id) = event_id(record, &buffers.raw);
         let actor = actor::of(record);
         let resource = resource::of(record);
@@ -204,20 +210,20 @@ impl Reading<'_> {
             category: Some(category::of(record)),
             outcome: outcome.outcome,
             error_code: outcome.error_code.map(Cow::Borrowed),
-            error_message: outcome.error_message.map(Cow::Borrowed),
+            error_message: outcome.error_message.map(without_secrets),
             actor_id: actor.id.map(Cow::Borrowed),
             actor_type: actor.kind,
             actor_name: actor.name.map(Cow::Borrowed),
             actor_email: actor.email.map(Cow::Borrowed),
             actor_via: actor.via.map(Cow::Borrowed),
-            resource_type: resource.kind.map(Cow::Borrowed),
-            resource_id: resource.id.as_deref().map(Cow::Borrowed),
-            resource_name: resource.name.map(Cow::Borrowed),
+            resource_type: resource.kind.as_deref().map(Cow::Borrowed),
+            resource_id: resource.id.as_deref().map(without_secrets),
+            resource_name: resource.name.map(without_secrets),
             scope_type: account.map(|_| Cow::Borrowed("account")),
             scope_id: account.map(Cow::Borrowed),
             changes: has_changes.then_some(Cow::Borrowed(buffers.changes.as_str())),
             source_ip: record.text_at("sourceIPAddress").and_then(stated).map(Cow::Borrowed),
-            user_agent: record.text_at("userAgent").and_then(stated).map(Cow::Borrowed),
+            user_agent: record.text_at("userAgent").filter(|text| stated(text).is_some()).map(without_secrets),
             service_name: record.text_at("eventSource").and_then(stated).map(Cow::Borrowed),
             request_id: record.text_at("requestID").and_then(stated).map(Cow::Borrowed),
             metadata: has_metadata.then_some(Cow::Borrowed(buffers.metadata.as_str())),
@@ -231,11 +237,11 @@ impl Reading<'_> {
 
 /// The event's id, and the source's own if that was too long to be it.
 fn event_id<'r>(record: &'r Json<'_>, raw: &str) -> (Cow<'r, str>, Option<Cow<'r, str>>) {
-    let Some(own) = record.text_at("eventID") else {
+    let Some(own) = record.text_at("eventID").and_then(stated) else {
         return (Cow::Owned(derived_id(NAME, raw)), None);
     };
     let mut id = Cow::Borrowed(own);
-    if let Some(account) = record.text_at("recipientAccountId") {
+    if let Some(account) = record.text_at("recipientAccountId").and_then(stated) {
         id = Cow::Owned(format!("{own}:{account}"));
     }
     if let Some(addendum) = record.get("addendum")

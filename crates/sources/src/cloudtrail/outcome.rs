@@ -2,6 +2,7 @@
 
 use auditlake_event::Outcome;
 
+use crate::absent::stated;
 use crate::json::Json;
 
 /// How a call ended, in the source's words too.
@@ -20,8 +21,8 @@ pub(super) struct Ending<'r> {
 ///    could not show who they are was not denied anything yet; wrong passwords and expired tokens are failures alike;
 /// 4. else: success.
 pub(super) fn of<'r>(record: &'r Json<'_>) -> Ending<'r> {
-    let error_code = record.text_at("errorCode");
-    let error_message = record.text_at("errorMessage");
+    let error_code = record.text_at("errorCode").and_then(stated);
+    let error_message = record.text_at("errorMessage").filter(|text| stated(text).is_some());
     let service = record.text_at("eventSource").unwrap_or_default();
     let outcome = match error_code {
         Some(code) if is_denial(code, service) => Outcome::Denied,
@@ -47,7 +48,7 @@ fn is_denial(code: &str, service: &str) -> bool {
 fn says_failure(record: &Json<'_>) -> bool {
     let Some(name) = record.text_at("eventName") else { return false };
     ["responseElements", "serviceEventDetails"].iter().any(|part| {
-        let answer = record.get(part).and_then(|answer| answer.text_at(name));
+        let answer = record.get(part).and_then(|answer| answer.get_any_case(name)?.text());
         answer.is_some_and(|answer| answer.eq_ignore_ascii_case("failure"))
     })
 }

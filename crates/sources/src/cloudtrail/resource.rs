@@ -1,95 +1,52 @@
 //! What a call was made on.
 
+mod parameters;
+mod thing;
+
 use std::borrow::Cow;
 
 use crate::json::Json;
 
+use super::parts;
+use parameters::PARAMETERS;
+use thing::{Found, Thing};
+
 /// What a call was made on. Kinds are those of AWS CloudFormation, as CloudTrail's own `resources` uses them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Resource<'r> {
-    pub kind: Option<&'r str>,
+    pub kind: Option<Cow<'r, str>>,
     pub id: Option<Cow<'r, str>>,
     pub name: Option<&'r str>,
-    /// The request parameter it was read from, if it was.
+    /// The request parameter it was read from, if it was one of the table.
     pub parameter: Option<&'static str>,
+    /// All that the call was made on, if it was made on several.
+    pub all: Vec<&'r str>,
 }
-
-/// Request parameters that name a resource: service (`""`: any), parameter (in any ASCII case), kind. The first that is there
-/// counts, so the more specific stand first.
-const PARAMETERS: &[(&str, &str, &str)] = &[
-    ("sts", "roleArn", "AWS::IAM::Role"),
-    ("iam", "groupName", "AWS::IAM::Group"),
-    ("iam", "roleName", "AWS::IAM::Role"),
-    ("iam", "userName", "AWS::IAM::User"),
-    ("iam", "policyArn", "AWS::IAM::ManagedPolicy"),
-    ("iam", "policyName", "AWS::IAM::ManagedPolicy"),
-    ("iam", "instanceProfileName", "AWS::IAM::InstanceProfile"),
-    ("iam", "serialNumber", "AWS::IAM::VirtualMFADevice"),
-    ("kms", "keyId", "AWS::KMS::Key"),
-    ("secretsmanager", "secretId", "AWS::SecretsManager::Secret"),
-    ("secretsmanager", "name", "AWS::SecretsManager::Secret"),
-    ("lambda", "functionName", "AWS::Lambda::Function"),
-    ("lambda", "layerName", "AWS::Lambda::LayerVersion"),
-    ("dynamodb", "tableName", "AWS::DynamoDB::Table"),
-    ("cloudtrail", "trailName", "AWS::CloudTrail::Trail"),
-    ("cloudtrail", "name", "AWS::CloudTrail::Trail"),
-    ("cloudtrail", "eventDataStore", "AWS::CloudTrail::EventDataStore"),
-    ("logs", "logGroupName", "AWS::Logs::LogGroup"),
-    ("sns", "topicArn", "AWS::SNS::Topic"),
-    ("sqs", "queueUrl", "AWS::SQS::Queue"),
-    ("ssm", "target", "AWS::EC2::Instance"),
-    ("ssm", "documentName", "AWS::SSM::Document"),
-    ("ssm", "name", "AWS::SSM::Parameter"),
-    ("rds", "dBInstanceIdentifier", "AWS::RDS::DBInstance"),
-    ("rds", "dBClusterIdentifier", "AWS::RDS::DBCluster"),
-    ("rds", "dBSnapshotIdentifier", "AWS::RDS::DBSnapshot"),
-    ("bedrock", "modelId", "AWS::Bedrock::FoundationModel"),
-    ("sso", "permissionSetArn", "AWS::SSO::PermissionSet"),
-    ("identitystore", "groupId", "AWS::IdentityStore::Group"),
-    ("identitystore", "userId", "AWS::IdentityStore::User"),
-    ("guardduty", "detectorId", "AWS::GuardDuty::Detector"),
-    ("ecr", "repositoryName", "AWS::ECR::Repository"),
-    ("cloudformation", "stackName", "AWS::CloudFormation::Stack"),
-    ("eks", "name", "AWS::EKS::Cluster"),
-    ("", "instanceId", "AWS::EC2::Instance"),
-    ("ec2", "snapshotId", "AWS::EC2::Snapshot"),
-    ("ec2", "imageId", "AWS::EC2::Image"),
-    ("ec2", "volumeId", "AWS::EC2::Volume"),
-    ("ec2", "groupId", "AWS::EC2::SecurityGroup"),
-    ("ec2", "networkAclId", "AWS::EC2::NetworkAcl"),
-    ("ec2", "routeTableId", "AWS::EC2::RouteTable"),
-    ("ec2", "subnetId", "AWS::EC2::Subnet"),
-    ("ec2", "internetGatewayId", "AWS::EC2::InternetGateway"),
-    ("ec2", "networkInterfaceId", "AWS::EC2::NetworkInterface"),
-    ("ec2", "vpcId", "AWS::EC2::VPC"),
-];
-
-/// Where the answer of a creating IAM call holds the new thing's ARN.
-const CREATED: &[(&str, &str)] = &[
-    ("user", "AWS::IAM::User"),
-    ("role", "AWS::IAM::Role"),
-    ("group", "AWS::IAM::Group"),
-    ("policy", "AWS::IAM::ManagedPolicy"),
-    ("instanceProfile", "AWS::IAM::InstanceProfile"),
-];
 
 /// Reads the resource, by the first rule that fits:
 ///
 /// 1. `resources`: the S3 object if there is one, else the first with an ARN;
 /// 2. S3: `bucketName` and `key` as an ARN, which S3 ARNs can be made of without doubt;
-/// 3. what an IAM call created, by the ARN in its answer;
-/// 4. the request parameter of the table above; `instancesSet` for EC2;
+/// 3. of a call that creates (`Create…`, `Run…`, `Allocate…`, `Restore…`): what was created, by its id in the answer (`thing.rs`);
+/// 4. the request parameter of the table in `parameters.rs`; `instancesSet` for EC2;
+/// 5. the request parameter that is called by the thing in the call's name (`DeleteCluster`: `clusterName`);
+/// 6. the same in the answer, where the request names nothing;
 ///
-/// and the name is the object's key, the last part of an ARN's path, or the value itself. An IAM name alone makes no ARN
-/// (its path is not known), so there the name is the id.
+/// and the name is the object's key, the thing's name beside its id, the last part of an ARN's path, or the value itself. An IAM
+/// name alone makes no ARN (its path is not known), so there the name is the id. Ids of Route 53 stand without the path that some
+/// answers put before them (`/hostedzone/`).
 pub(super) fn of<'r>(record: &'r Json<'_>) -> Resource<'r> {
-    let request = record.get("requestParameters");
-    let service = record.text_at("eventSource").unwrap_or_default();
-    let service = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+    let service = parts::service(record);
+    let call = record.text_at("eventName").unwrap_or_default();
+    let (request, answer) = (parts::request(record), parts::answer(record));
+    let thing = Thing::of(call);
+    let created = || thing.filter(Thing::is_created)?.in_answer(service, answer?);
     listed(record)
         .or_else(|| if service.starts_with("s3") { in_s3(record, request?) } else { None })
-        .or_else(|| if service == "iam" { created(record) } else { None })
+        .or_else(|| Some(made(service, thing?, created()?)))
         .or_else(|| named(service, request?))
+        .or_else(|| Some(made(service, thing?, thing?.in_request(service, request?)?)))
+        .or_else(|| Some(made(service, thing?, thing?.in_answer(service, answer?)?)))
         .unwrap_or_default()
 }
 
@@ -100,10 +57,10 @@ fn listed<'r>(record: &'r Json<'_>) -> Option<Resource<'r>> {
     let chosen = with_arn().find(is_object).or_else(|| with_arn().next())?;
     let arn = chosen.text_at("ARN")?;
     Some(Resource {
-        kind: chosen.text_at("type"),
+        kind: chosen.text_at("type").map(Cow::Borrowed),
         id: Some(Cow::Borrowed(arn)),
         name: Some(name_in_arn(arn)),
-        parameter: None,
+        ..Resource::default()
     })
 }
 
@@ -131,46 +88,57 @@ fn in_s3<'r>(record: &Json<'_>, request: &'r Json<'_>) -> Option<Resource<'r>> {
         None => ("AWS::S3::Bucket", format!("arn:{partition}:s3:::{bucket}")),
     };
     Some(Resource {
-        kind: Some(kind),
+        kind: Some(Cow::Borrowed(kind)),
         id: Some(Cow::Owned(id)),
         name: Some(key.unwrap_or(bucket)),
         parameter: Some("bucketName"),
+        all: Vec::new(),
     })
 }
 
-fn created<'r>(record: &'r Json<'_>) -> Option<Resource<'r>> {
-    if !record.text_at("eventName")?.starts_with("Create") {
-        return None;
+fn made<'r>(service: &str, thing: Thing<'_>, found: Found<'r>) -> Resource<'r> {
+    let id = own_id(service, found.id);
+    let named = if id.starts_with("arn:") { name_in_arn(id) } else { id };
+    Resource {
+        kind: parameters::kind(service, thing.name).map(Cow::Owned),
+        id: Some(Cow::Borrowed(id)),
+        name: Some(found.name.unwrap_or(named)),
+        parameter: None,
+        all: found.all,
     }
-    let answer = record.get("responseElements")?;
-    CREATED.iter().find_map(|(member, kind)| {
-        let arn = answer.get(member)?.text_at("arn")?;
-        Some(Resource { kind: Some(*kind), id: Some(Cow::Borrowed(arn)), name: Some(name_in_arn(arn)), parameter: None })
-    })
 }
 
-fn named<'r>(service: &str, request: &'r Json<'_>) -> Option<Resource<'r>> {
+fn own_id<'r>(service: &str, id: &'r str) -> &'r str {
+    let last = if service == "route53" { id.strip_prefix('/').and_then(|path| path.rsplit('/').next()) } else { None };
+    last.filter(|last| !last.is_empty()).unwrap_or(id)
+}
+
+fn named<'r>(service: &str, request: &'r Json<'r>) -> Option<Resource<'r>> {
     for (of_service, parameter, kind) in PARAMETERS {
         if !of_service.is_empty() && *of_service != service {
             continue;
         }
         let Some(value) = request.get_any_case(parameter).and_then(Json::text) else { continue };
-        let name = if value.starts_with("arn:") { name_in_arn(value) } else { value };
+        let id = own_id(service, value);
         return Some(Resource {
-            kind: Some(*kind),
-            id: Some(Cow::Borrowed(value)),
-            name: Some(name),
+            kind: Some(Cow::Borrowed(kind)),
+            id: Some(Cow::Borrowed(id)),
+            name: Some(if id.starts_with("arn:") { name_in_arn(id) } else { id }),
             parameter: Some(*parameter),
+            all: Vec::new(),
         });
     }
     if service != "ec2" {
         return None;
     }
-    let id = request.get("instancesSet")?.get("items")?.elements().first()?.text_at("instanceId")?;
+    let instances = parts::objects(request.get_any_case("instancesSet")?);
+    let ids: Vec<&str> = instances.iter().filter_map(|instance| instance.text_at("instanceId")).collect();
+    let id = ids.first().copied()?;
     Some(Resource {
-        kind: Some("AWS::EC2::Instance"),
+        kind: Some(Cow::Borrowed("AWS::EC2::Instance")),
         id: Some(Cow::Borrowed(id)),
         name: Some(id),
         parameter: Some("instancesSet"),
+        all: if ids.len() > 1 { ids } else { Vec::new() },
     })
 }

@@ -140,12 +140,12 @@ pub enum SetAsideKind {
     Digest,
     /// Statistics about events, such as CloudTrail Insights.
     Insight,
-    /// Counts of events in a span of time, such as CloudTrail's aggregated events.
-    Aggregate,
-    /// A notice that something was delivered, or the test of such notices.
-    Notification,
     /// A message of the transport, such as the probe CloudWatch Logs sends to a new subscriber.
     Control,
+    /// Counts of events that a system summed up, such as CloudTrail's aggregated events.
+    Aggregated,
+    /// A notice that something was delivered, or the test of such notices.
+    Notification,
     /// An entry of a log that is shared with audit records and is none, such as a program's own messages.
     NotAudit,
 }
@@ -156,7 +156,7 @@ impl SetAsideKind {
         match self {
             SetAsideKind::Digest => "digest",
             SetAsideKind::Insight => "insight",
-            SetAsideKind::Aggregate => "aggregate",
+            SetAsideKind::Aggregated => "aggregated",
             SetAsideKind::Notification => "notification",
             SetAsideKind::Control => "control",
             SetAsideKind::NotAudit => "not_audit",

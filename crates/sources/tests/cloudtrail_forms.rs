@@ -217,8 +217,8 @@ fn counts_digests_and_notices_are_set_aside_by_kind() {
     let delivered = json!({"s3Bucket": "trail", "s3ObjectKey": ["AWSLogs/x.json.gz"]});
     let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-03-02T10:00:00Z", "Bucket": "trail", "RequestId": "R", "HostId": "H"});
     for (record, kind) in [
-        (&aggregated, SetAsideKind::Aggregate),
-        (&as_athena_has_it(&aggregated), SetAsideKind::Aggregate),
+        (&aggregated, SetAsideKind::Aggregated),
+        (&as_athena_has_it(&aggregated), SetAsideKind::Aggregated),
         (&insight, SetAsideKind::Insight),
         (&delivered, SetAsideKind::Notification),
         (&test, SetAsideKind::Notification),

@@ -27,7 +27,7 @@ pub(super) fn judge(record: &Json<'_>) -> Option<Verdict> {
             return Some(Verdict::SetAside(SetAsideKind::Insight));
         }
         if is("AwsAggregatedEvent", "Aggregated") {
-            return Some(Verdict::SetAside(SetAsideKind::Aggregate));
+            return Some(Verdict::SetAside(SetAsideKind::Aggregated));
         }
         let is_test = text("Event").is_some_and(|event| event.ends_with(":TestEvent"));
         let is_delivery = record.get("s3ObjectKey").is_some() && text("s3Bucket").is_some();

@@ -89,11 +89,12 @@ fn without_pairs_in_text(text: &str, is_secret: &impl Fn(&str) -> bool, texts: u
     let inner = parser.value(0).ok().filter(|_| parser.position() == trimmed.len())?;
     let (mut cleaned, mut as_it_is) = (String::with_capacity(text.len()), String::with_capacity(text.len()));
     write(&inner, is_secret, texts + 1, &mut cleaned);
-    write_as_it_is(&inner, &mut as_it_is);
+    write_whole(&inner, &mut as_it_is);
     (cleaned != as_it_is).then_some(cleaned)
 }
 
-fn write_as_it_is(value: &Json<'_>, out: &mut String) {
+/// Appends the normalised text of a value, with everything in it.
+pub(crate) fn write_whole(value: &Json<'_>, out: &mut String) {
     match value {
         Json::Text(text) => write_parsed_text(text, out),
         Json::Array(elements) => {
@@ -101,7 +102,7 @@ fn write_as_it_is(value: &Json<'_>, out: &mut String) {
             for element in elements {
                 out.push(separator);
                 separator = ',';
-                write_as_it_is(element, out);
+                write_whole(element, out);
             }
             out.push_str(if elements.is_empty() { "[]" } else { "]" });
         }
@@ -112,7 +113,7 @@ fn write_as_it_is(value: &Json<'_>, out: &mut String) {
                 separator = ',';
                 write_parsed_text(name, out);
                 out.push(':');
-                write_as_it_is(value, out);
+                write_whole(value, out);
             }
             out.push_str(if members.is_empty() { "{}" } else { "}" });
         }

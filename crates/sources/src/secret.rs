@@ -32,6 +32,8 @@ pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
         cleaned = and_then(cleaned, without_secret_parameters);
     }
     cleaned = and_then(cleaned, texts::without_passwords_of_urls);
+    cleaned = and_then(cleaned, texts::without_bearer_tokens);
+    cleaned = and_then(cleaned, texts::without_web_tokens);
     and_then(cleaned, texts::without_private_keys)
 }
 

@@ -189,6 +189,16 @@ fn services_of_which_no_table_tells_are_read_by_the_name_of_the_call() {
         ("glue", "DeleteTable", json!({"databaseName": "d", "name": "orders"}), Some("AWS::Glue::Table"), "orders"),
         ("ecs", "DeleteCluster", json!({"cluster": "c"}), Some("AWS::ECS::Cluster"), "c"),
         ("route53", "DeleteHostedZone", json!({"id": "/hostedzone/Z5"}), Some("AWS::Route53::HostedZone"), "Z5"),
+        // What was refused has no answer: the name it was to have counts, not what it was to lie in.
+        (
+            "ec2",
+            "CreateSecurityGroup",
+            json!({"groupName": "web", "vpcId": "vpc-1"}),
+            Some("AWS::EC2::SecurityGroup"),
+            "web",
+        ),
+        ("ec2", "AuthorizeSecurityGroupIngress", json!({"groupName": "old"}), Some("AWS::EC2::SecurityGroup"), "old"),
+        ("ec2", "CreateTags", json!({"resourcesSet": {"items": [{"resourceId": "vol-9"}]}}), None, "vol-9"),
         ("newservice", "UpdateGadget", json!({"gadgetArn": "arn:aws:newservice:x"}), None, "arn:aws:newservice:x"),
         (
             "ec2",

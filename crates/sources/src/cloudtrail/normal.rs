@@ -94,7 +94,23 @@ impl Shape {
 /// A record in normal form; `None` if it is already.
 pub(super) fn normalised<'r>(record: &'r Json<'r>) -> Option<Json<'r>> {
     record.members()?;
-    changed(record, &RECORD)
+    // Nearly all records are, which must cost no more than a look.
+    if is_normal(record, &RECORD) { None } else { changed(record, &RECORD) }
+}
+
+fn is_normal(value: &Json<'_>, shape: &Shape) -> bool {
+    match value {
+        Json::Text(text) => decoded(text).is_none(),
+        Json::Array(elements) => {
+            elements.iter().filter(|element| element.members().is_some()).all(|element| is_normal(element, shape))
+        }
+        Json::Object(_) if shape.0.is_empty() => true,
+        Json::Object(members) => members.iter().all(|(name, value)| match shape.find(name) {
+            Some((own, inner)) => own == name && inner.is_none_or(|inner| is_normal(value, inner)),
+            None => true,
+        }),
+        Json::Null | Json::Bool(_) | Json::Number(_) => true,
+    }
 }
 
 fn changed<'r>(value: &'r Json<'r>, shape: &Shape) -> Option<Json<'r>> {

@@ -27,8 +27,9 @@ pub(super) struct Resource<'r> {
 ///
 /// 1. `resources`: the S3 object if there is one, else the first with an ARN;
 /// 2. S3: `bucketName` and `key` as an ARN, which S3 ARNs can be made of without doubt;
-/// 3. of a call that creates (`Create…`, `Run…`, `Allocate…`, `Restore…`): what was created, by its id in the answer (`thing.rs`);
-/// 4. the request parameter of the table in `parameters.rs`; `instancesSet` for EC2;
+/// 3. of a call that creates (`Create…`, `Run…`, `Allocate…`, `Restore…`): what was created, by its id in the answer (`thing.rs`), or by
+///    the name it was to have;
+/// 4. the request parameter of the table in `parameters.rs`; `instancesSet` and `resourcesSet` for EC2;
 /// 5. the request parameter that is called by the thing in the call's name (`DeleteCluster`: `clusterName`);
 /// 6. the same in the answer, where the request names nothing;
 ///
@@ -40,10 +41,15 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Resource<'r> {
     let call = record.text_at("eventName").unwrap_or_default();
     let (request, answer) = (parts::request(record), parts::answer(record));
     let thing = Thing::of(call);
-    let created = || thing.filter(Thing::is_created)?.in_answer(service, answer?);
+    let created = || {
+        let thing = thing.filter(Thing::is_created)?;
+        thing.in_answer(service, answer?)
+    };
+    // Of what could not be made the request may hold the name, besides what it was to lie in.
+    let asked_for = || thing.filter(Thing::is_created)?.in_request(service, request?);
     listed(record)
         .or_else(|| if service.starts_with("s3") { in_s3(record, request?) } else { None })
-        .or_else(|| Some(made(service, thing?, created()?)))
+        .or_else(|| Some(made(service, thing?, created().or_else(asked_for)?)))
         .or_else(|| named(service, request?))
         .or_else(|| Some(made(service, thing?, thing?.in_request(service, request?)?)))
         .or_else(|| Some(made(service, thing?, thing?.in_answer(service, answer?)?)))
@@ -131,14 +137,17 @@ fn named<'r>(service: &str, request: &'r Json<'r>) -> Option<Resource<'r>> {
     if service != "ec2" {
         return None;
     }
-    let instances = parts::objects(request.get_any_case("instancesSet")?);
-    let ids: Vec<&str> = instances.iter().filter_map(|instance| instance.text_at("instanceId")).collect();
-    let id = ids.first().copied()?;
-    Some(Resource {
-        kind: Some(Cow::Borrowed("AWS::EC2::Instance")),
-        id: Some(Cow::Borrowed(id)),
-        name: Some(id),
-        parameter: Some("instancesSet"),
-        all: if ids.len() > 1 { ids } else { Vec::new() },
+    let sets = [("instancesSet", "instanceId", Some("AWS::EC2::Instance")), ("resourcesSet", "resourceId", None)];
+    sets.into_iter().find_map(|(set, member, kind)| {
+        let things = parts::objects(request.get_any_case(set)?);
+        let ids: Vec<&str> = things.iter().filter_map(|thing| thing.text_at(member)).collect();
+        let id = ids.first().copied()?;
+        Some(Resource {
+            kind: kind.map(Cow::Borrowed),
+            id: Some(Cow::Borrowed(id)),
+            name: Some(id),
+            parameter: Some(set),
+            all: if ids.len() > 1 { ids } else { Vec::new() },
+        })
     })
 }

@@ -40,13 +40,16 @@ fn write(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, texts: usize, out:
         Json::Bool(true) => out.push_str("true"),
         Json::Bool(false) => out.push_str("false"),
         Json::Number(number) => out.push_str(number),
-        Json::Text(text) => match without_pairs_in_text(text, is_secret, texts) {
-            Some(rewritten) => write_text(&without_secrets(&rewritten), out),
-            None => match without_secrets(text) {
-                Cow::Borrowed(_) => write_parsed_text(text, out),
-                Cow::Owned(redacted) => write_text(&redacted, out),
-            },
-        },
+        Json::Text(text) => {
+            let redacted = without_secrets(text);
+            match without_pairs_in_text(text, &redacted, is_secret, texts) {
+                Some(rewritten) => write_text(&rewritten, out),
+                None => match redacted {
+                    Cow::Borrowed(_) => write_parsed_text(text, out),
+                    Cow::Owned(redacted) => write_text(&redacted, out),
+                },
+            }
+        }
         Json::Array(elements) => {
             let mut separator = '[';
             for element in elements {
@@ -79,18 +82,23 @@ fn write(value: &Json<'_>, is_secret: &impl Fn(&str) -> bool, texts: usize, out:
 }
 
 /// The normalised JSON of a text that is JSON and holds a secret which the text alone does not show: in a pair, or as an array
-/// or object under a secret's name.
-fn without_pairs_in_text(text: &str, is_secret: &impl Fn(&str) -> bool, texts: usize) -> Option<String> {
-    let trimmed = text.trim();
-    if texts >= MAX_TEXTS || !trimmed.starts_with(['{', '[']) {
+/// or object under a secret's name. `redacted`: the text without the secrets that it shows, which mostly is JSON still.
+fn without_pairs_in_text(text: &str, redacted: &str, is_secret: &impl Fn(&str) -> bool, texts: usize) -> Option<String> {
+    if texts >= MAX_TEXTS || !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
-    let mut parser = Parser::new(trimmed.as_bytes());
-    let inner = parser.value(0).ok().filter(|_| parser.position() == trimmed.len())?;
+    let inner = whole_json(redacted).or_else(|| whole_json(text))?;
     let (mut cleaned, mut as_it_is) = (String::with_capacity(text.len()), String::with_capacity(text.len()));
     write(&inner, is_secret, texts + 1, &mut cleaned);
     write_whole(&inner, &mut as_it_is);
     (cleaned != as_it_is).then_some(cleaned)
+}
+
+/// The value that a text is, if it is one and nothing else.
+fn whole_json(text: &str) -> Option<Json<'_>> {
+    let text = text.trim();
+    let mut parser = Parser::new(text.as_bytes());
+    parser.value(0).ok().filter(|_| parser.position() == text.len())
 }
 
 /// Appends the normalised text of a value, with everything in it.

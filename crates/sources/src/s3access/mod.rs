@@ -165,7 +165,7 @@ fn record(bytes: &[u8], context: &ImportContext, buffer: &mut String, sink: &mut
         scope_type: bucket.map(|_| Cow::Borrowed("bucket")),
         scope_id: bucket.map(Cow::Borrowed),
         source_ip: stated(head.remote_ip).map(|address| canonical_address(Cow::Borrowed(address))),
-        user_agent: Some(split.user_agent).filter(|agent| absent::stated(agent).is_some()).map(without_secrets),
+        user_agent: stated(split.user_agent).map(without_secrets),
         service_name: Some(Cow::Borrowed("s3.amazonaws.com")),
         request_id: absent::stated(head.request_id).map(Cow::Borrowed),
         http_method: request.method.map(Cow::Borrowed),

@@ -64,6 +64,64 @@ pub(super) fn without_private_keys(text: &str) -> Cow<'_, str> {
     replaced(text, out, copied)
 }
 
+/// Shortest token that is taken for one, in bytes.
+const SHORTEST_TOKEN: usize = 16;
+
+/// A text that holds no token behind `Bearer ` any more. Linear in the text: a token ends before white space, and so before the
+/// next `Bearer `.
+pub(super) fn without_bearer_tokens(text: &str) -> Cow<'_, str> {
+    const BEARER: &[u8] = b"earer ";
+    without_tokens(text, BEARER, BEARER.len(), |_, _| true)
+}
+
+/// A text that holds no signed JSON web token (RFC 7519) any more: three parts in base64 between dots, two of them JSON. Linear in
+/// the text.
+pub(super) fn without_web_tokens(text: &str) -> Cow<'_, str> {
+    let is_web_token = |before: Option<u8>, token: &[u8]| {
+        let payload = token.splitn(3, |byte| *byte == b'.').nth(1);
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric()) && payload.is_some_and(|part| part.starts_with(b"eyJ"))
+    };
+    without_tokens(text, b"eyJ", 0, is_web_token)
+}
+
+/// Replaces the tokens that begin `offset` bytes behind a mark and are secret by what stands before the mark and in them.
+fn without_tokens<'t>(
+    text: &'t str,
+    mark: &[u8],
+    offset: usize,
+    is_secret: impl Fn(Option<u8>, &[u8]) -> bool,
+) -> Cow<'t, str> {
+    if text.len() < SHORTEST_TOKEN {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let is_token_byte =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'+' | b'/' | b'=');
+    let mut out = String::new();
+    let (mut copied, mut looked_at) = (0, 0);
+    for found in memchr::memmem::find_iter(bytes, mark) {
+        let start = found + offset;
+        if start < looked_at {
+            continue;
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| !is_token_byte(byte)).unwrap_or(rest.len());
+        let token = rest.get(..length).unwrap_or_default();
+        looked_at = start + length;
+        let before = found.checked_sub(1).and_then(|at| bytes.get(at)).copied();
+        if length < SHORTEST_TOKEN || !is_secret(before, token) {
+            continue;
+        }
+        // Both ends lie beside ASCII, so these are boundaries of characters.
+        if let Some(unchanged) = text.get(copied..start) {
+            out.push_str(unchanged);
+            out.push_str(REDACTED);
+            copied = looked_at;
+        }
+    }
+    replaced(text, out, copied)
+}
+
 fn replaced(text: &str, mut out: String, copied: usize) -> Cow<'_, str> {
     if copied == 0 {
         return Cow::Borrowed(text);
@@ -89,6 +147,22 @@ mod tests {
         ] {
             assert_eq!(without_passwords_of_urls(text), expected, "{text}");
             assert_eq!(without_passwords_of_urls(expected), expected, "again");
+        }
+    }
+
+    #[test]
+    fn tokens_of_bearers_are_replaced() {
+        for (text, expected) in [
+            ("Authorization: Bearer abcdefghijklmnop, x", "Authorization: Bearer [redacted], x"),
+            ("the bearer of this", "the bearer of this"),
+            ("a eyJhbGciOiJI.eyJzdWIiOiIx.c2ln b", "a [redacted] b"),
+            // A place in a list: JSON in base64, but no token of this form.
+            ("eyJuZXh0IjoiYWJjZGVmZ2hpamtsbW5vcCJ9", "eyJuZXh0IjoiYWJjZGVmZ2hpamtsbW5vcCJ9"),
+            ("é Bearer é eyJ", "é Bearer é eyJ"),
+        ] {
+            let cleaned = |text: &str| without_web_tokens(&without_bearer_tokens(text)).into_owned();
+            assert_eq!(cleaned(text), expected, "{text}");
+            assert_eq!(cleaned(expected), expected, "again");
         }
     }
 

@@ -44,6 +44,7 @@ pub(super) const PARAMETERS: &[(&str, &str, &str)] = &[
     ("ec2", "imageId", "AWS::EC2::Image"),
     ("ec2", "volumeId", "AWS::EC2::Volume"),
     ("ec2", "groupId", "AWS::EC2::SecurityGroup"),
+    ("ec2", "groupName", "AWS::EC2::SecurityGroup"),
     ("ec2", "networkAclId", "AWS::EC2::NetworkAcl"),
     ("ec2", "routeTableId", "AWS::EC2::RouteTable"),
     ("ec2", "subnetId", "AWS::EC2::Subnet"),

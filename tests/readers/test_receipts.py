@@ -85,7 +85,7 @@ def posts(api):
 
 def imported(work):
     """Files of the same events for an import."""
-    numbers = itertools.count(100_000)
+    numbers = itertools.count(20_000)
     for shape in (workos, retraced, cloudevent):
         file = work / f"{shape.__name__}.ndjson"
         lines = []

@@ -243,6 +243,13 @@ pub struct SealArguments {
     /// Only periods that begin before this time.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
+    /// Seal nothing, but take this object, which keeps seals from going on, out of the way: it is copied to quarantine, and a
+    /// write-once statement says so. Sound objects are refused.
+    #[arg(long, value_name = "KEY", requires = "reason", conflicts_with_all = ["dry_run", "until"])]
+    pub set_aside: Option<String>,
+    /// Why the object is set aside, for the statement.
+    #[arg(long, value_name = "TEXT", requires = "set_aside")]
+    pub reason: Option<String>,
     /// How the result is written.
     #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,

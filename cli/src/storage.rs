@@ -46,9 +46,9 @@ pub fn storage_failure(error: &StoreError) -> Failure {
 pub fn lake_failure(error: &OpenError) -> Failure {
     match error {
         OpenError::Store(error) => storage_failure(error),
-        OpenError::Invalid(error) => {
-            Failure::new(error.to_string()).advise("lake.json must not be edited; restore it, or name another place")
-        }
+        OpenError::Invalid(_) | OpenError::Missing(_) | OpenError::Foreign { .. } => Failure::new(error.to_string()).advise(
+            "lake.json must not be edited or removed; restore it, or name another place (docs/runbook.md, lake.json)",
+        ),
     }
 }
 

@@ -42,6 +42,17 @@ def test_every_event_is_there_exactly_once_with_its_values(lake, rows):
         assert {name: row[name] for name in expected} == expected
 
 
+def test_every_page_carries_the_checksum_of_the_format(lake):
+    for path in lake.files:
+        pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
+    data = bytearray(lake.files[0].read_bytes())
+    chunk = pyarrow.parquet.read_metadata(lake.files[0]).row_group(0).column(0)
+    start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+    data[start + chunk.total_compressed_size - 1] ^= 1
+    with pytest.raises(OSError, match="(?i)crc|checksum"):
+        pyarrow.parquet.ParquetFile(pa.BufferReader(bytes(data)), page_checksum_verification=True).read()
+
+
 def test_the_columns_have_the_types_of_the_contract_in_pyarrow(lake):
     types = {"text": pa.string(), "time": pa.timestamp("ms", tz="UTC"), "int32": pa.int32()}
     schema = pyarrow_dataset(lake).schema

@@ -58,7 +58,7 @@ fn make(folder: &Path, objects: usize, events: usize) -> Result<(), Failure> {
     let start = Timestamp::parse(START)?;
     let lake = Lake::new(start, Period::HOUR, 300_000, 300_000, Codec::Snappy);
     fs::create_dir_all(folder)?;
-    fs::write(folder.join(LAKE_FILE), lake.to_bytes())?;
+    fs::write(folder.join(LAKE_FILE), lake.to_bytes()?)?;
     let total = i64::try_from(objects * events)?;
     let time_of = |number: usize| Ok::<_, Failure>(start.plus_millis(SPAN_MS * i64::try_from(number)? / total));
     for object in 0..objects {

@@ -19,10 +19,11 @@ use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
 use auditlake_lake::archive_file::ArchiveEncoder;
+use auditlake_lake::integrity::{SealRecord, sha256_hex};
 use auditlake_lake::landing_file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::merkle::Hash;
-use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime};
+use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime, plan};
 
 /// How much of the input is parsed at once.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
@@ -95,11 +96,11 @@ impl Maker {
         let rows = take_record_batch(rows, &lexsort_to_indices(&sort, None)?)?;
         let seal_time = SealTime::from_start(partition.hour);
         let hashes: Vec<Hash> = ColumnarHasher::new(&rows, None)?.hashes().into_iter().map(Hash::new).collect();
-        let mut encoder = ArchiveEncoder::new(Codec::Snappy, seal_time, rows.num_rows() as u64);
+        let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy };
+        let mut encoder = ArchiveEncoder::new(key.clone(), rows.num_rows() as u64);
         encoder.push(&rows.project(&kept)?, &hashes)?;
         let Some((bytes, facts)) = encoder.finish()? else { return Ok(()) };
-        let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy }.to_string();
-        let path = self.folder.join(key);
+        let path = self.folder.join(key.to_string());
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         fs::write(path, &bytes)?;
         self.objects += 1;
@@ -112,17 +113,21 @@ impl Maker {
     fn finish(&mut self) -> Result<(), Box<dyn Error>> {
         self.close_before(i64::MAX)?;
         let first = SealTime::from_start(Timestamp::from_millis(self.first_hour.ok_or("no events")?));
-        let mut lake = lake_of(first.start());
-        lake.first_period = first;
+        let lake = lake_of(first.start());
         for folder in [Some(&self.folder), self.unsealed.as_ref()].into_iter().flatten() {
             fs::create_dir_all(folder)?;
-            fs::write(folder.join(layout::LAKE_FILE), lake.to_bytes())?;
+            fs::write(folder.join(layout::LAKE_FILE), lake.to_bytes()?)?;
         }
-        let mut period = first;
+        let (mut period, mut previous) = (first, None);
         while period.start().millis() <= self.last_hour {
-            let path = self.folder.join(layout::record_key(period));
-            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-            fs::write(path, b"{}\n")?;
+            let plan = plan::empty(period, lake.codec).to_bytes()?;
+            let record = SealRecord::of_nothing(period, sha256_hex(&plan), previous).to_bytes()?;
+            previous = Some(sha256_hex(&record));
+            for (key, bytes) in [(layout::plan_key(period), plan), (layout::record_key(period), record)] {
+                let path = self.folder.join(key);
+                fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+                fs::write(path, bytes)?;
+            }
             period = lake.period().next(period);
         }
         println!("{} rows, {} objects, {} bytes", self.rows, self.objects, self.bytes);
@@ -130,8 +135,9 @@ impl Maker {
     }
 }
 
-fn lake_of(created: Timestamp) -> Lake {
-    Lake::new(created, Period::HOUR, 300_000, 300_000, Codec::Snappy)
+/// The lake whose first period starts at `first`: it was created when the slack and what clocks may differ had passed.
+fn lake_of(first: Timestamp) -> Lake {
+    Lake::new(first.plus_millis(310_000), Period::HOUR, 300_000, 300_000, Codec::Snappy)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

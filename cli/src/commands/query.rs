@@ -34,6 +34,9 @@ fn query_failure(error: QueryError) -> Failure {
         QueryErrorKind::Denied => {
             failure.advise("the credentials may not read this lake: check AWS_ACCESS_KEY_ID and its rights")
         }
+        QueryErrorKind::Damaged => {
+            failure.advise("restore the object it names; see docs/runbook.md, A damaged archive object")
+        }
         QueryErrorKind::Invalid | QueryErrorKind::Cancelled | QueryErrorKind::Internal => failure,
     }
 }

@@ -4,15 +4,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auditlake_lake::landing::SystemClock;
+use auditlake_lake::Lake;
+use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_lake::plan::Plan;
+use auditlake_lake::seal::set_aside::{self, Next, SetAsideError};
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
 use serde_json::json;
 
 use super::Outcome;
 use crate::arguments::{ReportFormat, SealArguments};
 use crate::failure::{self, Failure};
-use crate::storage::Storage;
+use crate::storage::{Storage, storage_failure};
 use crate::{output, progress};
 
 /// Most periods a dry run looks ahead.
@@ -23,15 +25,23 @@ fn seal_failure(error: &SealError) -> Failure {
     if error.retryable() {
         failure.advise("run it again: it goes on where it stopped")
     } else {
-        failure.advise(
-            "nothing is lost and nothing half-written counts; what the message names needs a look before the next run",
-        )
+        let look =
+            "nothing is lost and nothing half-written counts; what the message names needs a look before the next run";
+        match error.key() {
+            Some(key) => failure.advise(format!(
+                "{look}. To go on without that object: auditlake seal --set-aside '{key}' --reason '…' (docs/runbook.md, SealFailures)"
+            )),
+            None => failure.advise(look),
+        }
     }
 }
 
 pub async fn run(arguments: SealArguments) -> Outcome {
     let storage = Storage::open(&arguments.storage).await?;
     let lake = storage.existing_lake().await?;
+    if let (Some(key), Some(reason)) = (&arguments.set_aside, &arguments.reason) {
+        return set_aside(&storage, &lake, key, reason, &arguments).await;
+    }
     let mut sealer = Sealer::new(Arc::clone(&storage.store), lake.clone(), Arc::new(SystemClock), SealSettings::default());
     let sealed_until = sealer.sealed_until().await.map_err(|error| seal_failure(&error))?;
     let max_periods = arguments.until.map(|until| {
@@ -59,6 +69,34 @@ pub async fn run(arguments: SealArguments) -> Outcome {
         eprintln!("warning: landing object set aside: {set_aside:?}");
     }
     Ok(ExitCode::from(if sealed.set_aside.is_empty() && sealed.conflicts == 0 { failure::DONE } else { failure::SET_ASIDE }))
+}
+
+/// Takes one object out of the way of the seal, and says so in the lake.
+async fn set_aside(storage: &Storage, lake: &Lake, key: &str, reason: &str, arguments: &SealArguments) -> Outcome {
+    let stated = set_aside::set_aside(storage.store.as_ref(), lake, key, reason, SystemClock.now()).await;
+    let (statement, next) = stated.map_err(|error| match error {
+        SetAsideError::Store(error) => storage_failure(&error),
+        SetAsideError::Write(error) => error.into(),
+        refused @ SetAsideError::Refused { .. } => {
+            Failure::new(refused.to_string()).advise("name the object that `auditlake status` or the log of the seal names")
+        }
+    })?;
+    let mut is_left = next == Next::Remove;
+    if is_left && arguments.storage.bucket.is_none() {
+        std::fs::remove_file(arguments.storage.data.join(key))?;
+        is_left = false;
+    }
+    if arguments.output == ReportFormat::Json {
+        writeln!(std::io::stdout().lock(), "{}", json!({ "statement": statement, "must_be_removed": is_left }))?;
+    } else {
+        println!("set aside: {key}\ncopy: {}\nreason: {reason}", statement.copy);
+    }
+    if is_left {
+        eprintln!(
+            "the object still stands where a seal writes; remove it from the bucket, for example:\n  aws s3api delete-object --bucket BUCKET --key '{key}'"
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn report(format: ReportFormat, sealed: &SealRun) -> Result<(), Failure> {
@@ -94,7 +132,7 @@ fn report_dry_run(format: ReportFormat, plans: &[&Plan]) -> Outcome {
     let mut out = std::io::stdout().lock();
     if format == ReportFormat::Json {
         for plan in plans {
-            out.write_all(&plan.to_bytes())?;
+            out.write_all(&plan.to_bytes()?)?;
         }
         return Ok(ExitCode::SUCCESS);
     }

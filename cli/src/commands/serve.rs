@@ -28,6 +28,9 @@ fn start_failure(error: StartError) -> Failure {
         }
         StartError::Store(error) => storage_failure(&error),
         StartError::Lake(error) => lake_failure(&error),
+        StartError::LakeCopy(error) => {
+            Failure::new(error.to_string()).advise("lake.json must not be edited (docs/runbook.md, lake.json)")
+        }
         StartError::Origin(error) => {
             Failure::new(error.to_string()).advise("name another with --oidc-issuer or --connect-origins")
         }

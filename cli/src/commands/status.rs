@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use auditlake_api::status::Status;
 use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::seal::{SealSettings, Sealer};
 
 use super::Outcome;
 use crate::arguments::{ReportFormat, StatusArguments};
-use crate::output;
 use crate::storage::{Storage, storage_failure};
+use crate::{failure, output};
 use auditlake_lake::length::Length;
 
 pub async fn run(arguments: StatusArguments) -> Outcome {
@@ -18,11 +20,20 @@ pub async fn run(arguments: StatusArguments) -> Outcome {
     let sealed_until = auditlake_lake::status::sealed_until(storage.store.as_ref(), &lake, None).await;
     let sealed_until = sealed_until.map_err(|error| storage_failure(&error))?;
     let status = Status::new(&lake, sealed_until, SystemClock.now());
+    // What keeps the next period from being sealed, if it is due: found without writing anything.
+    let mut sealer = Sealer::new(Arc::clone(&storage.store), lake.clone(), Arc::new(SystemClock), SealSettings::default());
+    let held_up = sealer.preview(1).await.err();
+    if let Some(error) = &held_up {
+        eprintln!("warning: the seal of the next period does not go on: {error}");
+        if let Some(key) = error.key() {
+            eprintln!("  help: look at {key}; docs/runbook.md, SealFailures, says what to do");
+        }
+    }
     if arguments.output == ReportFormat::Json {
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, &status)?;
         writeln!(out)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(if held_up.is_some() { failure::SET_ASIDE } else { failure::DONE }));
     }
     let mut table = output::table(&["lake", ""]);
     let length = |millis: i64| Length { millis }.to_string();
@@ -38,5 +49,5 @@ pub async fn run(arguments: StatusArguments) -> Outcome {
         &format!("auditlake {}, format {}, schema {}", status.version, status.format_version, status.schema_version),
     ]);
     output::print_table(&table)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(if held_up.is_some() { failure::SET_ASIDE } else { failure::DONE }))
 }

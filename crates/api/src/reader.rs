@@ -168,6 +168,9 @@ pub(crate) fn invalid(error: InvalidQuery) -> Problem {
     Problem::invalid_parameter(error.parameter, error.rule)
 }
 
+/// Damage is mended by people: asking again soon does not help.
+const RETRY_DAMAGED_SECONDS: u32 = 300;
+
 pub(crate) fn query_problem(error: QueryError) -> Problem {
     match error.kind {
         QueryErrorKind::Invalid => {
@@ -181,6 +184,10 @@ pub(crate) fn query_problem(error: QueryError) -> Problem {
         QueryErrorKind::Throttled => {
             tracing::warn!(error = %error.message, "query throttled");
             Problem::throttled("too many questions are being answered; ask again a little later", 5)
+        }
+        QueryErrorKind::Damaged => {
+            tracing::error!(alarm = true, error = %error.message, "an answer needs what storage damaged");
+            Problem::unavailable(error.message, RETRY_DAMAGED_SECONDS)
         }
         QueryErrorKind::Denied | QueryErrorKind::Internal => {
             tracing::error!(error = %error.message, "query failed");

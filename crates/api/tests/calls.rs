@@ -297,6 +297,18 @@ async fn failures_of_the_engine_say_what_the_caller_can_do_and_nothing_of_its_in
 }
 
 #[tokio::test]
+async fn what_storage_damaged_is_named() {
+    let fixture = Fixture::new();
+    *fixture.memory.failure.lock().unwrap() = Some(QueryErrorKind::Damaged);
+    let (status, answer) = fixture.get("/v1/events?organization=acme").await;
+    assert_eq!(status, 503, "{answer}");
+    assert!(
+        answer["detail"].as_str().unwrap().contains("internal-3"),
+        "the engine's words, which name the object: {answer}"
+    );
+}
+
+#[tokio::test]
 async fn status_says_where_the_lake_stands() {
     let fixture = Fixture::new();
     let (status, answer) = fixture.get("/v1/status").await;

@@ -5,6 +5,7 @@ pub mod committer;
 pub mod cursor_key;
 pub mod exports;
 pub mod http_server;
+pub mod lake_copy;
 pub mod organizations;
 pub mod s3;
 pub mod schedule;

@@ -28,6 +28,7 @@ use crate::committer::GroupCommit;
 use crate::cursor_key;
 use crate::exports::{self, LocalExporter};
 use crate::http_server::{Callers, HttpServer, is_loopback};
+use crate::lake_copy::{self, LakeCopyError};
 use crate::organizations::NotingDoor;
 use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
 use crate::schedule::{self, Housekeeping, Schedule};
@@ -139,6 +140,9 @@ pub enum StartError {
     /// The lake cannot be opened or created.
     #[error(transparent)]
     Lake(#[from] OpenError),
+    /// `lake.json` changed since the lake was served first.
+    #[error(transparent)]
+    LakeCopy(#[from] LakeCopyError),
     /// The issuer of tokens, or an origin of the console, is not one.
     #[error(transparent)]
     Origin(#[from] InvalidOrigin),
@@ -240,6 +244,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let s3_store = Arc::new(s3.store().await?);
     let store: SharedStore = Arc::clone(&s3_store) as SharedStore;
     let lake = open_or_create(store.as_ref(), &settings.wanted).await?;
+    lake_copy::check(&settings.data.join(PRIVATE), &lake)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy = Arc::new(SystemEntropy);

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
@@ -27,13 +27,15 @@ use self::row_groups::RowGroups;
 use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumsWriter};
 use crate::lake_file::{Codec, FORMAT_VERSION};
 use crate::landing_file::{FORMAT_KEY, SCHEMA_KEY};
+use crate::layout::ArchiveKey;
 use crate::merkle::{Hash, MerkleTree};
-use crate::period::SealTime;
 
 mod row_groups;
 
 /// Footer key: the seal that wrote the object, RFC 3339.
 pub const SEAL_TIME_KEY: &str = "auditlake.seal_time";
+/// Footer key: the object's own key. An object that lies under another one is not the one that belongs there.
+pub const OWN_KEY: &str = "auditlake.key";
 
 /// Rows in a row group.
 pub const ROW_GROUP_ROWS: usize = 32 * 1024;
@@ -74,12 +76,19 @@ fn path(column: Column) -> ColumnPath {
     ColumnPath::from(column.name())
 }
 
-fn key_values(seal_time: SealTime) -> Vec<KeyValue> {
+/// Whether an object's footer says that it belongs under another key than `key`. Objects of older versions do not say.
+pub fn is_of_another_key(metadata: &ParquetMetaData, key: &str) -> bool {
+    let entries = metadata.file_metadata().key_value_metadata().map_or(&[][..], Vec::as_slice);
+    entries.iter().any(|entry| entry.key == OWN_KEY && entry.value.as_deref() != Some(key))
+}
+
+fn key_values(key: &ArchiveKey) -> Vec<KeyValue> {
     vec![
         KeyValue::new(FORMAT_KEY.to_owned(), FORMAT_VERSION.to_string()),
         KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_string()),
         KeyValue::new(CHECKSUMS_KEY.to_owned(), CHECKSUMS_VALUE.to_owned()),
-        KeyValue::new(SEAL_TIME_KEY.to_owned(), seal_time.to_string()),
+        KeyValue::new(SEAL_TIME_KEY.to_owned(), key.seal_time.to_string()),
+        KeyValue::new(OWN_KEY.to_owned(), key.to_string()),
     ]
 }
 
@@ -101,14 +110,14 @@ fn columns_without_dictionary(sample: &RecordBatch) -> Vec<ColumnPath> {
 }
 
 /// How archive objects are written, for `rows` rows that begin with those of `sample`.
-fn properties(codec: Codec, seal_time: SealTime, rows: u64, sample: &RecordBatch) -> WriterProperties {
-    let compression = match codec {
+fn properties(key: &ArchiveKey, rows: u64, sample: &RecordBatch) -> WriterProperties {
+    let compression = match key.codec {
         Codec::Snappy => Compression::SNAPPY,
         Codec::Zstd => Compression::ZSTD(ZstdLevel::default()),
     };
     let mut builder: WriterPropertiesBuilder = WriterProperties::builder()
         .set_compression(compression)
-        .set_key_value_metadata(Some(key_values(seal_time)))
+        .set_key_value_metadata(Some(key_values(key)))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::None);
     for column in BLOOM_FILTERS {
@@ -150,8 +159,7 @@ impl Passing {
 
 /// Makes one archive object. Bytes can be taken away while it grows.
 pub struct ArchiveEncoder {
-    codec: Codec,
-    seal_time: SealTime,
+    key: ArchiveKey,
     announced_rows: u64,
     /// Made when the first rows are there.
     writer: Option<RowGroups<Vec<u8>>>,
@@ -162,15 +170,15 @@ pub struct ArchiveEncoder {
 }
 
 impl ArchiveEncoder {
-    /// For an object of about `rows` rows, written by the seal of `seal_time`.
-    pub fn new(codec: Codec, seal_time: SealTime, rows: u64) -> Self {
+    /// For the object of `key`, of about `rows` rows.
+    pub fn new(key: ArchiveKey, rows: u64) -> Self {
         let (merkle, min_time, max_time) = (MerkleTree::new(), i64::MAX, i64::MIN);
         let passing = Passing::default();
-        Self { codec, seal_time, announced_rows: rows, writer: None, passing, merkle, min_time, max_time }
+        Self { key, announced_rows: rows, writer: None, passing, merkle, min_time, max_time }
     }
 
     fn create_writer(&self, sample: &RecordBatch) -> Result<RowGroups<Vec<u8>>, ParquetError> {
-        let properties = properties(self.codec, self.seal_time, self.announced_rows, sample);
+        let properties = properties(&self.key, self.announced_rows, sample);
         // Arrow's own copy of the schema is not written: it would add kilobytes to every small object and says nothing that
         // Parquet's does not.
         let schema = ArrowSchemaConverter::new().convert(&archive_schema())?;

@@ -18,10 +18,11 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use parquet::DecodeResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
+use crate::archive_file::is_of_another_key;
 use crate::archived_search::{self, Wanted, time_bounds};
 use crate::checksums::{self, ChecksumError, Checksums};
 use crate::damage::{GAVE_UP, check_layout};
-use crate::integrity::Unsearched;
+use crate::integrity::Unread;
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
@@ -91,15 +92,18 @@ impl<'a> OpenObject<'a> {
                 DecodeResult::Data(metadata) => break metadata,
                 DecodeResult::NeedsData(ranges) => {
                     if ranges.iter().any(|range| range.end > size) {
-                        return Err(StoredObjectError::Foreign("its footer points beyond its end".to_owned()));
+                        return Err(StoredObjectError::Unreadable("its footer points beyond its end".to_owned()));
                     }
                     let found = bytes.read(&ranges).await?;
                     decoder.push_ranges(ranges, found)?;
                 }
-                DecodeResult::Finished => return Err(StoredObjectError::Foreign("it has no footer".to_owned())),
+                DecodeResult::Finished => return Err(StoredObjectError::Unreadable("it has no footer".to_owned())),
             }
         };
-        check_layout(&metadata, size).map_err(StoredObjectError::Foreign)?;
+        if is_of_another_key(&metadata, &bytes.key) {
+            return Err(StoredObjectError::Foreign("its footer says that it belongs elsewhere".to_owned()));
+        }
+        check_layout(&metadata, size).map_err(StoredObjectError::Unreadable)?;
         Ok(Self { metadata: Arc::new(metadata), bytes })
     }
 
@@ -221,7 +225,7 @@ impl<'a> ArchivedRows<'a> {
                 };
                 // The decoder may panic on damaged bytes.
                 let searched = AssertUnwindSafe(searched).catch_unwind().await;
-                (position, name, searched.unwrap_or_else(|_| Err(StoredObjectError::Foreign(GAVE_UP.to_owned()))))
+                (position, name, searched.unwrap_or_else(|_| Err(StoredObjectError::Unreadable(GAVE_UP.to_owned()))))
             }
         });
         let searches: Vec<_> = searches.collect();
@@ -235,7 +239,8 @@ impl<'a> ArchivedRows<'a> {
                 Err(error @ (StoredObjectError::Store(_) | StoredObjectError::Temporary(_))) => {
                     return Err(ShardError::Archived { key, error });
                 }
-                Err(StoredObjectError::Foreign(reason)) => {
+                Err(error) => {
+                    let reason = error.to_string();
                     tracing::error!(
                         key,
                         reason,
@@ -264,8 +269,8 @@ impl<'a> ArchivedRows<'a> {
 
 impl ArchivedRows<'_> {
     /// The objects that could not be searched.
-    pub fn into_damaged(self) -> Vec<Unsearched> {
-        self.damaged.into_iter().map(|(key, reason)| Unsearched { key, reason }).collect()
+    pub fn into_damaged(self) -> Vec<Unread> {
+        self.damaged.into_iter().map(|(key, reason)| Unread { key, reason }).collect()
     }
 }
 

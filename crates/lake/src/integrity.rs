@@ -11,6 +11,7 @@ use auditlake_store::{ErrorKind, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::lake_file::FORMAT_VERSION;
 use crate::layout;
 use crate::merkle::Hash;
 use crate::period::SealTime;
@@ -75,8 +76,8 @@ pub struct Digest {
 
 impl Digest {
     /// The bytes as they are stored: one line.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        one_line(self)
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        to_line(self)
     }
 }
 
@@ -102,10 +103,9 @@ pub struct SetAside {
     pub reason: String,
 }
 
-/// An archive object of an earlier seal that could not be read when late events were looked for in it: a copy of one of them may
-/// be in both.
+/// An object below the archive's keys that a seal could not read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Unsearched {
+pub struct Unread {
     /// The key.
     pub key: String,
     /// Why.
@@ -150,26 +150,82 @@ pub struct SealRecord {
     pub conflicts: u64,
     /// Rows sealed with a later period than their own.
     pub late_rows: u64,
-    /// Damaged archive objects in which late rows were not looked for.
+    /// Damaged objects of earlier seals in which late rows were not looked for: a copy of one of them may be in both.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unsearched: Vec<Unsearched>,
+    pub unsearched: Vec<Unread>,
+    /// Objects that stood where this seal writes, could not be read, and were written beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub displaced: Vec<Unread>,
     /// SHA-256 of the record of the period before, hexadecimal; `None` for the lake's first period.
     pub previous_sha256: Option<String>,
 }
 
+/// Why bytes are no seal record that this version can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// Not the JSON we know.
+    #[error("seal record cannot be read: {0}")]
+    Malformed(String),
+    /// Written by a newer version.
+    #[error("the seal record has format {0}, this version of auditlake knows {FORMAT_VERSION}: upgrade first")]
+    UnknownVersion(u32),
+}
+
 impl SealRecord {
+    /// Reads a record.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let malformed = |error: serde_json::Error| InvalidRecord::Malformed(error.to_string());
+        let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
+        if version.format_version > FORMAT_VERSION {
+            return Err(InvalidRecord::UnknownVersion(version.format_version));
+        }
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+
+    /// The record of a period without rows.
+    pub fn of_nothing(seal_time: SealTime, plan_sha256: String, previous_sha256: Option<String>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            seal_time,
+            plan_sha256,
+            inputs: Vec::new(),
+            set_aside: Vec::new(),
+            outputs: Vec::new(),
+            digests: Vec::new(),
+            rows_in: 0,
+            rows_out: 0,
+            duplicates: 0,
+            conflicts: 0,
+            late_rows: 0,
+            unsearched: Vec::new(),
+            displaced: Vec::new(),
+            previous_sha256,
+        }
+    }
+
     /// The bytes as they are stored: one line.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        one_line(self)
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        to_line(self)
     }
 }
 
 /// JSON on one line, with a line feed.
-pub(crate) fn one_line(value: &impl Serialize) -> Vec<u8> {
-    // Serialising these types cannot fail: no maps with odd keys, no failing implementations.
-    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+pub(crate) fn to_line(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(value)?;
     bytes.push(b'\n');
-    bytes
+    Ok(bytes)
+}
+
+/// As [`to_line`], for a line among others: one that cannot be written is logged and left out.
+pub(crate) fn one_line(value: &impl Serialize) -> Vec<u8> {
+    to_line(value).unwrap_or_else(|error| {
+        tracing::error!(alarm = true, %error, "a line cannot be written");
+        Vec::new()
+    })
 }
 
 /// The digests of one seal, from what its shards wrote.
@@ -194,7 +250,7 @@ pub fn digests(
         let own_conflicts = conflicts.iter().filter(|conflict| conflict.partition.organization == *organization);
         let own_restamped = restamped.iter().filter(|restamped| restamped.partition.organization == *organization);
         digests.push(Digest {
-            format_version: crate::lake_file::FORMAT_VERSION,
+            format_version: FORMAT_VERSION,
             organization: organization.clone(),
             seal_time,
             rows: objects.iter().map(|object| object.rows).sum(),
@@ -234,15 +290,32 @@ pub async fn latest_digest(
                 for object in objects.into_iter().rev() {
                     let name = object.key[day.len()..].strip_suffix(".json");
                     let Some(seal_time) = name.and_then(SealTime::parse_key_name) else { continue };
-                    if seal_time < before {
-                        let bytes = store.get(&object.key).await?.bytes;
-                        return Ok(Some(DigestReference { seal_time, sha256: sha256_hex(&bytes) }));
+                    if seal_time >= before {
+                        continue;
                     }
+                    if let Some(sha256) = recorded_digest(store, &object.key, seal_time).await? {
+                        return Ok(Some(DigestReference { seal_time, sha256 }));
+                    }
+                    tracing::error!(key = object.key, "no seal record names this digest: it does not count");
                 }
             }
         }
     }
     Ok(None)
+}
+
+/// The hash of a digest as the record of its seal states it, whatever became of its bytes since; `None` if that does not name it.
+async fn recorded_digest(store: &dyn Store, key: &str, seal_time: SealTime) -> Result<Option<String>, StoreError> {
+    let record = match store.get(&layout::record_key(seal_time)).await {
+        Ok(object) => object.bytes,
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match SealRecord::parse(&record) {
+        Ok(record) => Ok(record.digests.into_iter().find(|digest| digest.key == key).map(|digest| digest.sha256)),
+        // The digest itself is all that is left to go by.
+        Err(_) => Ok(Some(sha256_hex(&store.get(key).await?.bytes))),
+    }
 }
 
 /// The hash of a period's seal record; `None` if it has none.

@@ -13,6 +13,11 @@ pub const DEFAULT_SLACK_MS: i64 = 300_000;
 /// How long before its creation, beyond the slack, a lake's first period may begin, in ms: writers' clocks differ.
 const CREATION_SKEW_MS: i64 = 10_000;
 
+/// The longest slack, in ms: a week. A longer one would keep periods open for so long that nothing is ever sealed.
+pub const MOST_SLACK_MS: i64 = 7 * 24 * 3_600_000;
+/// The longest lead, in ms: a day.
+pub const MOST_LEAD_MS: i64 = 24 * 3_600_000;
+
 /// The compression of archive objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -67,10 +72,14 @@ pub enum InvalidLake {
     Inconsistent(&'static str),
 }
 
+fn first_period(period: Period, created: Timestamp, slack_ms: i64) -> SealTime {
+    period.start_of(created.plus_millis(-slack_ms - CREATION_SKEW_MS))
+}
+
 impl Lake {
     /// A lake created now.
     pub fn new(created: Timestamp, period: Period, slack_ms: i64, lead_ms: i64, codec: Codec) -> Self {
-        let first_period = period.start_of(created.plus_millis(-slack_ms - CREATION_SKEW_MS));
+        let first_period = first_period(period, created, slack_ms);
         Self {
             format_version: FORMAT_VERSION,
             created,
@@ -96,20 +105,21 @@ impl Lake {
         let Ok(period) = Period::from_seconds(lake.seal_period_seconds) else {
             return Err(InvalidLake::Inconsistent("seal_period_seconds does not divide one hour"));
         };
-        if lake.slack_ms < 0 || lake.lead_ms < 0 {
-            return Err(InvalidLake::Inconsistent("slack_ms and lead_ms must not be negative"));
+        if !(0..=MOST_SLACK_MS).contains(&lake.slack_ms) {
+            return Err(InvalidLake::Inconsistent("slack_ms must lie between 0 and a week"));
         }
-        if period.start_of(lake.first_period.start()) != lake.first_period {
-            return Err(InvalidLake::Inconsistent("first_period is not the start of a period"));
+        if !(0..=MOST_LEAD_MS).contains(&lake.lead_ms) {
+            return Err(InvalidLake::Inconsistent("lead_ms must lie between 0 and a day"));
+        }
+        if lake.first_period != first_period(period, lake.created, lake.slack_ms) {
+            return Err(InvalidLake::Inconsistent("first_period is not the period of created - slack - 10 s"));
         }
         Ok(lake)
     }
 
     /// The bytes of `lake.json`: one line.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        crate::integrity::to_line(self)
     }
 
     /// The numbers of the seal rule.
@@ -133,8 +143,30 @@ mod tests {
         let created = Timestamp::parse("2026-03-01T12:02:03.456Z").unwrap();
         let lake = Lake::new(created, Period::HOUR, 300_000, 300_000, Codec::Snappy);
         assert_eq!(lake.first_period.to_string(), "2026-03-01T11:00:00.000Z");
-        assert_eq!(Lake::parse(&lake.to_bytes()), Ok(lake.clone()));
-        let newer = String::from_utf8(lake.to_bytes()).unwrap().replace("\"format_version\":1", "\"format_version\":2");
+        assert_eq!(Lake::parse(&lake.to_bytes().unwrap()), Ok(lake.clone()));
+        let newer =
+            String::from_utf8(lake.to_bytes().unwrap()).unwrap().replace("\"format_version\":1", "\"format_version\":2");
         assert_eq!(Lake::parse(newer.as_bytes()), Err(InvalidLake::UnknownVersion(2)));
+    }
+
+    #[test]
+    fn an_edited_file_is_refused_with_the_rule_it_breaks() {
+        let created = Timestamp::parse("2026-03-01T12:02:03.456Z").unwrap();
+        let text = String::from_utf8(Lake::new(created, Period::HOUR, 300_000, 300_000, Codec::Snappy).to_bytes().unwrap())
+            .unwrap();
+        for (from, to, rule) in [
+            ("2026-03-01T11:00:00.000Z", "2026-03-01T12:00:00.000Z", "first_period"),
+            ("2026-03-01T11:00:00.000Z", "2036-03-01T11:00:00.000Z", "first_period"),
+            ("2026-03-01T11:00:00.000Z", "2026-03-01T10:00:00.000Z", "first_period"),
+            ("\"lead_ms\":300000", "\"lead_ms\":-1", "lead_ms"),
+            ("\"lead_ms\":300000", "\"lead_ms\":86400001", "lead_ms"),
+            ("\"slack_ms\":300000", "\"slack_ms\":604800001", "slack_ms"),
+            ("\"slack_ms\":300000", "\"slack_ms\":-300000", "slack_ms"),
+            ("\"seal_period_seconds\":3600", "\"seal_period_seconds\":7", "seal_period_seconds"),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let refused = Lake::parse(text.replace(from, to).as_bytes()).unwrap_err();
+            assert!(refused.to_string().contains(rule), "{from} → {to}: {refused}");
+        }
     }
 }

@@ -6,10 +6,10 @@ use auditlake_event::Organization;
 use serde::{Deserialize, Serialize};
 
 use crate::gather::PartitionSummary;
-use crate::integrity::{DigestReference, Input, SetAside, one_line};
+use crate::integrity::{DigestReference, Input, SetAside, to_line};
 use crate::lake_file::{Codec, FORMAT_VERSION};
-use crate::layout::ArchiveKey;
-use crate::period::SealTime;
+use crate::layout::{ArchiveKey, LandingKey};
+use crate::period::{SealRule, SealTime};
 use crate::shard::Piece;
 
 /// The version of the rules by which rows are ordered, judged as duplicates, written and listed; a change of any of them raises it.
@@ -101,9 +101,46 @@ impl Plan {
         serde_json::from_slice(bytes).map_err(malformed)
     }
 
+    /// Checks that a plan found under the key of `seal_time` can be the one of that period.
+    pub fn check(&self, seal_time: SealTime, rule: &SealRule) -> Result<(), InvalidPlan> {
+        let (from, until) = rule.window(seal_time);
+        let is_in_window = |input: &Input| {
+            let arrival = LandingKey::parse(&input.key).map(|key| key.arrival());
+            input.rows > 0 && arrival.is_some_and(|arrival| from <= arrival && arrival < until)
+        };
+        let problem = if self.seal_time != seal_time {
+            "it is of another period"
+        } else if !self.inputs.iter().all(is_in_window) {
+            "it reads objects that cannot hold rows of the period"
+        } else if !self.inputs.is_sorted_by(|left, right| left.key < right.key) {
+            "its objects are out of order"
+        } else if self.inputs.is_empty() != self.shards.is_empty() {
+            "it has rows and writes none, or the other way round"
+        } else {
+            return Ok(());
+        };
+        Err(InvalidPlan::Malformed(problem.to_owned()))
+    }
+
+    /// Moves the inputs that an operator set aside, with the reasons, from what is read to what is set aside.
+    pub fn waive(&mut self, waived: &BTreeMap<String, String>) {
+        let mut inputs = Vec::with_capacity(self.inputs.len());
+        for input in std::mem::take(&mut self.inputs) {
+            match waived.get(&input.key) {
+                Some(reason) => self.set_aside.push(SetAside {
+                    key: input.key,
+                    etag: input.etag,
+                    reason: crate::seal::set_aside::reason_of(reason),
+                }),
+                None => inputs.push(input),
+            }
+        }
+        self.inputs = inputs;
+    }
+
     /// The bytes as they are stored: one line.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        one_line(self)
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        to_line(self)
     }
 
     /// Whether the rules of the plan list events with one id and different times.

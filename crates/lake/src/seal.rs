@@ -30,9 +30,11 @@ use crate::plan::{self, Plan};
 use crate::status;
 
 mod follow;
+mod foreign;
 mod known;
 mod model;
 mod retire;
+pub mod set_aside;
 mod shards;
 
 use follow::Outcome;
@@ -50,6 +52,8 @@ pub struct Sealer {
     last_record: Option<(SealTime, String)>,
     latest_digests: BTreeMap<Organization, Option<DigestReference>>,
     known: KnownObjects,
+    /// Landing objects that an operator set aside, with the reason.
+    waived: BTreeMap<String, String>,
 }
 
 struct Listing {
@@ -82,6 +86,7 @@ impl Sealer {
             last_record: None,
             latest_digests: BTreeMap::new(),
             known: KnownObjects::default(),
+            waived: BTreeMap::new(),
         }
     }
 
@@ -110,6 +115,7 @@ impl Sealer {
         observer: &mut (dyn FnMut(&SealRecord) + Send),
     ) -> Result<SealRun, SealError> {
         let sealed_until = self.sealed_until().await?;
+        self.waived = set_aside::landing_objects(self.store.as_ref()).await?;
         let mut run = SealRun {
             sealed_until,
             periods: 0,
@@ -132,6 +138,7 @@ impl Sealer {
                 run.more_due = !self.due(run.sealed_until, 1).is_empty();
                 return Ok(run);
             }
+            self.check_unclosed(&batch).await?;
             self.close(&batch).await?;
             let listing = self.list(&batch).await?;
             let mut next = 0;
@@ -181,6 +188,8 @@ impl Sealer {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
+        self.waived = set_aside::landing_objects(self.store.as_ref()).await?;
+        self.check_unclosed(&batch).await?;
         let unclosed = status::first_unclosed(self.store.as_ref(), &self.lake, sealed_until).await?;
         let listing = self.list(&batch).await?;
         let mut previews = Vec::with_capacity(batch.len());
@@ -275,7 +284,7 @@ impl Sealer {
         let store = &self.store;
         let codec = self.lake.codec;
         let puts = periods.iter().map(|seal_time| async move {
-            let bytes = Bytes::from(plan::empty(*seal_time, codec).to_bytes());
+            let bytes = Bytes::from(plan::empty(*seal_time, codec).to_bytes()?);
             let key = layout::plan_key(*seal_time);
             let is_ours = match store.put_if_absent(&key, bytes.clone()).await? {
                 Put::Created { .. } => true,
@@ -321,7 +330,7 @@ impl Sealer {
             return self.follow_stored(seal_time).await;
         }
         let gathered = self.make_plan(seal_time, listing).await?;
-        let bytes = Bytes::from(gathered.plan.to_bytes());
+        let bytes = Bytes::from(gathered.plan.to_bytes()?);
         let is_ours = match self.store.put_if_absent(&layout::plan_key(seal_time), bytes.clone()).await? {
             Put::Created { .. } => true,
             Put::Exists => self.store.get(&layout::plan_key(seal_time)).await?.bytes == bytes,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
 use crate::gather::{BatchLimit, GatherError, SortedRows};
-use crate::integrity::Unsearched;
+use crate::integrity::Unread;
 use crate::lake_file::Codec;
 use crate::layout::{ArchiveKey, Partition};
 use crate::merkle::Hash;
@@ -115,7 +115,10 @@ pub struct ShardOutcome {
     pub conflicts: Vec<Conflict>,
     /// Damaged objects of earlier seals in which late rows were not looked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unsearched: Vec<Unsearched>,
+    pub unsearched: Vec<Unread>,
+    /// Objects that stood under the keys of this shard and cannot be read: the rows were written beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub displaced: Vec<Unread>,
     /// Events with one id and different times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restamped: Vec<Restamped>,
@@ -153,6 +156,14 @@ pub enum ShardError {
         /// The object.
         key: String,
         /// How it differs.
+        reason: String,
+    },
+    /// Objects are there already under this piece's key and under those beside it, and none can be read.
+    #[error("{key} exists and {reason}; so do the objects beside it that were to take its place")]
+    Occupied {
+        /// The last object tried.
+        key: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// Rows got lost or appeared from nowhere (SH-2).
@@ -196,6 +207,11 @@ const PUT_BYTES: usize = 8 * 1024 * 1024;
 /// How often a write is tried whose outcome is not known.
 const WRITE_ATTEMPTS: u32 = 4;
 
+/// How far the number of an object is moved on when what stands under it cannot be read.
+const DISPLACED_BY: u16 = 2_500;
+/// How often a number is moved on.
+const MOST_DISPLACEMENTS: u16 = 3;
+
 /// What became of the rows of one piece.
 #[derive(Debug, Default)]
 pub(crate) struct PieceCounts {
@@ -204,7 +220,8 @@ pub(crate) struct PieceCounts {
     pub late_rows: u64,
     pub late_duplicates: u64,
     pub conflicts: Vec<Conflict>,
-    pub unsearched: Vec<Unsearched>,
+    pub unsearched: Vec<Unread>,
+    pub displaced: Vec<Unread>,
     pub restamped: Vec<Restamped>,
 }
 
@@ -217,7 +234,7 @@ pub async fn write_pieces(
 ) -> Result<ShardOutcome, ShardError> {
     let mut outcome = ShardOutcome::default();
     for piece in pieces {
-        let (object, counts) = PieceWriter { store, context, piece, rows }.write().await?;
+        let (object, counts) = PieceWriter { store, context, piece, rows, displacements: 0 }.write().await?;
         outcome.rows_in += counts.rows_in;
         outcome.rows_out += object.as_ref().map_or(0, |object| object.rows);
         outcome.duplicates += counts.duplicates;
@@ -226,6 +243,7 @@ pub async fn write_pieces(
         outcome.conflicts.extend(counts.conflicts);
         outcome.unsearched.extend(counts.unsearched);
         outcome.restamped.extend(counts.restamped);
+        outcome.displaced.extend(counts.displaced);
         if counts.duplicates > 0 {
             let organization = piece.partition.organization.clone();
             *outcome.duplicates_by_organization.entry(organization).or_default() += counts.duplicates;
@@ -254,6 +272,8 @@ struct PieceWriter<'a> {
     context: &'a ShardContext,
     piece: &'a Piece,
     rows: &'a mut SortedRows,
+    /// How many objects under this piece's keys turned out to be unreadable.
+    displacements: u16,
 }
 
 /// One attempt at making an object.
@@ -268,16 +288,43 @@ impl PieceWriter<'_> {
         ArchiveKey {
             partition: self.piece.partition.clone(),
             seal_time: self.context.seal_time,
-            shard: self.piece.shard,
+            shard: self.piece.shard + self.displacements * DISPLACED_BY,
             codec: self.context.codec,
         }
     }
 
+    /// Writes the piece, beside what stands there if that cannot be read: one organization's garbage stops nobody's seal. What
+    /// can be read and is not ours stops it, since answers would show it.
     async fn write(mut self) -> Result<(Option<ArchiveObject>, PieceCounts), ShardError> {
         let expected = self.rows.count(self.piece)?;
         if expected == 0 {
             return Ok((None, PieceCounts::default()));
         }
+        let mut displaced = Vec::new();
+        loop {
+            match self.write_once(expected).await {
+                Err(ShardError::Occupied { key, reason })
+                    if self.displacements < MOST_DISPLACEMENTS && self.piece.shard < DISPLACED_BY =>
+                {
+                    tracing::error!(
+                        alarm = true,
+                        key,
+                        reason,
+                        "an object that cannot be read stands where a seal writes: the rows go beside it"
+                    );
+                    displaced.push(Unread { key, reason });
+                    self.displacements += 1;
+                }
+                written => {
+                    let (object, mut counts) = written?;
+                    counts.displaced = displaced;
+                    return Ok((object, counts));
+                }
+            }
+        }
+    }
+
+    async fn write_once(&mut self, expected: u64) -> Result<(Option<ArchiveObject>, PieceCounts), ShardError> {
         let mut attempts = 1;
         let attempt = loop {
             match self.attempt(expected).await {
@@ -327,7 +374,7 @@ impl PieceWriter<'_> {
 
     async fn attempt_with(&mut self, expected: u64, upload: &mut Option<Box<dyn Upload>>) -> Result<Attempt, ShardError> {
         let name = self.key().to_string();
-        let mut encoder = ArchiveEncoder::new(self.context.codec, self.context.seal_time, expected);
+        let mut encoder = ArchiveEncoder::new(self.key(), expected);
         let mut resolver = Resolver::new(self.store, &self.piece.partition, self.context);
         let mut rows = self.rows.read(self.piece);
         while let Some(batch) = rows.next(BATCH)? {
@@ -373,6 +420,9 @@ impl PieceWriter<'_> {
         let mismatch = |reason: String| ShardError::Mismatch { key: key.to_string(), reason };
         let judge = |error: StoredObjectError| match error {
             StoredObjectError::Store(error) => ShardError::Store(error),
+            unread @ StoredObjectError::Unreadable(_) => {
+                ShardError::Occupied { key: key.to_string(), reason: unread.to_string() }
+            }
             other => mismatch(other.to_string()),
         };
         let stored = StoredObject::fetch(self.store, key, self.rows.temporary_directory()).await.map_err(judge)?;

@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
 
-use crate::archive_file::ArchiveFacts;
+use crate::archive_file::{ArchiveFacts, is_of_another_key};
 use crate::checksums::{self, ChecksumError, Checksums};
 use crate::damage::{self, GAVE_UP, check_layout};
 use crate::layout::ArchiveKey;
@@ -39,20 +39,23 @@ pub enum StoredObjectError {
     /// The temporary file failed.
     #[error("temporary file: {0}")]
     Temporary(#[from] std::io::Error),
-    /// Not the archive object of that key.
+    /// It can be read and is not the archive object of that key.
     #[error("not an archive object: {0}")]
     Foreign(String),
+    /// It cannot be read: damaged, or no Parquet file.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
 }
 
 impl From<ParquetError> for StoredObjectError {
     fn from(error: ParquetError) -> Self {
-        Self::Foreign(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 
 impl From<ArrowError> for StoredObjectError {
     fn from(error: ArrowError) -> Self {
-        Self::Foreign(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 
@@ -64,13 +67,13 @@ impl From<NotCanonical> for StoredObjectError {
 
 impl From<ChecksumError> for StoredObjectError {
     fn from(error: ChecksumError) -> Self {
-        Self::Foreign(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 
 /// Runs the decoder over bytes that anybody may have damaged.
 pub(crate) fn guarded<T>(decode: impl FnOnce() -> Result<T, StoredObjectError>) -> Result<T, StoredObjectError> {
-    damage::guarded(|| StoredObjectError::Foreign(GAVE_UP.to_owned()), decode)
+    damage::guarded(|| StoredObjectError::Unreadable(GAVE_UP.to_owned()), decode)
 }
 
 /// Fills `buffer` from a file, as far as the file goes.
@@ -177,7 +180,10 @@ impl StoredObject {
 
     fn reader_of<R: ChunkReader + 'static>(&self, content: R) -> Result<ParquetRecordBatchReader, StoredObjectError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(content)?;
-        check_layout(builder.metadata(), self.bytes).map_err(StoredObjectError::Foreign)?;
+        check_layout(builder.metadata(), self.bytes).map_err(StoredObjectError::Unreadable)?;
+        if is_of_another_key(builder.metadata(), &self.key.to_string()) {
+            return Err(StoredObjectError::Foreign("its footer says that it belongs elsewhere".to_owned()));
+        }
         Ok(builder.with_batch_size(BATCH_ROWS).build()?)
     }
 

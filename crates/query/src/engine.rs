@@ -327,6 +327,8 @@ pub enum QueryErrorKind {
     Cancelled,
     /// The caller's rights do not suffice for storage or engine.
     Denied,
+    /// An object that the answer needs is damaged or not there: the message names it (503).
+    Damaged,
     /// Stored data contradicts its own rules, or a defect of ours (500).
     Internal,
 }

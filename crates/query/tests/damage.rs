@@ -124,3 +124,17 @@ async fn no_flipped_bit_of_an_archive_object_changes_an_answer() {
     assert_eq!(found("etl/", 40, 200, &Settings::default()).await, 200);
     assert!(found("etl/", 3_000, 200, &in_pieces()).await > 150);
 }
+
+#[tokio::test]
+async fn an_archive_object_under_the_key_of_another_is_never_answered() {
+    let (store, lake) = lake(20).await;
+    let (key, bytes) = store.snapshot().into_iter().find(|(key, _)| key.starts_with("etl/")).unwrap();
+    let elsewhere = key.replace("organization=org-acme/", "organization=org-globex/");
+    store.overwrite(&elsewhere, bytes);
+    let engine = ScanEngine::new(Arc::new(store), lake, Settings::default());
+    let query = Query::from_parameters(Organization::parse("globex").unwrap(), [] as [(&str, &str); 0]).unwrap();
+    let order = auditlake_query::Order::NewestFirst;
+    let request = SearchRequest { query, order, after: None, limit: 10, with_raw: false };
+    let error = engine.search(&request).await.unwrap_err();
+    assert!(error.to_string().contains(&elsewhere), "{error}");
+}

@@ -222,7 +222,7 @@ async fn a_broken_archive_object_fails_the_query_and_is_named() {
         with_raw: false,
     };
     let error = engine.search(&request).await.unwrap_err();
-    assert_eq!(error.kind, QueryErrorKind::Internal);
+    assert_eq!(error.kind, QueryErrorKind::Damaged);
     assert!(error.message.contains(&key), "{error}");
 }
 

@@ -10,7 +10,7 @@ use futures::StreamExt;
 
 use super::{Gathered, Listing, Progress, SealError, Sealer, shards};
 use crate::gather::Gatherer;
-use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unsearched, WrittenDigest, sha256_hex};
+use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unread, WrittenDigest, sha256_hex};
 use crate::lake_file::FORMAT_VERSION;
 use crate::landing_file;
 use crate::layout::{self, LandingKey, Partition};
@@ -18,6 +18,7 @@ use crate::period::SealTime;
 use crate::plan::{self, Plan};
 use crate::restamped::Restamped;
 use crate::shard::{self, ArchiveObject, Conflict, ShardContext, ShardOutcome};
+use crate::status;
 
 impl Sealer {
     /// The plan that is there, and the hash of its bytes.
@@ -26,7 +27,12 @@ impl Sealer {
         match self.store.get(&key).await {
             Ok(object) => {
                 let sha256 = sha256_hex(&object.bytes);
-                let plan = Plan::parse(&object.bytes).map_err(|error| SealError::Plan { key, error })?;
+                let parsed = Plan::parse(&object.bytes).and_then(|plan| {
+                    plan.check(seal_time, &self.lake.rule())?;
+                    Ok(plan)
+                });
+                let mut plan = parsed.map_err(|error| SealError::Plan { key, error })?;
+                plan.waive(&self.waived);
                 Ok(Some((plan, sha256)))
             }
             Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => Ok(None),
@@ -48,6 +54,12 @@ impl Sealer {
             .filter(|(key, _)| !self.known.is_nothing_for(*key, seal_time, &rule))
             .cloned()
             .collect();
+        let (waived, wanted): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|(_, meta)| self.waived.contains_key(&meta.key));
+        for (key, meta) in waived {
+            let reason = self.waived.get(&meta.key).map(|reason| super::set_aside::reason_of(reason));
+            self.known.learn_unreadable(key, &meta.etag, reason.as_deref().unwrap_or_default());
+        }
         let store = Arc::clone(&self.store);
         let reads = wanted.into_iter().map(|(key, meta)| {
             let store = Arc::clone(&store);
@@ -210,7 +222,7 @@ impl Sealer {
         );
         let mut written = Vec::with_capacity(digests.len());
         for digest in &digests {
-            let bytes = digest.to_bytes();
+            let bytes = digest.to_bytes()?;
             let sha256 = sha256_hex(&bytes);
             let key = layout::digest_key(&digest.organization, seal_time);
             self.put_same(&key, bytes.into()).await?;
@@ -261,6 +273,7 @@ impl Sealer {
             conflicts,
             late_rows: outcome.late_rows,
             unsearched: outcome.unsearched,
+            displaced: outcome.displaced,
             previous_sha256,
         })
     }
@@ -282,7 +295,7 @@ impl Sealer {
     }
 
     pub(super) async fn put_record(&mut self, record: &SealRecord) -> Result<(), SealError> {
-        let bytes = record.to_bytes();
+        let bytes = record.to_bytes()?;
         let sha256 = sha256_hex(&bytes);
         self.put_same(&layout::record_key(record.seal_time), bytes.into()).await?;
         self.last_record = Some((record.seal_time, sha256));
@@ -300,7 +313,7 @@ impl Sealer {
     }
 
     pub(super) async fn is_sealed(&self, seal_time: SealTime) -> Result<bool, SealError> {
-        Ok(self.store.head(&layout::record_key(seal_time)).await?.is_some())
+        Ok(status::is_sealed(self.store.as_ref(), &self.lake, seal_time).await?)
     }
 
     pub(super) async fn previous_record(&self, seal_time: SealTime) -> Result<Option<String>, SealError> {
@@ -337,7 +350,8 @@ pub(super) struct Outcome {
     duplicates: u64,
     duplicates_by_organization: BTreeMap<Organization, u64>,
     late_rows: u64,
-    unsearched: Vec<Unsearched>,
+    unsearched: Vec<Unread>,
+    displaced: Vec<Unread>,
 }
 
 impl Outcome {
@@ -348,6 +362,7 @@ impl Outcome {
         self.duplicates += shard.duplicates;
         self.late_rows += shard.late_rows;
         self.unsearched.extend(shard.unsearched);
+        self.displaced.extend(shard.displaced);
         // A damaged object may have been met by several pieces.
         self.unsearched.sort();
         self.unsearched.dedup();

@@ -171,12 +171,34 @@ pub enum SealError {
         /// Contradicting copies.
         conflicts: u64,
     },
+    /// A plan, digest, record or statement cannot be written.
+    #[error("cannot be written as JSON: {0}")]
+    Write(#[from] serde_json::Error),
     /// A write-once object is there and says something else.
-    #[error("{0} exists and differs from what this seal states")]
+    #[error("{0} exists and differs from what this seal states; see SealFailures in the runbook")]
     Contradiction(String),
+    /// A plan or record is there of a period that is not closed: no seal wrote it.
+    #[error("{0} is there although its period is not closed: no seal wrote it; see SealFailures in the runbook")]
+    NotOurs(String),
 }
 
 impl SealError {
+    /// The object that stands in the way, if it is one: what an operator must look at.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            SealError::Contradiction(key)
+            | SealError::NotOurs(key)
+            | SealError::Plan { key, .. }
+            | SealError::NewerVersion { key, .. }
+            | SealError::InputChanged { key, .. }
+            | SealError::Shard(
+                ShardError::Mismatch { key, .. } | ShardError::Occupied { key, .. } | ShardError::Archived { key, .. },
+            ) => Some(key),
+            SealError::Store(error) if !error.retryable() => Some(&error.key),
+            _ => None,
+        }
+    }
+
     /// Whether running again later may help without anybody's intervention.
     pub fn retryable(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 
 use super::{SealError, Sealer};
 use crate::integrity::SealRecord;
@@ -45,11 +45,15 @@ impl Sealer {
         let tags = retired.iter().map(|key| async move {
             match store.tag(key, name, value).await {
                 // It has expired already: an earlier run tagged it.
-                Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => Ok(()),
-                other => other,
+                Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => {}
+                Err(error) => {
+                    tracing::error!(alarm = true, key, %error, "landing object cannot be tagged as sealed: it stays, and costs storage");
+                }
+                Ok(()) => {}
             }
         });
-        futures::stream::iter(tags).buffer_unordered(self.settings.concurrency).try_for_each(|()| async { Ok(()) }).await?;
+        // The period is sealed: what cannot be tagged is in nobody's way.
+        futures::stream::iter(tags).buffer_unordered(self.settings.concurrency).for_each(|()| async {}).await;
         self.known.forget_finished(seal_time, &rule);
         Ok(())
     }
@@ -62,7 +66,12 @@ impl Sealer {
             Err(error) if error.kind == auditlake_store::ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(error) => return Err(error.into()),
         };
-        let record: SealRecord = serde_json::from_slice(&object.bytes).map_err(|_| SealError::Contradiction(key))?;
-        Ok(record.inputs.into_iter().map(|input| (input.key, input.rows)).collect())
+        match SealRecord::parse(&object.bytes) {
+            Ok(record) => Ok(record.inputs.into_iter().map(|input| (input.key, input.rows)).collect()),
+            Err(error) => {
+                tracing::error!(alarm = true, key, %error, "what this seal read is not known: its landing objects stay");
+                Ok(BTreeMap::new())
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Progress, SealError, Sealer};
-use crate::integrity::{Input, one_line};
+use crate::integrity::{Input, to_line};
 use crate::lake_file::FORMAT_VERSION;
 use crate::landing_file::read_index;
 use crate::layout::{self, LandingKey, Partition};
@@ -142,6 +142,7 @@ impl Sealer {
         if self.is_sealed(seal_time).await? {
             return Ok(None);
         }
+        self.waived = super::set_aside::landing_objects(self.store.as_ref()).await?;
         let Some((plan, plan_sha256)) = self.stored_plan(seal_time).await? else {
             return Err(SealError::NoSuchShard { seal_time, shard });
         };
@@ -157,7 +158,7 @@ impl Sealer {
         drop(rows);
         self.put_conflicts(seal_time, shard, &outcome).await?;
         let done = ShardDone { format_version: FORMAT_VERSION, plan_sha256, outcome };
-        self.put_same(&layout::shard_key(seal_time, shard), Bytes::from(one_line(&done))).await?;
+        self.put_same(&layout::shard_key(seal_time, shard), Bytes::from(to_line(&done)?)).await?;
         Ok(Some(done))
     }
 }

@@ -135,7 +135,10 @@ fn a_seal_that_dies_at_any_storage_call_and_is_run_again_leaves_the_same_lake() 
                 if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
             },
         );
-        run(&store, &prepared).unwrap_err();
+        // A tag that cannot be written stops nothing: at the last ones everything else is there.
+        if run(&store, &prepared).is_ok() {
+            assert_same(&store, &expected, &format!("without tags from point {crash_at}"));
+        }
         store.clear_faults();
         run(&store, &prepared).unwrap();
         assert_same(&store, &expected, &format!("dead at point {crash_at}"));
@@ -184,7 +187,10 @@ fn a_run_that_would_plan_otherwise_follows_the_plan_that_is_there() {
                 if point.index >= crash_at { Action::Fail(ErrorKind::Unavailable) } else { Action::Go }
             },
         );
-        run(&store, &prepared).unwrap_err();
+        // A tag that cannot be written stops nothing: at the last ones everything else is there.
+        if run(&store, &prepared).is_ok() {
+            assert_same(&store, &expected, &format!("without tags from point {crash_at}"));
+        }
         store.clear_faults();
         let planned: Vec<String> = store.snapshot().into_keys().filter(|key| key.ends_with(".plan.json")).collect();
         run_with(&store, &prepared, otherwise.clone()).unwrap();
@@ -199,9 +205,10 @@ fn a_run_that_would_plan_otherwise_follows_the_plan_that_is_there() {
 fn a_plan_or_an_object_of_a_newer_version_stops_the_seal() {
     let prepared = prepare();
     let next = block_on(auditlake_lake::status::sealed_until(&prepared.store, &prepared.lake, None)).unwrap();
-    let newer = String::from_utf8(auditlake_lake::plan::empty(next, Codec::Snappy).to_bytes()).unwrap();
+    let newer = String::from_utf8(auditlake_lake::plan::empty(next, Codec::Snappy).to_bytes().unwrap()).unwrap();
     for (from, to) in [("\"rules_version\":2", "\"rules_version\":3"), ("\"schema_version\":1", "\"schema_version\":9")] {
         let store = prepared.store.fork();
+        store.overwrite(&layout::close_key(next), Bytes::new());
         store.overwrite(&layout::plan_key(next), newer.replace(from, to));
         let error = run(&store, &prepared).unwrap_err();
         assert!(matches!(error, SealError::Plan { .. }) && !error.retryable(), "{error}");

@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod random;
 mod reader;
+mod strangers;
 mod workers;
 mod world;
 

@@ -14,7 +14,6 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::object::Handle;
 use super::window::Window;
 use super::{Context, ScanEngine, ScanError};
-use crate::engine::{QueryError, QueryErrorKind};
 use crate::typed::Query;
 
 /// Indexes that are fetched at the same time.
@@ -114,7 +113,8 @@ async fn index(context: &Context<'_>, key: LandingKey, object: &ObjectMeta) -> R
     let groups = match fetch_index(context, key, object).await? {
         Ok(index) => ObjectGroups::Readable(index.groups.into_boxed_slice()),
         Err(reason) => {
-            tracing::warn!(key = object.key, reason, "a landing object cannot be read, answering without it");
+            // Also what a newer version wrote: one object does not end the answers of everybody.
+            tracing::error!(key = object.key, reason, "a landing object cannot be read, answering without it");
             ObjectGroups::Unreadable
         }
     };
@@ -168,10 +168,6 @@ async fn fetch_index(
             Ok(index) => return Ok(Ok(index)),
             Err(IndexError::NeedMore(more)) if more as u64 > wanted => wanted = (more as u64).min(object.size),
             Err(IndexError::NeedMore(_)) => return Ok(Err("its footer cannot be read".to_owned())),
-            Err(IndexError::Landing(error)) if error.must_stop() => {
-                let message = format!("the landing object {} {error}", object.key);
-                return Err(QueryError::new(QueryErrorKind::Internal, message).into());
-            }
             Err(IndexError::Landing(error)) => return Ok(Err(error.to_string())),
         }
     }

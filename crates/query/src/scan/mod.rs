@@ -141,7 +141,11 @@ impl ScanEngine {
 
     async fn sealed_until(&self) -> Result<SealTime, QueryError> {
         let found = sealed_until(self.store.as_ref(), &self.lake, self.last_sealed_until()).await;
-        let found = found.map_err(|error| query_error(&error))?;
+        let found = found.map_err(|error| match error.kind {
+            // A seal record contradicts its seal: the message names it.
+            ErrorKind::Invalid => QueryError::new(QueryErrorKind::Damaged, error.to_string()),
+            _ => query_error(&error),
+        })?;
         let mut last = self.last_sealed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (*last).max(Some(found));
         Ok(found)
@@ -261,7 +265,7 @@ impl Engine for ScanEngine {
 
 /// Makes an attempt over bytes that anybody may have damaged: a decoder that panics ends the attempt, not the task.
 async fn guarded<T>(attempt: impl Future<Output = Result<T, ScanError>>) -> Result<T, ScanError> {
-    let gave_up = || ScanError::Query(QueryError::new(QueryErrorKind::Internal, GAVE_UP));
+    let gave_up = || ScanError::Query(QueryError::new(QueryErrorKind::Damaged, GAVE_UP));
     AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| Err(gave_up()))
 }
 
@@ -337,7 +341,7 @@ impl ScanError {
             return ScanError::UnreadableLanding { key: handle.key.clone(), reason: damaged.0 };
         }
         let message = format!("the archive object {} cannot be read: {}", handle.key, damaged.0);
-        ScanError::Query(QueryError::new(QueryErrorKind::Internal, message))
+        ScanError::Query(QueryError::new(QueryErrorKind::Damaged, message))
     }
 }
 

@@ -7,6 +7,7 @@ use arrow_array::{ArrayRef, new_null_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
+use auditlake_lake::archive_file::is_of_another_key;
 use auditlake_lake::checksums::{self, ChecksumError, Checksums};
 use auditlake_lake::damage::{self, GAVE_UP, check_layout};
 use auditlake_lake::layout::Partition;
@@ -370,6 +371,9 @@ async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) ->
     let checksums = footer_checksums(blob).map_err(damaged)?;
     blob.check_by(checksums.as_ref()).map_err(|error| damaged(error.into()))?;
     check_layout(&metadata, end).map_err(|reason| damaged(Damaged(reason)))?;
+    if handle.partition.is_some() && is_of_another_key(&metadata, &handle.key) {
+        return Err(damaged(Damaged("its footer says that it belongs elsewhere".to_owned())));
+    }
     let most_rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
     let page_index_pays = usize::try_from(most_rows).is_ok_and(|rows| rows >= context.engine.settings.page_index_rows);
     if page_index_pays && let Some(range) = page_index_range(metadata.row_groups()) {

@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
+use auditlake_lake::integrity::{SealRecord, sha256_hex};
 use auditlake_lake::landing_file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::Period;
-use auditlake_lake::{Arrival, Codec, Lake, SealTime};
+use auditlake_lake::{Arrival, Codec, Lake, SealTime, plan};
 use auditlake_query::{Condition, Field, MetadataKey, Query};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -238,7 +239,12 @@ impl World {
         }
         let mut period = from;
         while period < until {
-            store.overwrite(&layout::record_key(period), Bytes::new());
+            let plan = plan::empty(period, Codec::Snappy).to_bytes().unwrap();
+            let before = self.lake.period().previous(period);
+            let previous = store.snapshot().get(&layout::record_key(before)).map(|record| sha256_hex(record));
+            let record = SealRecord::of_nothing(period, sha256_hex(&plan), previous).to_bytes().unwrap();
+            store.overwrite(&layout::plan_key(period), plan);
+            store.overwrite(&layout::record_key(period), record);
             period = self.lake.period().next(period);
         }
     }

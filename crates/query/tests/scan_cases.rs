@@ -292,10 +292,13 @@ async fn the_newest_page_reads_the_newest_hours_only() {
     let answer = search(&engine, &acme(&[]), 15).await;
     assert_eq!(answer.events.len(), 15);
     assert_eq!(answer.events[14].event_id, "198-5");
-    let read = store.calls().iter().filter(|(operation, _)| operation.starts_with("get")).count();
+    // Besides the newest seal record, its plan and its predecessor, which say what is sealed.
+    let calls = store.calls().into_iter().filter(|(_, key)| !key.starts_with("seals/"));
+    let calls: Vec<_> = calls.filter(|(operation, _)| operation.starts_with("get")).collect();
+    let read = calls.len();
     assert!(read <= 8, "{read} reads: {:?}", store.calls());
     assert_eq!(answer.scanned_bytes, {
-        let objects = store.calls().into_iter().filter(|(operation, _)| *operation == "get").map(|(_, key)| key);
+        let objects = calls.into_iter().filter(|(operation, _)| *operation == "get").map(|(_, key)| key);
         let mut bytes = 0;
         for key in objects {
             bytes += store_size(&store, &key).await;

@@ -29,6 +29,8 @@ def ip_number(text):
 
 def json_extract_scalar(text, path):
     """As Trino has it: the first member of the path, a text or the JSON of a number, true or false."""
+    if text is None:
+        return None
     try:
         value = json.loads(text, parse_float=str, parse_int=str)
     except ValueError:
@@ -46,8 +48,8 @@ def path_names(path):
     return [json.loads(name) for name in re.findall(r'"(?:[^"\\]|\\.)*"', path)]
 
 
-connection.create_function("json_extract_scalar", json_extract_scalar, ["VARCHAR", "VARCHAR"], "VARCHAR")
-connection.create_function("ip_number", ip_number, ["VARCHAR"], "VARCHAR", null_handling="default")
+connection.create_function("json_extract_scalar", json_extract_scalar, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling="special")
+connection.create_function("ip_number", ip_number, ["VARCHAR"], "VARCHAR", null_handling="special")
 times = ", ".join(f"{name} AT TIME ZONE 'UTC' AS {name}" for name in ["event_time", "received_time", "seal_time"])
 connection.execute(f"""CREATE TABLE auditlake.events_hourly AS SELECT * REPLACE ({times}),
     regexp_extract(filename, 'region=([^/]+)/', 1) AS region,

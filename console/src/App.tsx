@@ -116,7 +116,7 @@ interface LogProperties extends Properties {
 
 /** The audit log of one organization. */
 function Log({ api, settings, exports, view, navigate, organization, theme, signIn }: LogProperties) {
-  const { filters, range, zone, open } = view;
+  const { filters, range, order, zone, open } = view;
   // One moment for all questions of a look at the log: the list, the chart and the counts then speak of the same range.
   const [now, setNow] = useState(Date.now);
   const [dialog, setDialog] = useState<'export' | 'shortcuts' | null>(null);
@@ -133,7 +133,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
   const key = `${JSON.stringify(question)} ${now}`;
   const size = sizeFor(span, now);
 
-  const list = useEvents(api, key, question);
+  const list = useEvents(api, `${key} ${order}`, order === 'asc' ? { ...question, order } : question);
   const isAllowed = list.error?.status !== 403;
   const counted = useAsked<Statistics>(isAllowed ? `${key} ${size.interval}` : null, (asking) =>
     api.statistics({ ...(question as StatisticsParameters), interval: size.interval, group_by: 'outcome', limit: 10 }, asking),
@@ -190,8 +190,8 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
   if (list.error?.status === 403) return <NoPermission settings={settings} signIn={signIn} detail={list.error.detail} />;
 
   const index = list.events.findIndex((event) => isOpen(event, open));
-  const newer = index > 0 ? list.events[index - 1] : undefined;
-  const older = index >= 0 ? list.events[index + 1] : undefined;
+  const previous = index > 0 ? list.events[index - 1] : undefined;
+  const next = index >= 0 ? list.events[index + 1] : undefined;
   const label = countValues(filters) > 0 ? `${summary(filters)}, ${rangeLabel(range, zone).toLowerCase()}` : rangeLabel(range, zone);
   const hasEvents = list.events.length > 0;
   return (
@@ -261,7 +261,7 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
             onRefresh={refresh}
           />
         )}
-        {hasEvents && <EventTable list={list} columns={view.columns} zone={zone} now={now} open={open} onOpen={show} onClose={close} />}
+        {hasEvents && <EventTable list={list} order={order} columns={view.columns} zone={zone} now={now} open={open} onOrder={(chosen) => navigate({ order: chosen })} onOpen={show} onClose={close} />}
       </main>
       {open !== null && (
         <EventDetails
@@ -272,12 +272,12 @@ function Log({ api, settings, exports, view, navigate, organization, theme, sign
           zone={zone}
           now={now}
           onClose={close}
-          onNewer={newer && (() => show(newer))}
-          onOlder={older && (() => show(older))}
+          onPrevious={previous && (() => show(previous))}
+          onNext={next && (() => show(next))}
           onFilter={addFilter}
-          onMore={(next, around) =>
+          onMore={(only, around) =>
             navigate({
-              filters: next,
+              filters: only,
               ...(around === undefined ? {} : { range: { from: new Date(around - AROUND).toISOString(), to: new Date(around + AROUND).toISOString() } }),
             })
           }

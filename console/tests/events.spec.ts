@@ -84,6 +84,31 @@ test('columns are chosen, ordered, and shared by the link', async ({ page, open 
   await expect(page.getByRole('columnheader')).toHaveText(['Time', 'Status', 'User', 'Action', 'Target', 'IP address', 'Source']);
 });
 
+test('the oldest events come first when asked for, page after page', async ({ page, open }) => {
+  await open('?organization=acme');
+  const newestFirst = await actions(page);
+  const time = page.getByRole('columnheader', { name: 'Time' });
+  await expect(time).toHaveAttribute('aria-sort', 'descending');
+  await time.getByRole('button').focus();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => actions(page)).toEqual([...newestFirst].reverse());
+  await expect(page.locator('aside.details')).toHaveCount(0);
+  await expect(time).toHaveAttribute('aria-sort', 'ascending');
+  await expect(page.getByRole('grid', { name: 'Events, oldest first' })).toBeVisible();
+  expect(page.url()).toContain('order=asc');
+  await page.goBack();
+  await expect.poll(() => actions(page)).toEqual(newestFirst);
+  // 6,000 events, one a second: the oldest is the last that was made.
+  await open('?organization=many&order=asc');
+  await expect(page.locator('.answer-facts')).toContainText('200 of 6,000 events');
+  await page.getByRole('grid').focus();
+  await page.keyboard.press('End');
+  await expect(page.locator('.answer-facts')).toContainText('400 of 6,000 events');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('aside.details .detail').filter({ hasText: 'Event ID' })).toContainText('m-5999');
+});
+
 test('whatever columns are chosen, they fit into the window', async ({ page, open }) => {
   const all = 'time,ago,outcome,actor,action,target,source_ip,source,category,actor_type,actor_id,actor_via,error,changes,service,user_agent,http,region,event_id';
   await page.setViewportSize({ width: 1200, height: 800 });

@@ -6,6 +6,8 @@ const CASES: { label: string; value: string; left: string[]; place?: 'more' }[] 
   { label: 'Action', value: 'login', left: ['login', 'login'] },
   { label: 'Resource type', value: 'table', left: ['read_table'] },
   { label: 'IP address', value: '203.0.113.7', left: ['role_assign'] },
+  { label: 'IP address', value: '203.0.113.0/24', left: ['role_assign'] },
+  { label: 'IP address', value: '192.0.2.9-192.0.2.20', left: ['read_table'] },
   { label: 'Resource', value: 'role/admin', left: ['role_assign'], place: 'more' },
   { label: 'Actor ID', value: 'v-1', left: ['read_table'], place: 'more' },
   { label: 'Assumed role', value: 'role/vendor', left: ['read_table'], place: 'more' },
@@ -19,7 +21,7 @@ test('the events of the last 7 days are shown, newest first', async ({ page, ope
 });
 
 for (const { label, value, left, place } of CASES) {
-  test(`the filter ${label} leaves what matches, and the URL says so`, async ({ page, open }) => {
+  test(`the filter ${label} leaves what matches ${value}, and the URL says so`, async ({ page, open }) => {
     await open('?organization=acme');
     if (place === 'more') await page.getByText('More filters').click();
     const field = page.getByLabel(label, { exact: true });

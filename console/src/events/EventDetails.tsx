@@ -26,8 +26,8 @@ interface Properties {
   now: number;
   onClose: () => void;
   /** Goes to a neighbour in the list; absent where there is none. */
-  onNewer?: (() => void) | undefined;
-  onOlder?: (() => void) | undefined;
+  onPrevious?: (() => void) | undefined;
+  onNext?: (() => void) | undefined;
   onFilter: (field: Field, exclude: boolean, value: string) => void;
   /** Asks another question: these filters alone, around this time if any is given. */
   onMore: (filters: Filter[], around?: number) => void;
@@ -71,7 +71,7 @@ function Section({ title, children }: { title: string; children: ComponentChildr
 }
 
 /** Everything that is known of one event. */
-export function EventDetails({ api, open, organization, listed, zone, now, onClose, onNewer, onOlder, onFilter, onMore }: Properties) {
+export function EventDetails({ api, open, organization, listed, zone, now, onClose, onPrevious, onNext, onFilter, onMore }: Properties) {
   const panel = useRef<HTMLElement>(null);
   const key = JSON.stringify([open, organization]);
   const query = {
@@ -110,10 +110,10 @@ export function EventDetails({ api, open, organization, listed, zone, now, onClo
           <h2>{event === undefined ? 'Event' : <Untrusted text={event.action.slice(0, 300)} />}</h2>
         </div>
         <div class="details-tools">
-          <button type="button" class="icon-button" aria-label="Newer event" title="Newer event (↑)" disabled={onNewer === undefined} onClick={onNewer}>
+          <button type="button" class="icon-button" aria-label="Previous event" title="Previous event (↑)" disabled={onPrevious === undefined} onClick={onPrevious}>
             <ChevronUp size={18} aria-hidden="true" />
           </button>
-          <button type="button" class="icon-button" aria-label="Older event" title="Older event (↓)" disabled={onOlder === undefined} onClick={onOlder}>
+          <button type="button" class="icon-button" aria-label="Next event" title="Next event (↓)" disabled={onNext === undefined} onClick={onNext}>
             <ChevronDown size={18} aria-hidden="true" />
           </button>
           <button type="button" class="icon-button" aria-label="Close event" title="Close (Esc)" onClick={onClose}>

@@ -1,3 +1,4 @@
+import { ArrowDown, ArrowUp } from 'lucide-preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import type { EventList } from '../api/hooks';
@@ -7,16 +8,18 @@ import { OutcomeBadge } from '../ui/Outcome';
 import { Untrusted } from '../ui/Untrusted';
 import { useMedia } from '../ui/media';
 import { relativeTime, type Zone } from '../view/time';
-import type { OpenEvent } from '../view/view';
+import type { OpenEvent, Order } from '../view/view';
 import { actorName, ClockTime, columnOf, targetName } from './columns';
 import { useEventTable, useWindowList } from './table';
 
 interface Properties {
   list: EventList;
+  order: Order;
   columns: string[] | null;
   zone: Zone;
   now: number;
   open: OpenEvent | null;
+  onOrder: (order: Order) => void;
   onOpen: (event: Event) => void;
   onClose: () => void;
 }
@@ -27,6 +30,8 @@ const CARD_HEIGHT = 84;
 const NEAR_END = 40;
 /** Rows that Page Up and Page Down go. */
 const PAGE_ROWS = 15;
+/** The columns by whose time events are listed; on a narrow screen the only one. */
+const IN_ORDER = new Set(['time', 'event']);
 /** Height of what stays at the top of the window: the bar and the table's head. */
 const COVERED = 96;
 
@@ -35,8 +40,8 @@ export function isOpen(event: Event, open: OpenEvent | null): boolean {
   return open !== null && event.event_id === open.id && Date.parse(event.event_time) === Date.parse(open.at) && (open.source === null || event.source === open.source);
 }
 
-/** The newest events first, as many as there are: only the rows in sight are in the document. */
-export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: Properties) {
+/** Events in the order of the API, as many as there are: only the rows in sight are in the document. */
+export function EventTable({ list, order, columns, zone, now, open, onOrder, onOpen, onClose }: Properties) {
   const { events, hasMore, isLoadingMore, moreError, loadMore } = list;
   const isNarrow = useMedia('(max-width: 720px)');
   const body = useRef<HTMLDivElement>(null);
@@ -76,7 +81,8 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
     if (open !== null && event !== undefined) onOpen(event);
   };
   const onKeyDown = (key: KeyboardEvent) => {
-    if (key.ctrlKey || key.metaKey || key.altKey) return;
+    const isInHead = key.target instanceof HTMLElement && key.target.closest('.grid-head') !== null;
+    if (isInHead || key.ctrlKey || key.metaKey || key.altKey) return;
     const steps: Record<string, number> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: PAGE_ROWS, PageUp: -PAGE_ROWS, Home: -events.length, End: events.length };
     const step = steps[key.key];
     const event = events[current];
@@ -92,7 +98,7 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
       <div
         role="grid"
         class={`grid ${isNarrow ? 'is-narrow' : ''} ${list.isLoading ? 'is-former' : ''}`}
-        aria-label="Events, newest first"
+        aria-label={order === 'asc' ? 'Events, oldest first' : 'Events, newest first'}
         aria-rowcount={hasMore ? -1 : events.length + 1}
         aria-activedescendant={events.length > 0 ? `row-${current}` : undefined}
         tabIndex={0}
@@ -102,8 +108,8 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
         <div role="rowgroup" class="grid-head">
           <div role="row" class="row" aria-rowindex={1}>
             {(isNarrow ? [{ id: 'event', label: 'Event' }] : shown).map(({ id, label }) => (
-              <div role="columnheader" key={id}>
-                {label}
+              <div role="columnheader" key={id} aria-sort={IN_ORDER.has(id) ? (order === 'asc' ? 'ascending' : 'descending') : undefined}>
+                {IN_ORDER.has(id) ? <OrderButton label={label} order={order} onOrder={onOrder} /> : label}
               </div>
             ))}
           </div>
@@ -150,6 +156,16 @@ export function EventTable({ list, columns, zone, now, open, onOpen, onClose }: 
         {!hasMore && !list.isLoading && events.length > 0 && <span class="quiet">No more events in this range.</span>}
       </div>
     </section>
+  );
+}
+
+/** The head of the column that the list is in the order of. */
+function OrderButton({ label, order, onOrder }: { label: string; order: Order; onOrder: Properties['onOrder'] }) {
+  const [Icon, other] = order === 'asc' ? ([ArrowUp, 'desc'] as const) : ([ArrowDown, 'asc'] as const);
+  return (
+    <button type="button" class="order" title={other === 'asc' ? 'Show oldest first' : 'Show newest first'} onClick={() => onOrder(other)}>
+      {label} <Icon size={13} aria-hidden="true" />
+    </button>
   );
 }
 

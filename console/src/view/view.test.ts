@@ -12,6 +12,7 @@ describe('the URL holds the whole view', () => {
     ['?from=2026-03-01T00%3A00%3A00.000Z&to=2026-03-02T00%3A00%3A00.000Z', { range: { from: '2026-03-01T00:00:00.000Z', to: '2026-03-02T00:00:00.000Z' } }],
     ['?from=2026-03-01T00%3A00%3A00.000Z', { range: { from: '2026-03-01T00:00:00.000Z', to: null } }],
     ['?to=2026-03-01T00%3A00%3A00.123456789Z', { range: { from: null, to: '2026-03-01T00:00:00.123456789Z' } }],
+    ['?order=asc', { order: 'asc' }],
     ['?q=alice', { filters: [{ field: 'q', exclude: false, values: ['alice'] }] }],
     [
       '?outcome=denied&outcome=failure&action%21=login',
@@ -40,7 +41,7 @@ describe('the URL holds the whole view', () => {
 });
 
 describe('a URL from elsewhere never breaks the page', () => {
-  test.each(['?from=yesterday', '?to=', '?range=3y', '?range=toString', '?event=a', '?event=a&at=x', '?action=', '?zone=mars', '?columns=', '?%'])(
+  test.each(['?from=yesterday', '?to=', '?range=3y', '?range=toString', '?event=a', '?event=a&at=x', '?action=', '?zone=mars', '?order=up', '?columns=', '?%'])(
     '%s shows the usual view',
     (search) => expect({ ...parseView(search), zone: 'utc' }).toEqual(PLAIN),
   );

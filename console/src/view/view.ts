@@ -17,9 +17,13 @@ export interface OpenEvent {
   source: string | null;
 }
 
+/** In which order events are listed: the newest or the oldest first. */
+export type Order = 'desc' | 'asc';
+
 export interface View {
   organization: string | null;
   range: TimeRange;
+  order: Order;
   filters: Filter[];
   open: OpenEvent | null;
   zone: Zone;
@@ -55,6 +59,7 @@ export function parseView(search: string): View {
   return {
     organization: parameters.get('organization') || null,
     range,
+    order: parameters.get('order') === 'asc' ? 'asc' : 'desc',
     filters,
     open: id && at !== null ? { id, at: parameters.get('at') ?? at, source: parameters.get('event_source') } : null,
     zone: parameters.get('zone') === 'local' ? 'local' : 'utc',
@@ -94,6 +99,7 @@ export function formatView(view: View): string {
     if (view.range.from !== null) parameters.set('from', view.range.from);
     if (view.range.to !== null) parameters.set('to', view.range.to);
   }
+  if (view.order === 'asc') parameters.set('order', 'asc');
   for (const { field, exclude, values } of view.filters) {
     for (const value of values) parameters.append(exclude ? `${field}!` : field, value);
   }

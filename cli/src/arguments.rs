@@ -200,8 +200,17 @@ pub struct ImportArguments {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// The organization of the events.
-    #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
-    pub organization: Organization,
+    #[arg(
+        long,
+        env = "AUDITLAKE_ORGANIZATION",
+        value_name = "NAME",
+        value_parser = organization,
+        required_unless_present = "any_organization"
+    )]
+    pub organization: Option<Organization>,
+    /// Move a lake: events that a lake answered or exported keep their organization, region, source and id. Only they are read.
+    #[arg(long, conflicts_with = "accounts")]
+    pub any_organization: bool,
     /// The organization of one cloud account's events; may be given many times.
     #[arg(long = "account", value_name = "ACCOUNT=ORGANIZATION", value_parser = account)]
     pub accounts: Vec<(String, Organization)>,

@@ -130,6 +130,29 @@ fn what_cannot_be_read_is_quarantined_with_its_reason_and_the_exit_code_says_so(
 }
 
 #[test]
+fn an_export_of_many_organizations_is_moved_to_another_lake() {
+    let (data, other, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut lines = String::new();
+    for number in 0..20 {
+        let line = json!({"event_id": format!("e-{number}"), "event_time": common::now(), "action": "a", "outcome": "success",
+            "organization": format!("tenant-{number}"), "region": "local", "source": "api", "received_time": common::now()});
+        lines += &format!("{line}\n");
+    }
+    let path = files.path().join("export.ndjson");
+    std::fs::write(&path, &lines).unwrap();
+    let path = path.to_str().unwrap();
+    let refused = on(other.path(), &["import", path, "--organization", "tenant-1", "--output", "json"]);
+    assert_eq!(refused.json()["sources"]["auditlake"]["quarantined"], 19, "a file cannot choose its tenant: {refused:?}");
+    let moved = on(data.path(), &["import", path, "--any-organization", "--output", "json"]);
+    assert_eq!((moved.code, moved.json()["landed"].as_u64()), (Some(0), Some(20)), "{moved:?}");
+    let found = on(data.path(), &["query", "--organization", "tenant-7", "--all", "--output", "ndjson"]);
+    let event: Value = serde_json::from_str(found.stdout.trim()).unwrap();
+    assert_eq!((&event["event_id"], &event["source"]), (&json!("e-7"), &json!("api")));
+    let wrong = on(data.path(), &["import", path, "--any-organization", "--source", "lakefs"]);
+    assert!(wrong.code != Some(0) && wrong.stderr.contains("auditlake only"), "{wrong:?}");
+}
+
+#[test]
 fn commands_run_beside_a_server_on_the_same_directory() {
     let (data, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     trails(logs.path());

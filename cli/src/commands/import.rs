@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use auditlake_event::Organization;
 use auditlake_importer::{CountingSink, FileSink, LandedTotals, LandingSink, QuarantineError, WAITING_CHUNKS, quarantine};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
 use auditlake_query::nearest;
@@ -26,10 +27,13 @@ use crate::arguments::{ImportArguments, ReportFormat};
 use crate::failure::{self, Failure};
 use crate::storage::{Storage, storage_failure};
 use crate::{output, progress};
-use files::Found;
+use files::{Found, LeftOut};
 
 /// Most files of no known format that are named one by one.
 const MOST_NAMED: usize = 10;
+
+/// The source of our own JSON, in which each event may state its organization.
+const OUR_OWN: &str = "auditlake";
 
 /// What was read of one source.
 #[derive(Default)]
@@ -56,11 +60,17 @@ fn source_of(name: Option<&str>) -> Result<Option<&'static dyn Source>, Failure>
     })
 }
 
-fn context_of(arguments: &ImportArguments) -> ImportContext {
-    let mut context = ImportContext::new(arguments.region.clone(), arguments.organization.clone(), SystemClock.now());
+fn context_of(arguments: &ImportArguments) -> Result<ImportContext, Failure> {
+    let organization = match &arguments.organization {
+        Some(organization) => organization.clone(),
+        // Every event that is read then states its own.
+        None => Organization::parse("any").map_err(|error| Failure::new(error.to_string()))?,
+    };
+    let mut context = ImportContext::new(arguments.region.clone(), organization, SystemClock.now());
+    context.keep_organizations = arguments.any_organization;
     context.account_organizations = arguments.accounts.iter().cloned().collect();
     context.keep_raw = !arguments.no_raw;
-    context
+    Ok(context)
 }
 
 /// Reads every file and hands its events on. Ends early only if the sink refuses.
@@ -78,19 +88,22 @@ fn read_files(
         context.received_time = SystemClock.now();
         let began = Instant::now();
         let result = match File::open(&found.path) {
-            Ok(file) => auditlake_sources::import(bar.wrap_read(file), &name, source, &context, sink.begin(&name)),
+            Ok(file) => auditlake_sources::import_by_source(bar.wrap_read(file), &name, source, &context, sink.begin(&name)),
             Err(error) => Err(ReadError::Io(error)),
         };
         match result {
-            Ok((source, summary)) => {
-                if source == UNKNOWN && summary.records > 0 {
+            Ok(read) => {
+                let most = auditlake_sources::most_of(&read);
+                if most == UNKNOWN && read.values().any(|summary| summary.records > 0) {
                     report.unrecognised.push(name);
                 }
-                sink.end(source).map_err(|error| quarantine_failure(&error))?;
-                let of_source = report.by_source.entry(source).or_default();
-                of_source.files += 1;
-                of_source.summary += summary;
-                of_source.seconds += began.elapsed().as_secs_f64();
+                sink.end(most).map_err(|error| quarantine_failure(&error))?;
+                for (source, summary) in read {
+                    let of_source = report.by_source.entry(source).or_default();
+                    of_source.files += 1;
+                    of_source.summary += summary;
+                }
+                report.by_source.entry(most).or_default().seconds += began.elapsed().as_secs_f64();
             }
             Err(ReadError::Io(error)) => report.unreadable.push((name, error.to_string())),
             Err(ReadError::Sink(error)) => return Err(Failure::new(format!("{name}: {error}"))),
@@ -133,9 +146,19 @@ async fn read_and_land(
 }
 
 pub async fn run(arguments: ImportArguments) -> Outcome {
-    let source = source_of(arguments.source.as_deref())?;
-    let found = files::find(&arguments.paths)?;
-    let context = context_of(&arguments);
+    let source = match arguments.source.as_deref() {
+        None if arguments.any_organization => source_of(Some(OUR_OWN))?,
+        Some(other) if arguments.any_organization && other != OUR_OWN => {
+            return Err(Failure::new(format!("--any-organization reads {OUR_OWN} only, not {other}"))
+                .advise("leave out --source, or name the events' --organization"));
+        }
+        stated => source_of(stated)?,
+    };
+    let (found, left_out) = files::find(&arguments.paths)?;
+    for LeftOut { path, kind } in &left_out {
+        eprintln!("note: {}: {kind}, left out", path.display());
+    }
+    let context = context_of(&arguments)?;
     let bar = progress::bytes_bar(found.iter().map(|found| found.bytes).sum());
     let began = Instant::now();
     let (report, landed) = if arguments.dry_run {
@@ -187,6 +210,16 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
     }))
 }
 
+/// What was set aside, by kind: `3 digest, 2 insight`.
+fn set_aside(summary: &Summary) -> String {
+    let kinds: Vec<String> = summary
+        .set_aside_by_kind
+        .iter()
+        .map(|(kind, count)| format!("{} {}", output::number(count), kind.as_str()))
+        .collect();
+    if kinds.is_empty() { output::number(0) } else { kinds.join(", ") }
+}
+
 fn print_table(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> Result<(), Failure> {
     let mut table = output::table(&["source", "files", "read", "events", "quarantined", "set aside", "seconds"]);
     for (source, of_source) in &report.by_source {
@@ -197,7 +230,7 @@ fn print_table(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> 
             output::number(summary.records),
             output::number(summary.events),
             output::number(summary.quarantined),
-            output::number(summary.set_aside),
+            set_aside(summary),
             format!("{:.2}", of_source.seconds),
         ]);
     }
@@ -221,12 +254,15 @@ fn print_json(report: &Report, landed: Option<&LandedTotals>, seconds: f64) -> R
         .iter()
         .map(|(source, of_source)| {
             let summary = &of_source.summary;
+            let by_kind: BTreeMap<&str, u64> =
+                summary.set_aside_by_kind.iter().map(|(kind, count)| (kind.as_str(), count)).collect();
             let counts = json!({
                 "files": of_source.files,
                 "read": summary.records,
                 "events": summary.events,
                 "quarantined": summary.quarantined,
                 "set_aside": summary.set_aside,
+                "set_aside_by_kind": by_kind,
                 "bytes": summary.bytes,
                 "seconds": of_source.seconds,
             });

@@ -11,6 +11,7 @@
 //!
 //! Everything here is pure: time and random ids are passed in.
 
+pub mod absence;
 pub mod address;
 pub mod batch;
 mod byte_buffer;

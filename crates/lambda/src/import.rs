@@ -139,6 +139,7 @@ impl ImportFunction {
                         events = summary.events,
                         quarantined = summary.quarantined,
                         set_aside = summary.set_aside,
+                        set_aside_by_kind = %summary.set_aside_by_kind,
                         bytes = summary.bytes,
                         objects = imported.landed.objects,
                         "imported"

@@ -44,12 +44,15 @@ mod absent;
 pub mod airbyte;
 pub mod azure;
 pub mod cloudtrail;
+mod csv;
+mod envelope;
 pub mod gcp;
 mod json;
 pub mod lakefs;
 mod lines;
 mod metadata;
 mod names;
+mod nested;
 mod percent;
 mod reader;
 mod reading;
@@ -59,11 +62,16 @@ mod secret;
 pub mod shapes;
 mod source;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
+use nested::Root;
+
+pub use nested::Nesting;
 pub use reader::{Compression, ObjectReader, open};
 pub use source::{
-    Confidence, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, SinkError, Source, Summary,
+    Confidence, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideCounts, SetAsideKind, Sink, SinkError,
+    Source, Summary,
 };
 
 /// Every source this build knows, in the order in which ties of [`detect`] are decided.
@@ -87,24 +95,21 @@ pub fn by_name(name: &str) -> Option<&'static dyn Source> {
 }
 
 /// The source that most likely wrote an object: `head` is its beginning (already inflated; some kilobytes are enough),
-/// `object_name` its key or path, which decides only where the content says nothing. `None` if no source knows it.
+/// `object_name` its key or path, which decides only where the content says nothing. `None` if no source knows it: it may still hold
+/// envelopes, whose payloads [`import`] looks at one by one.
 pub fn detect(head: &[u8], object_name: &str) -> Option<&'static dyn Source> {
-    let mut best: Option<(Confidence, &'static dyn Source)> = None;
-    for source in SOURCES.iter().copied() {
-        let confidence = source.sniff(head, object_name);
-        if confidence > best.map_or(Confidence::None, |(highest, _)| highest) {
-            best = Some((confidence, source));
-        }
-    }
-    best.map(|(_, source)| source)
+    nested::sniffed(head, object_name).1
 }
 
 /// The name under which an object is counted that no source knows.
 pub const UNKNOWN: &str = "unknown";
 
-/// Reads one object: inflates it, finds its source unless the caller states it, and hands every record to `sink`.
-/// Returns the source's name and what was read. An object that no source knows is one record in quarantine, under the
-/// name [`UNKNOWN`]; an empty one holds no record.
+/// What was read of one object, by the names of the sources that read it.
+pub type BySource = BTreeMap<&'static str, Summary>;
+
+/// Reads one object: inflates it, finds its source unless the caller states it, looks through envelopes, and hands every record to
+/// `sink`. Returns the name of the source that read most of it, and what was read. An object that no source knows is one record in
+/// quarantine, under the name [`UNKNOWN`]; an empty one holds no record.
 ///
 /// Fails with [`ReadError::Io`] if the bytes could not be had, with [`ReadError::Sink`] if the sink refused a record. Broken
 /// content is no failure: what lies before the break is delivered, the break itself goes to quarantine.
@@ -115,20 +120,58 @@ pub fn import(
     context: &ImportContext,
     sink: &mut dyn Sink,
 ) -> Result<(&'static str, Summary), ReadError> {
+    let by_source = import_by_source(object, object_name, source, context, sink)?;
+    let mut total = Summary::default();
+    by_source.values().for_each(|summary| total += *summary);
+    Ok((most_of(&by_source), total))
+}
+
+/// The name of the source that read most of an object.
+pub fn most_of(by_source: &BySource) -> &'static str {
+    by_source.iter().max_by_key(|(_, summary)| summary.records).map_or(UNKNOWN, |(name, _)| *name)
+}
+
+/// Like [`import`], with what was read by each source: an object may hold envelopes around records of several.
+pub fn import_by_source(
+    object: impl Read,
+    object_name: &str,
+    source: Option<&'static dyn Source>,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<BySource, ReadError> {
+    let mut root = Root::new(sink, context, object_name, source);
+    let (name, summary) = read_object(object, object_name, source, context, &mut root)?;
+    let mut by_source = root.inside();
+    // What only carried others is no source of its own.
+    if summary.records > 0 || by_source.is_empty() {
+        *by_source.entry(name).or_default() += summary;
+    } else if let Some(most) = by_source.values_mut().max_by_key(|summary| summary.records) {
+        most.bytes += summary.bytes;
+    }
+    Ok(by_source)
+}
+
+fn read_object(
+    object: impl Read,
+    object_name: &str,
+    source: Option<&'static dyn Source>,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<(&'static str, Summary), ReadError> {
     let mut reader = open(object, context.max_inflated_bytes)?;
-    let source = match source {
-        Some(source) => source,
-        None => {
-            let found = match reading::look_at_head(&mut reader, sink, |head| detect(head, object_name)) {
-                Ok(found) => found,
-                Err(ended) => return Ok((detect(&[], object_name).map_or(UNKNOWN, Source::name), ended?)),
-            };
-            match found {
-                Some(source) => source,
-                None => return Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
-            }
+    let found = reading::look_at_head(&mut reader, sink, |head| nested::reader_of(head, object_name, source));
+    let found = match (found, source) {
+        (Ok(found), source) => found.or(source.map(nested::Reader::Source)),
+        (Err(ended), source) => {
+            let name = source.or_else(|| detect(&[], object_name)).map_or(UNKNOWN, Source::name);
+            return Ok((name, ended?));
         }
     };
-    let summary = source.read(&mut reader, object_name, context, sink)?;
-    Ok((source.name(), summary))
+    match found {
+        Some(found) => {
+            let name = source.map_or(found.name(), Source::name);
+            Ok((name, found.read(&mut reader, object_name, context, sink)?))
+        }
+        None => Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
+    }
 }

@@ -5,9 +5,13 @@ use std::io::{self, BufRead};
 
 use crate::json::Json;
 use crate::lines::for_each_line;
+use crate::nested::{Looked, look_through};
 use crate::reader::broken_content;
 use crate::records::{Content, Format, for_each_record};
 use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Summary};
+
+/// The reason why what no source knows is in quarantine.
+pub(crate) const UNKNOWN_FORMAT: &str = "no known log format";
 
 /// What a record is.
 #[derive(Debug)]
@@ -62,12 +66,7 @@ pub(crate) fn quarantine_whole(
         input.consume(count);
     }
     if length > 0 {
-        sink.quarantined(&Quarantined {
-            reason: "no known log format",
-            position: Position::default(),
-            bytes: &kept,
-            length,
-        })?;
+        sink.quarantined(&Quarantined { reason: UNKNOWN_FORMAT, position: Position::default(), bytes: &kept, length })?;
     }
     Ok(sink.finish(length))
 }
@@ -100,7 +99,7 @@ type JudgeJson<'j> = dyn FnMut(&Json<'_>, bool, &mut Counted<'_>) -> Result<Verd
 /// Judges a line. What becomes an event it hands to the sink.
 type JudgeLine<'j> = dyn FnMut(&[u8], &mut Counted<'_>) -> Result<Verdict, ReadError> + 'j;
 
-/// Reads an object of JSON records.
+/// Reads an object of JSON records. One that would be quarantined is looked through first: it may be an envelope.
 pub(crate) fn read_json(
     input: &mut dyn BufRead,
     format: Format,
@@ -110,7 +109,22 @@ pub(crate) fn read_json(
     let mut sink = Counted::new(sink);
     let bytes = for_each_record(input, format, &mut |item| {
         let verdict = match &item.content {
-            Content::Value(value, is_replaced) => judge(value, *is_replaced, &mut sink)?,
+            Content::Value(value, is_replaced) => {
+                let is_replaced = *is_replaced || sink.sink().nesting().is_some_and(|nesting| nesting.is_replaced());
+                let events_before = sink.events();
+                match judge(value, is_replaced, &mut sink)? {
+                    // What is partly read already is not read again.
+                    Verdict::Quarantine(reason) if sink.events() == events_before => {
+                        match look_through(value, is_replaced, item.position, sink.sink())? {
+                            Looked::Through => return Ok(()),
+                            Looked::Control => Verdict::SetAside(SetAsideKind::Control),
+                            Looked::Closed(Some(better)) if reason == UNKNOWN_FORMAT => Verdict::Quarantine(better.into()),
+                            Looked::Closed(_) => Verdict::Quarantine(reason),
+                        }
+                    }
+                    verdict => verdict,
+                }
+            }
             Content::Broken(reason) => Verdict::Quarantine(Cow::Owned(reason.clone())),
         };
         sink.judged(verdict, item.position, item.bytes, item.length)

@@ -8,6 +8,8 @@ use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS, MAX_EVENT_ID_CHAR
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use uuid::Uuid;
 
+use crate::nested::Nesting;
+
 /// Largest record by default, in bytes (4 MiB): CloudTrail's own limit is 1 MB, and a whole EventBridge envelope fits too.
 pub const DEFAULT_MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 /// Largest object by default after inflating, in bytes (64 GiB): what a gzip bomb may cost.
@@ -56,6 +58,9 @@ pub struct ImportContext {
     pub organization: Organization,
     /// Cloud account (or project, subscription) to organization.
     pub account_organizations: BTreeMap<String, Organization>,
+    /// Whether our own JSON keeps the organization and the region that each event states, and all else that the lake it comes
+    /// from had set: an operator moves a lake. An event that states no organization goes to quarantine then.
+    pub keep_organizations: bool,
     /// When the lake takes the events in.
     pub received_time: Timestamp,
     /// Whether each event keeps its original record in the column `raw`.
@@ -75,6 +80,7 @@ impl ImportContext {
             region,
             organization,
             account_organizations: BTreeMap::new(),
+            keep_organizations: false,
             received_time,
             keep_raw: true,
             lead_ms: LEAD_MS,
@@ -146,11 +152,21 @@ pub enum SetAsideKind {
     Aggregated,
     /// A notice that something was delivered, or the test of such notices.
     Notification,
-    /// An entry of a log that is shared with audit records and is none, such as a program's own messages.
+    /// An entry of a log that is shared with audit records and is known to be none: a program's own messages.
     NotAudit,
 }
 
 impl SetAsideKind {
+    /// Every kind, in the order of reports.
+    pub const ALL: [SetAsideKind; 6] = [
+        SetAsideKind::Digest,
+        SetAsideKind::Insight,
+        SetAsideKind::Aggregated,
+        SetAsideKind::Notification,
+        SetAsideKind::Control,
+        SetAsideKind::NotAudit,
+    ];
+
     /// The kind's name in reports and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -186,6 +202,48 @@ pub trait Sink {
     fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError>;
     /// Takes a record that is no event.
     fn set_aside(&mut self, record: &SetAside<'_>) -> Result<(), SinkError>;
+    /// What is known about the object that is read, for records inside of records. Only this crate's own sinks know.
+    #[doc(hidden)]
+    fn nesting(&mut self) -> Option<&mut Nesting> {
+        None
+    }
+}
+
+/// How many records were set aside, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SetAsideCounts([u64; SetAsideKind::ALL.len()]);
+
+impl SetAsideCounts {
+    /// The kinds of which there are any, and how many.
+    pub fn iter(&self) -> impl Iterator<Item = (SetAsideKind, u64)> {
+        SetAsideKind::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+
+    fn add(&mut self, kind: SetAsideKind) {
+        for (count, _) in self.0.iter_mut().zip(SetAsideKind::ALL).filter(|(_, of)| *of == kind) {
+            *count += 1;
+        }
+    }
+}
+
+impl std::ops::AddAssign for SetAsideCounts {
+    fn add_assign(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
+/// `3 digest, 2 insight`; `0` if nothing was set aside.
+impl std::fmt::Display for SetAsideCounts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut separator = "";
+        for (kind, count) in self.iter() {
+            write!(formatter, "{separator}{count} {}", kind.as_str())?;
+            separator = ", ";
+        }
+        if separator.is_empty() { formatter.write_str("0") } else { Ok(()) }
+    }
 }
 
 /// What was read of an object. `records` = `events` + `quarantined` + `set_aside`.
@@ -199,6 +257,8 @@ pub struct Summary {
     pub quarantined: u64,
     /// Records that are no events.
     pub set_aside: u64,
+    /// The same, by kind.
+    pub set_aside_by_kind: SetAsideCounts,
     /// Bytes of the object, inflated.
     pub bytes: u64,
 }
@@ -209,6 +269,7 @@ impl std::ops::AddAssign for Summary {
         self.events += other.events;
         self.quarantined += other.quarantined;
         self.set_aside += other.set_aside;
+        self.set_aside_by_kind += other.set_aside_by_kind;
         self.bytes += other.bytes;
     }
 }
@@ -285,7 +346,18 @@ impl<'s> Counted<'s> {
     pub(crate) fn set_aside(&mut self, record: &SetAside<'_>) -> Result<(), ReadError> {
         self.summary.records += 1;
         self.summary.set_aside += 1;
+        self.summary.set_aside_by_kind.add(record.kind);
         self.sink.set_aside(record).map_err(ReadError::Sink)
+    }
+
+    /// How many events there were.
+    pub(crate) fn events(&self) -> u64 {
+        self.summary.events
+    }
+
+    /// The sink that is counted.
+    pub(crate) fn sink(&mut self) -> &mut dyn Sink {
+        self.sink
     }
 
     pub(crate) fn finish(self, bytes: u64) -> Summary {

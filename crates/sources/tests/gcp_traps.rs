@@ -357,7 +357,20 @@ fn other_entries_of_a_shared_log_are_set_aside_and_what_is_none_is_quarantined()
     assert_eq!(collector.column("action"), ["SetIamPolicy"]);
     let kinds: Vec<_> = collector.set_aside.iter().map(|(kind, position, _)| (*kind, position.record_index)).collect();
     assert_eq!(kinds, [(SetAsideKind::NotAudit, 0), (SetAsideKind::NotAudit, 2), (SetAsideKind::NotAudit, 3)]);
+    let other_log = |log: &str, payload: Value| {
+        let mut entry =
+            json!({"insertId": "x", "timestamp": "2026-03-01T09:15:00Z", "logName": format!("projects/p/logs/{log}")});
+        entry.as_object_mut().unwrap().extend(payload.as_object().unwrap().clone());
+        entry
+    };
+    let unknown = "an entry of another log, which may tell of somebody's act";
     for (object, reason) in [
+        (other_log("vault-audit", json!({"jsonPayload": {"user": "mara"}})), unknown),
+        (other_log("x", json!({"protoPayload": {"@type": "type.googleapis.com/other.Log"}})), unknown),
+        (
+            other_log("cloudaudit.googleapis.com%2Faccess_transparency", json!({"jsonPayload": {"accesses": []}})),
+            "no audit log entry: protoPayload is missing",
+        ),
         (json!({}), "no audit log entry: protoPayload is missing"),
         (json!({"methodName": "m"}), "no audit log entry: protoPayload is missing"),
         (

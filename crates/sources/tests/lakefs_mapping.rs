@@ -141,6 +141,39 @@ fn a_request_of_nobody_is_anonymous() {
 }
 
 #[test]
+fn a_line_that_lacks_the_user_says_nothing_about_who_called() {
+    let line = |members: Value| {
+        let mut line = json!({"level": "info", "log_audit": true, "method": "PUT", "msg": "HTTP call ended", "path": "/r/main/a.txt",
+            "request_id": "q-1", "service_name": "s3_gateway", "source_ip": "[2001:db8::7]:5123", "status_code": 403,
+            "time": "2022-12-20T10:00:01+02:00"});
+        line.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        event_of_line(&line)
+    };
+    let old = line(json!({}));
+    assert_columns(
+        &old,
+        &[
+            ("action", "http_put"),
+            ("outcome", "denied"),
+            ("http_path", "/r/main/a.txt"),
+            ("source_ip", "2001:db8::7"),
+            ("event_time", "2022-12-20T08:00:01.000Z"),
+        ],
+        &["actor_id", "actor_type"],
+    );
+    assert_columns(&line(json!({"user": ""})), &[("actor_type", "anonymous")], &["actor_id"]);
+    assert_columns(&line(json!({"user": "unknown", "client": "-"})), &[], &["actor_id", "actor_type", "user_agent"]);
+    let other_message = line(json!({"msg": "request served", "user": "mara", "operation_id": "PutObject"}));
+    assert_columns(&other_message, &[("action", "put_object"), ("actor_id", "mara")], &["actor_type"]);
+}
+
+fn event_of_line(line: &Value) -> common::Columns {
+    let collector = read(line.to_string().as_bytes());
+    assert_eq!((collector.reasons(), collector.events.len()), (vec![], 1), "{line}");
+    collector.events[0].clone()
+}
+
+#[test]
 fn a_merge_names_both_sides_and_a_conflict_is_a_failure() {
     let event = &fixture_events()[3];
     assert_columns(
@@ -269,8 +302,8 @@ fn what_a_row_of_the_rest_api_states_counts_before_its_path() {
 }
 
 #[test]
-fn a_request_without_an_operation_is_a_call() {
-    assert_columns(&event_of(&json!({"data_operation_id": null})), &[("action", "http_call"), ("category", "other")], &[]);
+fn a_request_without_an_operation_is_called_by_its_method() {
+    assert_columns(&event_of(&json!({"data_operation_id": null})), &[("action", "http_get"), ("category", "other")], &[]);
 }
 
 #[test]

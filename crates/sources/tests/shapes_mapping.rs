@@ -3,9 +3,9 @@
 
 mod common;
 
-use auditlake_event::Organization;
-use auditlake_sources::ImportContext;
-use common::{Collector, Columns, context, fixture_file, read_as};
+use auditlake_event::{Event, Organization};
+use auditlake_sources::{ImportContext, Quarantined, SetAside, Sink, SinkError, by_name, import};
+use common::{Collector, Columns, assert_columns, context, fixture_file, json_of, only_event, read_as};
 use serde_json::{Value, json};
 
 fn read(source: &str, file: &str) -> Collector {
@@ -96,7 +96,9 @@ fn workos_events_are_read_bare_wrapped_and_as_the_sdks_spell_them() {
     });
     assert_eq!(stated(&collector.events[1]), expected);
     let third = &collector.events[2];
-    assert_eq!((third["source_ip"].as_str(), third["user_agent"].as_str()), ("unknown", "SDK/7"));
+    // `unknown` is no address, and stays where it stands.
+    assert_eq!((third.get("source_ip"), third["user_agent"].as_str()), (None, "SDK/7"));
+    assert_eq!(json_of(third, "metadata")["context"]["location"], "unknown");
     assert_eq!((third["scope_id"].as_str(), third["event_time"].as_str()), ("org_02", "2026-03-01T08:10:00.000Z"));
 }
 
@@ -161,4 +163,111 @@ fn the_organization_is_that_of_the_senders_own_name_for_the_tenant() {
     assert_eq!(organizations("workos", "workos.ndjson"), ["acme", "one", "acme"]);
     assert_eq!(organizations("retraced", "retraced.json"), ["acme", "two", "acme"]);
     assert_eq!(organizations("auditlake", "auditlake.json"), ["three", "three"]);
+}
+
+#[test]
+fn words_that_stand_for_no_address_are_none_and_stay_where_they_stand() {
+    let workos = |location: &str| {
+        json!({"action": "user.signed_in", "occurred_at": "2026-01-19T10:00:00Z", "actor": {"id": "u", "type": "user"}, "targets": [],
+            "context": {"location": location}, "metadata": {"outcome": "failure"}})
+    };
+    for word in ["unknown", "Unknown", "-", "null", "N/A"] {
+        let collector = read_as("workos", workos(word).to_string().as_bytes(), "o", &context());
+        let event = only_event(&collector, word);
+        assert_columns(&event, &[("source_ip", None), ("outcome", Some("unknown")), ("resource_id", None)], word);
+        assert_eq!(json_of(&event, "metadata"), json!({"context": {"location": word}, "outcome": "failure"}));
+        let retraced = json!({"action": "a", "crud": "c", "created": "2026-01-19T10:00:00Z", "source_ip": word});
+        let event = only_event(&read_as("retraced", retraced.to_string().as_bytes(), "o", &context()), word);
+        assert_eq!((event.get("source_ip"), &json_of(&event, "metadata")["source_ip"]), (None, &json!(word)));
+    }
+    let event = only_event(&read_as("workos", workos("Berlin").to_string().as_bytes(), "o", &context()), "a place");
+    assert_eq!(event["source_ip"], "Berlin");
+}
+
+#[test]
+fn the_audit_log_of_another_product_is_not_taken_for_workos() {
+    let other = json!({"id": "d1", "action": "user.logged_in", "actor": {"id": "u", "type": "user", "name": "mara"},
+        "target": {"id": "u", "type": "user"}, "payload": {}, "occurred_at": "2026-01-19T10:00:00Z", "success": true,
+        "request": {"id": "q", "ip_address": "203.0.113.8"}});
+    for stated in [None, by_name("workos")] {
+        let mut collector = Collector::default();
+        import(other.to_string().as_bytes(), "o", stated, &context(), &mut collector).unwrap();
+        assert_eq!((collector.events.len(), collector.quarantined.len()), (0, 1));
+    }
+    let beside = format!("{}\n{other}\n", fixture_file_text("shapes/workos.ndjson").lines().next().unwrap());
+    let collector = read_as("workos", beside.as_bytes(), "o", &context());
+    assert_eq!(collector.reasons(), ["no WorkOS event: targets is missing"]);
+}
+
+fn fixture_file_text(path: &str) -> String {
+    String::from_utf8(fixture_file(path)).unwrap()
+}
+
+#[test]
+fn a_lake_is_moved_with_every_event_as_it_is() {
+    let mut events = Vec::new();
+    let mut lines = String::new();
+    for number in 0..20 {
+        let line = json!({"action": "role_assign", "actor_email": "mara@example.com", "actor_type": "user", "category": "role_management",
+            "changes": r#"[{"after":"admin","before":null,"field":"role"}]"#, "event_id": format!("a|{number}/ü"),
+            "event_time": "2026-03-01T09:15:00.123Z", "event_time_nanos": 456_789, "http_status": 200,
+            "metadata": r#"{"password":"kept","ratio":1.50}"#, "organization": format!("tenant-{number}"), "outcome": "denied",
+            "raw": r#"{"token":"[redacted]"}"#, "received_time": "2026-03-01T09:15:01Z", "region": format!("region-{}", number % 3),
+            "source": if number % 2 == 0 { "aws.cloudtrail" } else { "api" }});
+        events.push(auditlake_event::transport::read_line(&line.to_string()).unwrap());
+        // As a lake exports it: what is JSON is not text there.
+        let changes = line["changes"].as_str().unwrap();
+        let metadata = line["metadata"].as_str().unwrap();
+        let mut exported = line.clone();
+        exported["changes"] = json!("CHANGES");
+        exported["metadata"] = json!("METADATA");
+        let exported = exported.to_string().replace("\"CHANGES\"", changes).replace("\"METADATA\"", metadata);
+        lines += &format!("{exported}\n");
+    }
+    let mut moving = context();
+    moving.keep_organizations = true;
+    moving.keep_raw = false;
+    let mut moved = Moved::default();
+    import(lines.as_bytes(), "export.ndjson", by_name("auditlake"), &moving, &mut moved).unwrap();
+    assert_eq!(moved.refused, Vec::<String>::new());
+    assert_eq!(moved.events, events);
+    let hashes = |events: &[Event<'_>]| events.iter().map(auditlake_event::canonical::event_hash).collect::<Vec<_>>();
+    assert_eq!(hashes(&moved.events), hashes(&events));
+
+    // What a program spooled states no time of receipt: it is taken in now, for the organization that it states.
+    for (spooled, expected) in [
+        (json!({"event_time": "2026-03-01T09:15:00Z", "action": "a", "organization": "other"}), Ok("other")),
+        (json!({"event_time": "2026-03-01T09:15:00Z", "action": "a"}), Err("organization")),
+        (
+            json!({"event_time": "2026-03-01T09:15:00Z", "action": "a", "received_time": "2026-03-01T09:15:00Z"}),
+            Err("organization"),
+        ),
+    ] {
+        let mut moved = Moved::default();
+        import(spooled.to_string().as_bytes(), "o", by_name("auditlake"), &moving, &mut moved).unwrap();
+        match expected {
+            Ok(organization) => assert_eq!(moved.events[0].organization, organization),
+            Err(field) => assert!(moved.refused[0].contains(field), "{:?}", moved.refused),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Moved {
+    events: Vec<Event<'static>>,
+    refused: Vec<String>,
+}
+
+impl Sink for Moved {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), SinkError> {
+        self.events.push(event.clone().into_owned());
+        Ok(())
+    }
+    fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
+        self.refused.push(record.reason.to_owned());
+        Ok(())
+    }
+    fn set_aside(&mut self, _: &SetAside<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
 }

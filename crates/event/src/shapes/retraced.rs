@@ -15,6 +15,7 @@
 
 use super::converted::{Draft, OwnId, object_json};
 use super::record::Record;
+use crate::absence::stated;
 use crate::address::client_address;
 use crate::columns::Column;
 use crate::model::{ActorType, Outcome};
@@ -49,9 +50,12 @@ pub(super) fn convert(event: Record<'_>, prefix: &str, draft: &mut Draft) {
 
     if let Some(node) = event.get("source_ip") {
         let path = format!("{prefix}source_ip");
-        match event.text_of(node).and_then(client_address) {
+        let text = event.text_of(node);
+        match text.and_then(client_address) {
             // What it was taken from is kept whole.
             Some(address) => draft.column_text(Column::SourceIp, &address, path),
+            // A word that says that the sender knows none is no address, and stays where it stands.
+            None if text.is_some_and(|text| stated(text).is_none()) => {}
             None => {
                 draft.column(Column::SourceIp, event, node, path);
                 used.push("source_ip");

@@ -14,6 +14,7 @@
 
 use super::converted::{Draft, OwnId, object_json};
 use super::record::Record;
+use crate::absence::stated;
 use crate::address::client_address;
 use crate::columns::Column;
 use crate::input::is_event_id;
@@ -147,9 +148,12 @@ fn context(event: Record<'_>, path: &str, draft: &mut Draft) {
     let mut used = Vec::new();
     if let Some(node) = context.get("location") {
         let location = format!("{path}.location");
-        match context.text_of(node).and_then(client_address) {
+        let text = context.text_of(node);
+        match text.and_then(client_address) {
             // What it was taken from is kept whole.
             Some(address) => draft.column_text(Column::SourceIp, &address, location),
+            // A word that says that the sender knows none is no address, and stays where it stands.
+            None if text.is_some_and(|text| stated(text).is_none()) => {}
             None => {
                 draft.column(Column::SourceIp, context, node, location);
                 used.push("location");

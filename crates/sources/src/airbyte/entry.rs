@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use auditlake_event::{ActorType, Category, Outcome};
 
+use crate::absent;
 use crate::json::Json;
 
 use super::redaction::{decode, is_mask};
@@ -56,7 +57,7 @@ pub(super) fn is_entry(record: &Json<'_>) -> bool {
 /// A text, unless it only says that there is none: Airbyte writes `unknown` for what it does not know about an actor, `null`
 /// where Kotlin prints nothing, and a mask over what may be a secret.
 pub(super) fn stated(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !matches!(*text, "" | "null" | "unknown") && !is_mask(text))
+    absent::stated(text).filter(|text| !is_mask(text))
 }
 
 /// Error messages of a refusal for want of permission, whole until 1.7 and with what follows since: `ForbiddenProblem` is

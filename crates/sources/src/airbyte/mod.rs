@@ -131,6 +131,11 @@ impl RecordReader<'_> {
         }
         let message = record.text_at("message").unwrap_or_default();
         if !message.starts_with(log_message::PREFIX) {
+            let is_log_event =
+                record.get("logSource").is_some() || (record.get("level").is_some() && record.get("caller").is_some());
+            if !is_log_event {
+                return Ok(Verdict::Quarantine("neither an audit entry nor a log event of Airbyte".into()));
+            }
             return Ok(Verdict::SetAside(SetAsideKind::NotAudit));
         }
         match log_message::read(message) {

@@ -13,8 +13,10 @@ use crate::json::{Json, Parser};
 pub(super) enum Kind<'r> {
     /// A log entry with this audit log.
     Audit(&'r Json<'r>),
-    /// A log entry with something else, such as a program's own messages.
+    /// A log entry that is known to tell of no act, such as a program's own messages.
     OtherEntry,
+    /// A log entry of another log, which may hold audit records of its own: Access Transparency does.
+    UnknownEntry,
     /// No log entry.
     NoEntry,
 }
@@ -208,7 +210,12 @@ pub(super) fn payload<'r>(record: &'r Json<'r>) -> Structure<'r> {
 pub(super) fn kind<'r>(record: &Json<'_>, payload: Option<&'r Json<'r>>) -> Kind<'r> {
     if let Some(payload) = payload {
         let is_other = message_type(payload).is_some_and(|kind| !kind.ends_with("google.cloud.audit.AuditLog"));
-        return if is_other { Kind::OtherEntry } else { Kind::Audit(payload) };
+        let id = text_at(record, "logName").and_then(log_name_parts).map_or("", |(_, id)| id);
+        return match is_other {
+            false => Kind::Audit(payload),
+            true if is_of_programs(record, id) => Kind::OtherEntry,
+            true => Kind::UnknownEntry,
+        };
     }
     let log_name = text_at(record, "logName");
     let is_in_audit_log = log_name.and_then(log_name_parts).is_some_and(|(_, id)| audit_log_id(id).is_some());
@@ -217,7 +224,40 @@ pub(super) fn kind<'r>(record: &Json<'_>, payload: Option<&'r Json<'r>>) -> Kind
     let has_other_payload = stated.any(|name| ["textPayload", "jsonPayload"].iter().any(|other| starts_with(name, other)));
     // An entry may consist of an HTTP request alone.
     let is_entry = log_name.is_some() && ["insertId", "timestamp"].iter().any(|name| text_at(record, name).is_some());
-    if has_other_payload || (is_entry && !is_in_audit_log) { Kind::OtherEntry } else { Kind::NoEntry }
+    match log_name.and_then(log_name_parts) {
+        _ if is_in_audit_log => Kind::NoEntry,
+        Some((_, id)) if (has_other_payload || is_entry) && !is_of_programs(record, id) => Kind::UnknownEntry,
+        _ if has_other_payload || is_entry => Kind::OtherEntry,
+        _ => Kind::NoEntry,
+    }
+}
+
+/// What the logs are called whose entries are known to tell of no act: what programs print, requests to servers, flows of packets.
+const LOGS_OF_PROGRAMS: [&str; 12] = [
+    "cloud-functions",
+    "dns_queries",
+    "events",
+    "firewall",
+    "nat_flows",
+    "request_log",
+    "requests",
+    "run-jobs",
+    "stderr",
+    "stdout",
+    "syslog",
+    "vpc_flows",
+];
+
+/// Whether an entry of another log is known to tell of no act: a text, or one of a log of programs. Other entries with a structure
+/// may be somebody's audit records.
+fn is_of_programs(record: &Json<'_>, id: &str) -> bool {
+    let members = record.members().into_iter().flat_map(|members| members.iter());
+    let mut stated = members.filter(|(_, value)| !matches!(value, Json::Null)).map(|(name, _)| name);
+    let has_structure = stated.any(|name| starts_with(name, "jsonPayload") || is_audit_log(name));
+    let after_slash = id.rsplit('/').next().unwrap_or(id);
+    let name =
+        after_slash.rsplit_once("%2F").or_else(|| after_slash.rsplit_once("%2f")).map_or(after_slash, |(_, name)| name);
+    !has_structure || LOGS_OF_PROGRAMS.contains(&name)
 }
 
 /// Reads a time: RFC 3339; or `2026-03-01 09:15:00.5`, with or without ` UTC` behind it, as BigQuery and its like print a

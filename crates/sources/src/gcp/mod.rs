@@ -6,8 +6,9 @@
 //! `entries.list`; messages of Pub/Sub, pushed (`message.data` in base64) or pulled (`receivedMessages`); CloudEvents with an
 //! entry in `data`; entries as text in `message`, `log` or `_raw` of a collector; entries of exporters that spell the names
 //! another way (any ASCII case, BigQuery's `protopayload_auditlog`, `metadataJson`…, see `entry.rs`).
-//! Set aside: entries of a shared log that are no audit logs (`textPayload`, `jsonPayload`, App Engine's request logs); Access
-//! Transparency logs are such. Anything else is quarantined.
+//! Set aside: entries of other logs that tell of no act (`textPayload`; what programs print, requests, flows of packets, by the
+//! log's name, see `entry.rs`). Anything else is quarantined: Access Transparency, and other logs with a structure of their own,
+//! whose entries may be somebody's audit records.
 //!
 //! # How an entry becomes an event
 //!
@@ -127,6 +128,9 @@ impl Reading<'_> {
         let payload = entry::payload(value);
         match entry::kind(value, payload.get()) {
             Kind::Audit(audit_log) => return self.entry(value, audit_log, is_replaced, sink),
+            Kind::UnknownEntry => {
+                return Ok(Verdict::Quarantine("an entry of another log, which may tell of somebody's act".into()));
+            }
             Kind::OtherEntry => return Ok(Verdict::SetAside(SetAsideKind::NotAudit)),
             Kind::NoEntry => {}
         }

@@ -11,7 +11,9 @@ mod write;
 use std::borrow::Cow;
 
 pub(crate) use parse::{Failure, Outer, Parser};
-pub(crate) use write::{REDACTED, write_member_without_secrets, write_parsed_text, write_text, write_without_secrets};
+pub(crate) use write::{
+    REDACTED, write_member_without_secrets, write_parsed_text, write_text, write_whole, write_without_secrets,
+};
 
 /// A JSON value. Only [`Parser`] makes one, which [`write_without_secrets`] relies on: a borrowed text holds nothing to be escaped.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +57,11 @@ impl<'a> Members<'a> {
 
     pub(crate) fn into_parsed(self) -> Vec<(Cow<'a, str>, Json<'a>)> {
         self.0
+    }
+
+    /// The member of a name, `null` too.
+    pub(crate) fn stated(&self, name: &str) -> Option<&Json<'a>> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

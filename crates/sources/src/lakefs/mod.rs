@@ -16,10 +16,10 @@
 //! |---|---|
 //! | `event_id` | `data_request_id`. Without it: UUIDv5 over the source's name, a zero byte and the normalised record. Over 128 characters: UUIDv5 over the same with the id in the record's place, the id itself in `metadata.source_event_id` |
 //! | `event_time` | `data_time`: the start of the request in a row, its end in a line |
-//! | `action` | `data_operation_id`, folded to snake case; `http_call` where only a path is stated |
+//! | `action` | `data_operation_id`, folded to snake case; where only a path is stated `http_` and the method (`http_put`) |
 //! | `category` | by the table in `operation.rs` |
 //! | `outcome`, `http_status` | `data_status_code`, see `outcome.rs`. There is no error code and no message |
-//! | `actor_id`, `actor_type` | `data_user`, as it is: lakeFS's id of the user, or the identity provider's. Without it: `anonymous` (sign-in, health checks). lakeFS does not say what kind of actor a user is |
+//! | `actor_id`, `actor_type` | `data_user`, as it is: lakeFS's id of the user, or the identity provider's. A row without it, or a line where it is empty: `anonymous` (sign-in, health checks); a line that lacks it says nothing about who called: older servers never wrote it. lakeFS does not say what kind of actor a user is |
 //! | `resource_…`, `scope_…` | the path, see `target.rs`: `lakefs:object`, `lakefs:branch`, `lakefs:tag`, `lakefs:commit`, `lakefs:ref` (one of these three, or an expression), `lakefs:repository`, `lakefs:pull_request`, `lakefs:action_run`, `lakefs:user`, `lakefs:group`, `lakefs:policy`, `lakefs:credentials`. The id is the lakeFS URI where there is one. `scope_type` is `repository` |
 //! | `service_name`, `request_id`, `http_method` | `data_service_name`, `data_request_id`, `data_method` |
 //! | `http_path` | `data_path`, unless it is the path of an object (object operations of the S3 gateway): that is `metadata.path` |
@@ -53,6 +53,7 @@ use std::io::BufRead;
 
 use auditlake_event::{ActorType, Event};
 
+use crate::absent::stated;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
@@ -63,7 +64,7 @@ use crate::source::{
 };
 
 use object_name::ObjectName;
-use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME, USER};
+use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME};
 
 /// The name in the column `source`.
 pub const NAME: &str = "lakefs";
@@ -185,7 +186,15 @@ impl Reading<'_> {
             return self.record(&Record::line(value), is_replaced, sink);
         }
         if text("msg").is_some() && text("level").is_some() {
-            return Ok(Verdict::SetAside(SetAsideKind::NotAudit));
+            // A line that calls itself an audit record is one, whatever its message says.
+            let is_audit =
+                members.get("log_audit").is_some_and(|flag| *flag == Json::Bool(true) || flag.text() == Some("true"));
+            let names_a_request = [OPERATION_ID, PATH].iter().any(|field| Record::line(value).text(*field).is_some());
+            return match (is_audit, names_a_request) {
+                (true, true) => self.record(&Record::line(value), is_replaced, sink),
+                (true, false) => Ok(Verdict::Quarantine("an audit line without operation_id and path".into())),
+                (false, _) => Ok(Verdict::SetAside(SetAsideKind::NotAudit)),
+            };
         }
         if text("messageType") == Some("CONTROL_MESSAGE") {
             return Ok(Verdict::SetAside(SetAsideKind::Control));
@@ -231,7 +240,7 @@ impl Reading<'_> {
         };
         let target = target::of(record);
         let resource = target.resource();
-        let of_line = |name: &str| record.json().text_at(name).filter(|_| !record.is_row());
+        let of_line = |name: &str| record.json().text_at(name).filter(|text| !record.is_row() && stated(text).is_some());
         let (source_ip, source_port) = of_line("source_ip").map(peer::split).unzip();
         let notes = metadata::Notes {
             object_name: self.object_name,
@@ -243,8 +252,8 @@ impl Reading<'_> {
         };
         buffers.metadata.clear();
         let has_metadata = metadata::write(record, &target, &notes, &mut buffers.metadata);
-        let action = operation::folded(record.text(OPERATION_ID));
-        let actor_id = column(USER);
+        let action = operation::action(record.text(OPERATION_ID), record.text(METHOD));
+        let actor_id = record.user().map(without_secrets);
 
         let event = Event {
             event_id,
@@ -253,7 +262,7 @@ impl Reading<'_> {
             category: Some(operation::category(&action)),
             action: without_secrets(&action),
             outcome: outcome::of(http_status),
-            actor_type: actor_id.is_none().then_some(ActorType::Anonymous),
+            actor_type: (actor_id.is_none() && record.is_of_nobody()).then_some(ActorType::Anonymous),
             actor_id,
             resource_type: resource.kind.map(Cow::Borrowed),
             resource_id: resource.id.as_deref().map(without_secrets),

@@ -4,13 +4,22 @@ use std::borrow::Cow;
 
 use auditlake_event::Category;
 
-/// The name of a request that states no operation: its log message, in short.
+/// The name of a request that states neither operation nor method: its log message, in short.
 const UNNAMED: &str = "http_call";
+
+/// What a request did: its operation, folded; of one that states none (lines of the S3 gateway of older servers) its method,
+/// `http_put`.
+pub(super) fn action<'r>(operation: Option<&'r str>, method: Option<&str>) -> Cow<'r, str> {
+    match (operation, method) {
+        (Some(operation), _) => folded(operation),
+        (None, Some(method)) => Cow::Owned(format!("http_{}", method.to_lowercase())),
+        (None, None) => Cow::Borrowed(UNNAMED),
+    }
+}
 
 /// The operation in snake case. lakeFS writes the REST API's in camel case (`CreateCommitRecord` with a capital), the S3
 /// gateway's in snake case; folded, `getObject` and `get_object` are one action. A run of capitals is one word.
-pub(super) fn folded(operation: Option<&str>) -> Cow<'_, str> {
-    let Some(operation) = operation else { return Cow::Borrowed(UNNAMED) };
+fn folded(operation: &str) -> Cow<'_, str> {
     if !operation.chars().any(char::is_uppercase) {
         return Cow::Borrowed(operation);
     }
@@ -90,18 +99,24 @@ mod tests {
     #[test]
     fn names_fold_to_snake_case() {
         for (operation, expected) in [
-            (Some("getObject"), "get_object"),
-            (Some("CreateCommitRecord"), "create_commit_record"),
-            (Some("setGroupACL"), "set_group_acl"),
-            (Some("getGCRules"), "get_gc_rules"),
-            (Some("getLakeFSVersion"), "get_lake_fs_version"),
-            (Some("list_objects"), "list_objects"),
-            (Some("login"), "login"),
-            (Some("sha256Sum"), "sha256_sum"),
-            (None, "http_call"),
+            ("getObject", "get_object"),
+            ("CreateCommitRecord", "create_commit_record"),
+            ("setGroupACL", "set_group_acl"),
+            ("getGCRules", "get_gc_rules"),
+            ("getLakeFSVersion", "get_lake_fs_version"),
+            ("list_objects", "list_objects"),
+            ("login", "login"),
+            ("sha256Sum", "sha256_sum"),
         ] {
             assert_eq!(folded(operation), expected);
         }
+    }
+
+    #[test]
+    fn a_request_without_an_operation_is_called_by_its_method() {
+        assert_eq!(action(Some("getObject"), Some("GET")), "get_object");
+        assert_eq!(action(None, Some("PUT")), "http_put");
+        assert_eq!(action(None, None), "http_call");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The two shapes in which lakeFS hands out a record, and the names of their fields.
 
+use crate::absent::stated;
 use crate::json::Json;
 
 /// A field by its two names: in a log line, and as a column of the audit table.
@@ -76,6 +77,20 @@ impl<'r> Record<'r> {
     /// The text of a field; an empty one counts as absent.
     pub(super) fn text(&self, field: Field) -> Option<&'r str> {
         self.json.text_at(self.name(field))
+    }
+
+    /// Who called, unless a word says that there is nobody to name.
+    pub(super) fn user(&self) -> Option<&'r str> {
+        self.text(USER).filter(|user| stated(user).is_some())
+    }
+
+    /// Whether the record says that nobody had signed in. A row of the table does so by a user that is null; a line by an
+    /// empty one: lines of older servers lack the member whoever called.
+    pub(super) fn is_of_nobody(&self) -> bool {
+        match self.json.members().and_then(|members| members.stated(self.name(USER))) {
+            Some(user) => user.is_vacant(),
+            None => self.is_row,
+        }
     }
 
     /// Whether a column or a key of the metadata holds the member of this name already.

@@ -13,8 +13,11 @@
 //! | organization | the caller's | the import's, or that of its table of accounts for WorkOS's `organization_id`, Retraced's `group.id`, or an `organization` of ours. One that is stated and is another goes to quarantine |
 //! | `raw` | – | the normalised record, without secrets |
 //!
+//! A lake is moved with [`ImportContext::keep_organizations`]: see `moved.rs`.
+//!
 //! Read are single events, events one after the other or one a line, arrays, and `{"events":[…]}`.
 
+mod moved;
 mod sniff;
 
 use std::borrow::Cow;
@@ -95,7 +98,19 @@ impl ShapeSource {
         if value.members().is_none() {
             return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
         }
+        if let Some(reason) = self.refusal(value) {
+            return Ok(Verdict::Quarantine(reason.into()));
+        }
         raw.clear();
+        if context.keep_organizations && self.shape == ForeignShape::Exported && moved::is_of_a_lake(value) {
+            return match moved::event(value, context) {
+                Ok(event) => {
+                    sink.event(&event)?;
+                    Ok(Verdict::Event)
+                }
+                Err(reason) => Ok(Verdict::Quarantine(reason.into())),
+            };
+        }
         json::write_without_secrets(value, &is_secret, raw);
         let event = self.shape.convert(raw).and_then(|converted| self.event(converted, is_replaced, context, raw));
         match event {
@@ -105,6 +120,18 @@ impl ShapeSource {
             }
             Err(errors) => Ok(Verdict::Quarantine(reason(&errors).into())),
         }
+    }
+
+    /// Why a record is none of this shape though some of its members are called so. WorkOS demands `targets`, which may be empty;
+    /// audit logs of others have `occurred_at`, `actor` and a `target`, and who, what and how it ended stand elsewhere there.
+    fn refusal(&self, value: &Json<'_>) -> Option<&'static str> {
+        if self.shape != ForeignShape::WorkOs {
+            return None;
+        }
+        let has_time = |event: &Json<'_>| ["occurred_at", "occurredAt"].iter().any(|name| event.get(name).is_some());
+        let event = value.get("event").filter(|event| event.members().is_some() && !has_time(value)).unwrap_or(value);
+        let is_other = has_time(event) && event.get("targets").is_none();
+        is_other.then_some("no WorkOS event: targets is missing")
     }
 
     fn event<'r>(
@@ -117,7 +144,8 @@ impl ShapeSource {
         if is_replaced {
             converted.mark_unicode_replaced();
         }
-        let organization = organization(&mut converted, context);
+        let keeps_organization = context.keep_organizations && self.shape == ForeignShape::Exported;
+        let organization = if keeps_organization { None } else { Some(organization(&mut converted, context)) };
         let event_id = self.event_id(&converted, raw);
         let door = DoorContext {
             lead_ms: context.lead_ms,
@@ -126,7 +154,7 @@ impl ShapeSource {
             // What was exported or spooled is taken as it is.
             lookalikes: Lookalikes::Keep,
             max_event_bytes: usize::MAX,
-            ..DoorContext::api(context.received_time, &context.region, Some(organization))
+            ..DoorContext::api(context.received_time, &context.region, organization)
         };
         // No id is made at random: one is known.
         let event = read_converted(&converted, 0, &door, &mut || [0; 10])?;

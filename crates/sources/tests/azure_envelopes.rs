@@ -133,11 +133,29 @@ fn properties_as_json_in_a_text_are_the_object_they_are() {
 }
 
 #[test]
-fn what_is_no_audit_record_is_set_aside_and_counted() {
+fn what_is_known_to_hold_no_act_is_set_aside_and_counted() {
     let collector = read(&fixture_file("azure/not_audit.jsonl"));
     assert_eq!((collector.events.len(), collector.reasons()), (0, vec![]));
     let kinds: Vec<SetAsideKind> = collector.set_aside.iter().map(|(kind, ..)| *kind).collect();
-    assert_eq!(kinds, [SetAsideKind::NotAudit; 7]);
+    assert_eq!(kinds, [SetAsideKind::NotAudit; 4]);
+}
+
+#[test]
+fn what_may_hold_an_act_and_names_nobody_goes_to_quarantine() {
+    let id = "/SUBSCRIPTIONS/S/RESOURCEGROUPS/G/PROVIDERS/MICROSOFT.OTHER/THINGS/T";
+    for (record, reason) in [
+        (
+            json!({"time": "2026-03-01T09:00:00Z", "category": "AuditEvent", "operationName": "Other", "resourceId": id}),
+            "the category AuditEvent is not read on its own, and the record says nothing about who acted",
+        ),
+        (
+            json!({"time": "2026-03-01T09:00:00Z", "category": "OperationalLogs", "message": "Connection opened", "resourceId": id}),
+            "operationName is missing",
+        ),
+    ] {
+        let collector = read(record.to_string().as_bytes());
+        assert_eq!((collector.reasons(), collector.set_aside.len()), (vec![reason], 0), "{record}");
+    }
 }
 
 #[test]

@@ -29,19 +29,19 @@ fn every_sample_is_accounted_for() {
         let source = auditlake_sources::by_name("azure.storage");
         let (_, summary) = auditlake_sources::import(&bytes[..], &name, source, &context(), &mut collector).unwrap();
         collector.check(summary);
+        // Elastic's expected documents hold the record in `event.original`, which is looked into: they are read too.
         assert!(summary.records > 0, "{name}: neither an event nor a reason");
         if is_record_file(path) {
             println!("{name}: {:?}", collector.reasons());
             totals.add(group_of(&folder, path), summary);
-        } else {
-            assert_eq!(summary.events, 0, "{name}");
         }
     }
-    // Records as a few lines of Python with its json module count them. Set aside: kube-audit. In misc: three of CloudGrappler's
-    // files state no time (one of them is cut off besides), Dynatrace's begins with a heading. Panther's are wrapped.
+    // Records as a few lines of Python with its json module count them. Quarantined: kube-audit, whose entries say only
+    // `{"kind":"Event"}`. In misc: three of CloudGrappler's files state no time (one of them is cut off besides), Dynatrace's
+    // begins with a heading. Panther's are wrapped.
     totals.assert(&[
-        ("elastic_beats", 3, 1, 0, 2),
-        ("elastic_integrations", 22, 20, 0, 2),
+        ("elastic_beats", 3, 1, 2, 0),
+        ("elastic_integrations", 22, 20, 2, 0),
         ("misc", 6, 1, 5, 0),
         ("panther_analysis", 161, 0, 161, 0),
         ("storage", 5, 5, 0, 0),

@@ -33,11 +33,17 @@ fn of_two_members_that_differ_in_case_none_is_lost() {
 }
 
 #[test]
-fn properties_that_are_no_json_go_to_quarantine() {
+fn properties_that_are_no_json_are_kept_or_go_to_quarantine_where_they_say_who_it_was() {
     for properties in [json!("{'accountName': 'acmerecords'}"), json!("text"), json!([1]), json!(7)] {
         let mut record = storage(&json!({}));
-        record["properties"] = properties;
-        assert_eq!(read(record.to_string().as_bytes()).reasons(), ["properties is no JSON object"], "{record}");
+        record["properties"] = properties.clone();
+        let event = event_of(&record);
+        assert_eq!((event["action"].as_str(), &metadata(&event)["rest"]["properties"]), ("GetBlob", &properties));
+        for name in ["user_updated", "sign_in_blocked", "risk_found"] {
+            let mut record = value(name);
+            record["properties"] = properties.clone();
+            assert_eq!(read(record.to_string().as_bytes()).reasons(), ["properties is no JSON object"], "{record}");
+        }
     }
     for properties in [json!(null), json!(""), json!({})] {
         let mut record = storage(&json!({}));

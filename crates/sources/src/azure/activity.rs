@@ -51,14 +51,14 @@ pub(super) static KNOWN_OF_NAMESPACE: Names = Names::new(&[
 ]);
 
 /// The subscription, in lower case as Azure writes its ids; else the tenant.
-fn scope<'r>(record: &Record<'r>, arm: &ArmId<'r>) -> Option<Scope<'r>> {
+pub(super) fn scope<'r>(record: &Record<'r>, arm: &ArmId<'r>) -> Option<Scope<'r>> {
     let subscription = arm.subscription.or_else(|| record.text("subscriptionId"));
     let tenant = arm.tenant.or_else(|| record.text("tenantId"));
     let scope = subscription.map(|id| ("subscription", id)).or(tenant.map(|id| ("tenant", id)));
     scope.map(|(kind, id)| (kind, Cow::Owned(id.to_ascii_lowercase())))
 }
 
-fn resource<'r>(id: Option<&'r str>, arm: &ArmId<'r>) -> Resource<'r> {
+pub(super) fn resource<'r>(id: Option<&'r str>, arm: &ArmId<'r>) -> Resource<'r> {
     Resource { kind: arm.kind.clone().map(Cow::Owned), id: id.map(Cow::Borrowed), name: arm.name.map(Cow::Borrowed) }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn read<'r>(record: &Record<'r>) -> Facts<'r> {
     let part_of_request = |name: &str| request.and_then(|request| text_at(request, name));
     let mut facts = Facts {
         id: record.text("eventDataId").map(Cow::Borrowed),
-        action,
+        action: Cow::Borrowed(action),
         category: Some(category(action, record.text("category").unwrap_or_default())),
         actor: claims::actor(record),
         resource: resource(id, &arm),
@@ -137,10 +137,11 @@ fn notes<'r>(record: &Record<'r>, metadata: &mut Metadata<'r>) {
 ///
 /// 1. what evaluates policies or reports a threat (the categories `Policy` and `Security`): other;
 /// 2. role assignments and definitions, deny assignments, `elevateAccess`: role management, unless they are read;
-/// 3. keys, tokens and credentials given out or renewed (`listKeys`, `regenerateKey`, `listAccountSas`,
+/// 3. the contents of key vaults: data access; so are contents of a disk that `beginGetAccess` opens;
+/// 4. keys, tokens and credentials given out or renewed (`listKeys`, `listSecrets`, `regenerateKey`, `listAccountSas`,
 ///    `generateUserDelegationKey`…): authentication;
-/// 4. the contents of key vaults: data access; so are contents of a disk that `beginGetAccess` opens;
-/// 5. reading: other; everything else: configuration.
+/// 5. reading, and actions that only look or use (`list…`, `get…`, `check…`, `validate`, `whatIf`, `join`…): other;
+///    everything else: configuration.
 fn category(action: &str, log_category: &str) -> Category {
     let name = action.to_ascii_lowercase();
     if ["policy", "security"].iter().any(|category| log_category.eq_ignore_ascii_case(category)) {
@@ -152,19 +153,42 @@ fn category(action: &str, log_category: &str) -> Category {
         return Category::RoleManagement;
     }
     let verb = name.strip_suffix("/action").and_then(|rest| rest.rsplit('/').next()).unwrap_or_default();
-    let gives_credentials = (verb.starts_with("list")
-        && (verb.contains("key") || verb.ends_with("sas") || verb.contains("credential")))
+    let credentials = ["connectionstring", "credential", "key", "password", "secret", "token"];
+    let is_about_credentials = verb.ends_with("sas") || credentials.iter().any(|word| verb.contains(word));
+    let gives_credentials = (is_about_credentials && (verb.starts_with("list") || verb.starts_with("get")))
         || verb.starts_with("regenerate")
         || verb == "generateuserdelegationkey";
     let is_vault_content =
         ["/vaults/secrets/", "/vaults/keys/", "/vaults/certificates/"].iter().any(|part| name.contains(part));
     match () {
-        () if gives_credentials => Category::Authentication,
         () if name.starts_with("microsoft.keyvault/") && is_vault_content => Category::DataAccess,
+        () if gives_credentials => Category::Authentication,
         () if verb == "begingetaccess" => Category::DataAccess,
-        () if is_read => Category::Other,
+        () if is_read || only_looks(verb) => Category::Other,
         () => Category::Configuration,
     }
+}
+
+/// Whether an action (in lower case) changes nothing by its name.
+fn only_looks(verb: &str) -> bool {
+    const BEGINNINGS: [&str; 15] = [
+        "calculate",
+        "check",
+        "describe",
+        "download",
+        "evaluate",
+        "export",
+        "fetch",
+        "get",
+        "list",
+        "preview",
+        "query",
+        "search",
+        "validate",
+        "view",
+        "whatif",
+    ];
+    BEGINNINGS.iter().any(|beginning| verb.starts_with(beginning)) || verb == "join" || verb == "read"
 }
 
 /// A key vault's own log. Operations are words (`SecretGet`, `VaultPatch`), the thing is `properties.id`.
@@ -180,7 +204,7 @@ pub(super) fn read_key_vault<'r>(record: &Record<'r>) -> Facts<'r> {
         _ => Category::DataAccess,
     };
     let mut facts = Facts {
-        action,
+        action: Cow::Borrowed(action),
         category: Some(category),
         ending: outcome::of_operation(record),
         actor: claims::actor(record),
@@ -215,7 +239,7 @@ pub(super) fn read_namespace<'r>(record: &Record<'r>) -> Facts<'r> {
     // The service's own spelling is "Retreive".
     let is_read = ["get", "list", "retreive", "retrieve"].iter().any(|verb| action.to_ascii_lowercase().starts_with(verb));
     let mut facts = Facts {
-        action,
+        action: Cow::Borrowed(action),
         category: Some(if is_read { Category::Other } else { Category::Configuration }),
         ending: outcome::of_namespace(record),
         resource: resource(record.arm_id(), &arm),

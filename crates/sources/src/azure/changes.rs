@@ -70,6 +70,13 @@ pub(super) fn of_request(body: &Json<'_>) -> Option<String> {
     changes.finish()
 }
 
+/// The change of one field.
+pub(super) fn of_field(field: &str, before: Option<&Json<'_>>, after: Option<&Json<'_>>) -> Option<String> {
+    let mut changes = Changes::default();
+    changes.push(field, before, after);
+    changes.finish()
+}
+
 /// Names in `modifiedProperties` that are no changes: the list of the others' names, and ids of who and what once more.
 fn is_note(field: &str) -> bool {
     field == "Included Updated Properties" || field.starts_with("TargetId.") || field.starts_with("ActorId.")

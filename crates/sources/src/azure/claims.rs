@@ -10,23 +10,48 @@ use super::record::{Record, text_at, worded};
 
 /// The claims of a record: `identity.claims` (`identity.claim` of key vaults), or `claims` as the REST API answers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Claims<'r>(Option<&'r Json<'r>>);
+pub(super) struct Claims<'r> {
+    claims: Option<&'r Json<'r>>,
+    /// The row that has each claim as a column, as the table `AzureDiagnostics` does.
+    row: Option<&'r Json<'r>>,
+}
 
 impl<'r> Claims<'r> {
     pub(super) fn of(record: &Record<'r>) -> Self {
         let of_identity =
             |identity: &'r Json<'r>| identity.get_any_case("claims").or_else(|| identity.get_any_case("claim"));
-        Self(record.get("identity").and_then(of_identity).or_else(|| record.get("claims")))
+        let claims = record.get("identity").and_then(of_identity).or_else(|| record.get("claims"));
+        Self { claims, row: Some(record.whole).filter(|_| record.is_row && claims.is_none()) }
     }
 
     /// A claim by its short name (`oid`), else by the end of its long one
     /// (`http://schemas.microsoft.com/identity/claims/objectidentifier`).
     fn claim(&self, short: &str, long_end: &str) -> Option<&'r str> {
-        let members = self.0?.members()?;
-        let is_long = |name: &str| name.contains('/') && name.rsplit('/').next().is_some_and(|end| end == long_end);
-        let long = || members.iter().find(|(name, _)| is_long(name)).and_then(|(_, value)| worded(value));
-        text_at(self.0?, short).or_else(long)
+        if let Some(row) = self.row {
+            return column_of_claim(row, short, long_end);
+        }
+        let claims = self.claims?;
+        let is_long =
+            |name: &str| name.contains('/') && name.rsplit('/').next().is_some_and(|end| end.eq_ignore_ascii_case(long_end));
+        let long = || claims.members()?.iter().find(|(name, _)| is_long(name)).and_then(|(_, value)| worded(value));
+        text_at(claims, short).or_else(long)
     }
+}
+
+/// The column of a claim: `identity_claim_oid_g`,
+/// `identity_claim_http_schemas_microsoft_com_identity_claims_objectidentifier_g`.
+fn column_of_claim<'r>(row: &'r Json<'r>, short: &str, long_end: &str) -> Option<&'r str> {
+    const PREFIX: &str = "identity_claim_";
+    let claim = |name: &'r str| {
+        let name =
+            name.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)).and(name.get(PREFIX.len()..))?;
+        name.strip_suffix(['s', 'g', 'd', 'b', 't']).and_then(|name| name.strip_suffix('_'))
+    };
+    let is_of = |name: &str| {
+        name.eq_ignore_ascii_case(short) || name.rsplit('_').next().is_some_and(|end| end.eq_ignore_ascii_case(long_end))
+    };
+    let mut members = row.members()?.iter();
+    members.find_map(|(name, value)| claim(name).filter(|name| is_of(name)).and_then(|_| worded(value)))
 }
 
 /// Names that the platform gives itself in the place of an e-mail address: `Microsoft.Insights/autoscaleSettings`.
@@ -58,8 +83,11 @@ pub(super) fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
     let platform = address.or(caller).filter(|name| is_platform(name));
     let token_kind = claims.claim("idtyp", "idtyp").unwrap_or_default();
     let has_person = upn.is_some() || address.is_some_and(|address| email(address).is_some());
-    let is_user = has_person || token_kind == "user" || principal_kind == "User" || caller.and_then(email).is_some();
-    let is_service = token_kind == "app" || principal_kind == "ServicePrincipal" || app.is_some();
+    let is_user = has_person
+        || token_kind == "user"
+        || principal_kind.eq_ignore_ascii_case("User")
+        || caller.and_then(email).is_some();
+    let is_service = token_kind == "app" || principal_kind.eq_ignore_ascii_case("ServicePrincipal") || app.is_some();
     let named = claims.claim("name", "name");
     let id = claims.claim("oid", "objectidentifier").or(principal).or(caller).or(upn).or(address).or(app).or(named);
     let kind = match (platform.is_some(), is_user || (named.is_some() && token_kind != "app"), is_service) {
@@ -69,7 +97,7 @@ pub(super) fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
         _ => None,
     };
     let name = upn.or(address).or(named).or_else(|| caller.filter(|caller| Some(*caller) != id || caller.contains('@')));
-    let identity = || record.get("identity").and_then(Json::text);
+    let identity = || record.get("identity").and_then(worded);
     Actor {
         id,
         kind,
@@ -107,6 +135,8 @@ pub(super) fn write<'r>(record: &Record<'r>, metadata: &mut Metadata<'r>) {
     metadata.text("display_name", claims.claim("name", "name").filter(|name| Some(*name) != upn));
     let authorization = authorization(record);
     metadata.json("authorization", authorization);
+    // The record may state another beside the identity's.
+    metadata.json("record_authorization", record.get("authorization").filter(|other| authorization != Some(*other)));
     let role = authorization.and_then(|authorization| authorization.get_any_case("evidence")?.get_any_case("role"));
     metadata.extend(role.and_then(worded).map(|role| ("role", Value::Text(role.into()))));
 }

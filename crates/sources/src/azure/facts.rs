@@ -41,7 +41,7 @@ pub(super) type Scope<'r> = (&'static str, Cow<'r, str>);
 pub(super) struct Facts<'r> {
     /// The record's own id, if it has one.
     pub id: Option<Cow<'r, str>>,
-    pub action: &'r str,
+    pub action: Cow<'r, str>,
     pub category: Option<Category>,
     pub ending: Ending<'r>,
     pub actor: Actor<'r>,

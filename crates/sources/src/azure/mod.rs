@@ -5,22 +5,24 @@
 //!
 //! Lines of JSON (the append blobs `…/PT1H.json` of a diagnostic setting), arrays, `{"records":[…]}` (Event Hubs), the
 //! answers of the REST API and the Microsoft Graph (`{"value":[…]}`), single records, and any of these as text in
-//! `message`, `log` or `_raw` of a collector's line, or as an object in `data`. Names of members count in any case;
-//! `properties` may be JSON in a text.
+//! `message`, `log` or `_raw` of a collector's line, or as an object in `data`; rows of Log Analytics, as a workspace exports
+//! them and as its query API answers (`{"tables":[{"columns":…,"rows":…}]}`), see `row.rs`. Names of members count in any case;
+//! members that are structures may be JSON in a text (`decoding.rs`).
 //!
 //! Events are: requests to storage (`StorageRead`, `StorageWrite`, `StorageDelete`); operations of the Activity log
-//! (`Administrative`, `Policy`, `Security`), on key vaults (`AuditEvent`) and on namespaces of Event Hubs and Service Bus
-//! (`OperationalLogs`); of Entra ID: audit logs, sign-ins, findings of Entra ID Protection. Other entries of Azure Monitor
-//! are set aside as no audit records: metrics, logs of programs, notices of the platform, and what it only carries for
-//! other systems, such as `kube-audit`, whose entries have a format of their own. `shape.rs` has the rules. Anything else
-//! is quarantined.
+//! (`Administrative`, `Policy`, `Security`, `Autoscale`; those of Privileged Identity Management by `privileged.rs`), on key
+//! vaults (`AuditEvent`) and on namespaces of Event Hubs and Service Bus (`OperationalLogs`); of Entra ID: audit logs, sign-ins,
+//! findings of Entra ID Protection; requests to the Microsoft Graph (`graph.rs`) and to the API server of a Kubernetes cluster
+//! (`kubernetes.rs`). A record of any other log is an event if it says what was done, when, and something about by whom
+//! (`other.rs`), else it goes to quarantine. Set aside is only what is known to say nothing of what anybody did: metrics, and
+//! the categories and tables listed in `not_audit.rs` and `row.rs`. `shape.rs` has the rules. Anything else is quarantined.
 //!
 //! # How a record becomes an event
 //!
 //! | column | from |
 //! |---|---|
 //! | `event_id` | storage: `<correlationId>:<operationName>`, and `:<operationCount>` where it is stated (one request may write several records); of SMB `:<smbMessageID>` too. Activity log as the REST API answers: `eventDataId`. Entra ID: the record's own id in `properties.id`. Elsewhere, and where these are missing: UUIDv5 over the source's name, a zero byte and the normalised record. Over 128 characters: UUIDv5 over the same with the id in the record's place, the id itself in `metadata.source_event_id`. Never by position: a longer copy of a growing blob gives the same ids |
-//! | `event_time` | `time` (or `eventTimestamp`, `EventTimeString`, `activityDateTime`); of a sign-in `properties.createdDateTime`, when it began, where that is stated. The forms of `time.rs`, exactly |
+//! | `event_time` | `time` (or `eventTimestamp`, `EventTimeString`, `activityDateTime`, `TimeGenerated` of a row, `properties.timeGenerated` where the record has none); of a sign-in `properties.createdDateTime`, when it began, where that is stated. The forms of `time.rs`, exactly |
 //! | `action` | `operationName` (its `value`); `EventName` of namespaces |
 //! | `category` | by the tables in `storage.rs`, `activity.rs` and `directory.rs` |
 //! | `outcome`, `error_code`, `error_message`, `http_status` | by the table in `outcome.rs` |
@@ -34,7 +36,7 @@
 //! | `request_id` | `correlationId` |
 //! | `http_method`, `http_path` | `httpRequest`; the path of `uri` |
 //! | `metadata` | see `metadata.rs` |
-//! | `raw` | the record, normalised, without secrets; `properties` that were JSON in a text as the object they are |
+//! | `raw` | the record, normalised, without secrets; members that were JSON in a text as the object they are |
 //!
 //! The organization is the import's, or the one that its table has for the storage account, the subscription or the tenant,
 //! the first that it has.
@@ -49,12 +51,19 @@ mod activity;
 mod address;
 mod changes;
 mod claims;
+mod decoding;
 mod directory;
 mod facts;
+mod graph;
+mod kubernetes;
 mod metadata;
+mod not_audit;
+mod other;
 mod outcome;
+mod privileged;
 mod record;
 mod redaction;
+mod row;
 mod shape;
 mod sniff;
 mod storage;
@@ -72,9 +81,7 @@ use crate::names::Names;
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
-use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
-};
+use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
 
 use facts::Facts;
 use record::{ArmId, Record};
@@ -88,7 +95,7 @@ const MAX_ENVELOPES: usize = 3;
 /// Where a collector puts what it was sent, as text.
 const TEXT_ENVELOPES: [&str; 3] = ["message", "log", "_raw"];
 /// Names of the arrays that hold records.
-const LISTS: &[&str] = &["records", "Records", "value"];
+const LISTS: &[&str] = &["records", "Records", "value", "tables", "Tables"];
 
 /// The source `azure.storage`; see the module's page for what it reads.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +119,9 @@ impl Source for AzureStorage {
     ) -> Result<Summary, ReadError> {
         let format = Format { lists: LISTS, marker: b"{\"time\"", max_record_bytes: context.max_record_bytes };
         let mut reading = Reading { context, raw: String::new(), metadata: String::new() };
-        read_json(input, format, sink, &mut |value, is_replaced, sink| reading.value(value, is_replaced, 0, sink))
+        read_json(input, format, sink, &mut |value, is_replaced, sink| {
+            reading.value(value, Layers { is_replaced, ..Layers::default() }, sink)
+        })
     }
 }
 
@@ -123,45 +132,54 @@ struct Reading<'c> {
     metadata: String,
 }
 
+/// What was taken off before a value was reached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Layers {
+    /// Envelopes around it.
+    envelopes: usize,
+    /// Texts that its members stood in.
+    texts: usize,
+    /// Whether characters had to be replaced.
+    is_replaced: bool,
+}
+
 impl Reading<'_> {
-    fn value(
-        &mut self,
-        value: &Json<'_>,
-        is_replaced: bool,
-        envelopes: usize,
-        sink: &mut Counted<'_>,
-    ) -> Result<Verdict, ReadError> {
+    fn value(&mut self, value: &Json<'_>, layers: Layers, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
         if value.members().is_none() {
             return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
         }
-        let (parsed, is_replaced_inside) = with_parsed_properties(value);
-        let is_replaced = is_replaced || is_replaced_inside;
-        let value = parsed.as_ref().unwrap_or(value);
-        match shape::of(&Record::new(value)) {
-            Shape::NotAudit => Ok(Verdict::SetAside(SetAsideKind::NotAudit)),
+        if let Some((columns, rows)) = row::rows_of_table(value)
+            && layers.envelopes < MAX_ENVELOPES
+        {
+            return self.table(&columns, rows, layers, sink);
+        }
+        if layers.texts < decoding::MAX_LAYERS
+            && let (Some(decoded), is_replaced) = decoding::decoded(value)
+        {
+            let is_replaced = layers.is_replaced || is_replaced;
+            return self.value(&decoded, Layers { texts: layers.texts + 1, is_replaced, ..layers }, sink);
+        }
+        let record = Record::new(value);
+        match shape::of(&record) {
+            Shape::NotAudit(kind) => Ok(Verdict::SetAside(kind)),
             Shape::Record(log) => {
-                let properties = value.get_any_case("properties");
-                if properties.is_some_and(|properties| !properties.is_vacant() && properties.members().is_none()) {
+                let properties = record.get("properties").filter(|_| lies_in_properties(&record, log));
+                if properties.is_some_and(|properties| properties.members().is_none()) {
                     return Ok(Verdict::Quarantine("properties is no JSON object".into()));
                 }
                 let redacted = redaction::redacted(value);
-                self.record(&Record::new(redacted.as_ref().unwrap_or(value)), log, is_replaced, sink)
+                self.record(&Record::new(redacted.as_ref().unwrap_or(value)), log, layers.is_replaced, sink)
             }
-            Shape::Unknown if envelopes < MAX_ENVELOPES => self.envelope(value, is_replaced, envelopes, sink),
+            Shape::Unknown if layers.envelopes < MAX_ENVELOPES => self.envelope(value, layers, sink),
             Shape::Unknown => Ok(not_azure()),
         }
     }
 
     /// Looks for records inside a value that is none.
-    fn envelope(
-        &mut self,
-        value: &Json<'_>,
-        is_replaced: bool,
-        envelopes: usize,
-        sink: &mut Counted<'_>,
-    ) -> Result<Verdict, ReadError> {
+    fn envelope(&mut self, value: &Json<'_>, layers: Layers, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
+        let layers = Layers { envelopes: layers.envelopes + 1, texts: 0, ..layers };
         if let Some(data) = value.get("data").filter(|data| data.members().is_some()) {
-            return self.value(data, is_replaced, envelopes + 1, sink);
+            return self.value(data, layers, sink);
         }
         let text = |name: &&str| value.text_at(name).filter(|text| text.trim_start().starts_with(['{', '[']));
         let Some(text) = TEXT_ENVELOPES.iter().find_map(text) else { return Ok(not_azure()) };
@@ -169,21 +187,37 @@ impl Reading<'_> {
         let Ok(inner) = parser.value(0) else {
             return Ok(Verdict::Quarantine("the record inside the envelope is not JSON".into()));
         };
-        let is_replaced = is_replaced || parser.has_replaced();
+        let layers = Layers { is_replaced: layers.is_replaced || parser.has_replaced(), ..layers };
         let listed = LISTS.iter().find_map(|name| inner.get(name)).map(Json::elements).unwrap_or_default();
         let listed = if listed.is_empty() { inner.elements() } else { listed };
         if listed.is_empty() {
-            return self.value(&inner, is_replaced, envelopes + 1, sink);
+            return self.value(&inner, layers, sink);
         }
-        // Each record that is an event is one; for all others the envelope stands, once, as the first of them was judged.
-        let mut verdict = Verdict::Event;
+        let mut together = Verdict::Event;
         for record in listed {
-            let judged = self.value(record, is_replaced, envelopes + 1, sink)?;
-            if matches!(verdict, Verdict::Event) || matches!(judged, Verdict::Quarantine(_)) {
-                verdict = judged;
-            }
+            together = worst(together, self.value(record, layers, sink)?);
         }
-        Ok(verdict)
+        Ok(together)
+    }
+
+    /// Reads a table of the query API, row by row.
+    fn table(
+        &mut self,
+        columns: &[&str],
+        rows: &[Json<'_>],
+        layers: Layers,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        let layers = Layers { envelopes: layers.envelopes + 1, ..layers };
+        let mut together = Verdict::Event;
+        for row in rows {
+            let judged = match row::record_of(columns, row) {
+                Some(record) => self.value(&record, layers, sink)?,
+                None => Verdict::Quarantine("a row of the table has other cells than its columns".into()),
+            };
+            together = worst(together, judged);
+        }
+        Ok(together)
     }
 
     fn record(
@@ -202,7 +236,10 @@ impl Reading<'_> {
         if let Some(reason) = self.context.refuse_time(event_time) {
             return Ok(Verdict::Quarantine(reason.into()));
         }
-        let (facts, known) = read(record, log);
+        let (facts, known) = match read(record, log) {
+            Ok(read) => read,
+            Err(reason) => return Ok(Verdict::Quarantine(reason)),
+        };
         if facts.action.is_empty() {
             return Ok(Verdict::Quarantine("operationName is missing".into()));
         }
@@ -216,23 +253,14 @@ impl Reading<'_> {
         let Facts { mut metadata, actor, resource, ending, scope, .. } = facts;
         let caller = facts.caller_address;
         metadata.text("forwarded_for", caller.filter(|caller| is_list(caller)));
-        let notes = metadata::Notes {
-            known,
-            resource_id: resource.id.as_deref(),
-            replaced_id,
-            is_replaced,
-            keeps_raw: context.keep_raw,
-        };
-        self.metadata.clear();
-        let has_metadata = metadata::write(record, metadata, notes, &mut self.metadata);
         let (scope_type, scope_id) = scope.unzip();
         let account = account_of(context, record, scope_id.as_deref());
 
-        let event = Event {
+        let mut event = Event {
             event_id,
             event_time,
             event_time_nanos,
-            action: Cow::Borrowed(facts.action),
+            action: facts.action,
             category: facts.category,
             outcome: ending.outcome,
             error_code: ending.error_code,
@@ -255,10 +283,20 @@ impl Reading<'_> {
             http_method: facts.http_method.map(Cow::Borrowed),
             http_path: facts.http_path.map(Cow::Borrowed),
             http_status: ending.http_status,
-            metadata: has_metadata.then_some(Cow::Borrowed(self.metadata.as_str())),
             raw: context.keep_raw.then_some(Cow::Borrowed(self.raw.as_str())),
             ..context.event(NAME, account.as_deref())
         };
+        let notes = metadata::Notes {
+            known,
+            event: &event,
+            time_member: member,
+            replaced_id,
+            is_replaced,
+            keeps_raw: context.keep_raw,
+        };
+        self.metadata.clear();
+        let has_metadata = metadata::write(record, metadata, notes, &mut self.metadata);
+        event.metadata = has_metadata.then_some(Cow::Borrowed(self.metadata.as_str()));
         sink.event(&event)?;
         Ok(Verdict::Event)
     }
@@ -268,38 +306,42 @@ fn not_azure() -> Verdict {
     Verdict::Quarantine("no record of Azure: category and resourceId name none of its logs".into())
 }
 
-/// A record whose `properties`, JSON in a text, are the object they are, and whether characters in it had to be replaced.
-/// `None`: they were no text, or none that is JSON.
-fn with_parsed_properties<'r>(value: &'r Json<'r>) -> (Option<Json<'r>>, bool) {
-    let stated = value.get_any_case("properties");
-    let Some(Json::Text(text)) = stated else { return (None, false) };
-    let text = text.trim();
-    let mut parser = Parser::new(text.as_bytes());
-    let Some(properties @ Json::Object(_)) = parser.value(0).ok().filter(|_| parser.position() == text.len()) else {
-        return (None, false);
-    };
-    let mut properties = Some(properties);
-    let is_stated = |value: &Json<'_>| stated.is_some_and(|stated| std::ptr::eq(stated, value));
-    let changed = value
-        .members()
-        .and_then(|members| members.changed(&mut |_, value| if is_stated(value) { properties.take() } else { None }));
-    (changed.map(Json::Object), parser.has_replaced())
+/// What becomes of several records that stand in one: each that is an event is one; for all others the whole stands, once, as
+/// the first of them was judged, or the first that is broken.
+fn worst(together: Verdict, judged: Verdict) -> Verdict {
+    match (&together, &judged) {
+        (Verdict::Quarantine(_), _) => together,
+        (Verdict::Event, _) | (_, Verdict::Quarantine(_)) => judged,
+        _ => together,
+    }
+}
+
+/// Whether what a record of this log says stands in its `properties`. Of the other logs it stands beside them.
+fn lies_in_properties(record: &Record<'_>, log: Log) -> bool {
+    !record.is_row
+        && matches!(log, Log::Directory | Log::SignIn | Log::Risk | Log::Graph | Log::Privileged | Log::Kubernetes)
 }
 
 /// Where a record says when it happened, and what it says.
 fn stated_time<'r>(record: &Record<'r>, log: Log) -> Option<(&'static str, &'r str)> {
     let of_body = |name: &'static str| Some((name, record::text_at(record.body(), name)?));
-    match log {
-        Log::SignIn => of_body("createdDateTime").or_else(|| record.first_of(&["time"])),
-        Log::Directory => record.first_of(&["time"]).or_else(|| of_body("activityDateTime")),
-        Log::Risk => record.first_of(&["time"]).or_else(|| of_body("detectedDateTime")),
-        _ => record.first_of(&["time", "eventTimestamp", "EventTimeString"]),
-    }
+    let of_record = || record.first_of(&["time", "eventTimestamp", "EventTimeString"]);
+    let of_properties = |name: &'static str| Some((name, record.property_text(name)?));
+    let stated = match log {
+        Log::SignIn => of_body("createdDateTime").or_else(of_record),
+        Log::Directory => of_record().or_else(|| of_body("activityDateTime")),
+        Log::Risk => of_record().or_else(|| of_body("detectedDateTime")),
+        _ => of_record(),
+    };
+    stated.or_else(|| of_properties("timeGenerated")).or_else(|| {
+        let others = ["eventTime", "eventTimestamp", "timestamp", "time"];
+        others.into_iter().filter(|_| log == Log::Other).find_map(of_properties)
+    })
 }
 
-/// Reads a record, and says which of its members its log knows.
-fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static Names) {
-    match log {
+/// Reads a record, and says which of its members its log knows. Fails with the reason if it is no event.
+fn read<'r>(record: &Record<'r>, log: Log) -> Result<(Facts<'r>, &'static Names), Cow<'static, str>> {
+    Ok(match log {
         Log::Storage => (storage::read(record), &storage::KNOWN),
         Log::KeyVault => (activity::read_key_vault(record), &activity::KNOWN),
         Log::Namespace => (activity::read_namespace(record), &activity::KNOWN_OF_NAMESPACE),
@@ -307,7 +349,11 @@ fn read<'r>(record: &Record<'r>, log: Log) -> (Facts<'r>, &'static Names) {
         Log::SignIn => (directory::read_sign_in(record), &directory::KNOWN_OF_SIGN_IN),
         Log::Risk => (directory::read_risk(record), &directory::KNOWN_OF_RISK),
         Log::Activity => (activity::read(record), &activity::KNOWN),
-    }
+        Log::Privileged => (privileged::read(record), &activity::KNOWN),
+        Log::Graph => (graph::read(record), &graph::KNOWN),
+        Log::Kubernetes => (kubernetes::read(record)?, &kubernetes::KNOWN),
+        Log::Other => (other::read(record)?, &other::KNOWN),
+    })
 }
 
 /// The account that the import's table of organizations has: the first of scope, subscription and tenant. Azure writes its

@@ -6,6 +6,7 @@
 //! | Activity log | `Success`, `Succeeded` | a failure whose signature, status or code speaks of missing permission ([`says_denied`]) or is 401 or 403 | `Failure`, `Failed`, `Canceled`… | anything else: `Start`, `Accept`, `Active`… (the operation goes on) |
 //! | key vault | as the Activity log, if the status is below 400 | as the Activity log; but `Authentication` with 401 is how a client asks for whom to sign in: a failure | | |
 //! | directory audit | `success` | `failure` whose reason speaks of missing permission | `failure`, `timeout` | anything else |
+//! | Graph, Kubernetes | a status below 400 | 401, 403 | every other status | no status |
 //! | sign-in | error code 0 | the error codes of [`SIGN_IN_DENIALS`] | every other error code: who could not show who they are was not denied anything yet | no code |
 
 use std::borrow::Cow;
@@ -14,8 +15,9 @@ use auditlake_event::Outcome;
 
 use crate::json::{Json, Parser};
 
+use super::decoding::one_or_more;
 use super::facts::Ending;
-use super::record::{Record, text_at};
+use super::record::{Record, text_at, worded};
 
 /// Error codes of sign-ins of somebody known who was refused: no role in the application (50105), the device or application
 /// is not one that policy allows (53000 to 53002), Conditional Access (53003), proof refused for risk (53004). Source:
@@ -44,15 +46,25 @@ fn is_storage_denial(word: &str) -> bool {
     word.contains("Authorization") || OTHERS.contains(&word)
 }
 
-fn is_authorization_denied(record: &Record<'_>) -> bool {
-    let Some(authorization) = record.get("identity").and_then(|identity| identity.get_any_case("authorization")) else {
-        return false;
-    };
+fn is_authorization_denied(authorization: Option<&Json<'_>>) -> bool {
     let is_denied = |one: &Json<'_>| text_at(one, "result").is_some_and(|result| result.eq_ignore_ascii_case("denied"));
-    is_denied(authorization) || authorization.elements().iter().any(is_denied)
+    authorization.is_some_and(|authorization| one_or_more(authorization).iter().any(is_denied))
 }
 
-pub(super) fn of_storage<'r>(record: &Record<'r>) -> Ending<'r> {
+/// The ending of a request whose answer has that status.
+pub(super) fn of_http<'r>(status: Option<&Json<'r>>) -> Ending<'r> {
+    let http_status = status_code(status);
+    let outcome = match http_status {
+        None => Outcome::Unknown,
+        Some(..=399) => Outcome::Success,
+        Some(401 | 403) => Outcome::Denied,
+        Some(_) => Outcome::Failure,
+    };
+    Ending { outcome, http_status, ..Ending::default() }
+}
+
+/// The ending of a request to a storage account; `authorization` is what was checked.
+pub(super) fn of_storage<'r>(record: &Record<'r>, authorization: Option<&Json<'r>>) -> Ending<'r> {
     let status = status_code(record.get("statusCode"));
     let word = record.text("statusText").or_else(|| record.property_text("metricResponseType"));
     let is_success = word.is_some_and(|word| word.ends_with("Success"));
@@ -64,7 +76,7 @@ pub(super) fn of_storage<'r>(record: &Record<'r>) -> Ending<'r> {
         // The one 403 that no permission would mend.
         (Some(403), Some("AccountIsDisabled")) => Outcome::Failure,
         (Some(401 | 403), _) => Outcome::Denied,
-        (Some(400..), _) if is_authorization_denied(record) => Outcome::Denied,
+        (Some(400..), _) if is_authorization_denied(authorization) => Outcome::Denied,
         _ => Outcome::Failure,
     };
     let has_error = !matches!(outcome, Outcome::Success | Outcome::Unknown);
@@ -106,9 +118,10 @@ fn signed_status(signature: &str) -> Option<&str> {
     Some(status).filter(|status| !status.is_empty() && *status != "None")
 }
 
-/// The answer's status in `OK (HTTP Status Code: 200)`, as `subStatus.localizedValue` has it.
+/// The answer's status in `OK (HTTP Status Code: 200)`, as `subStatus.localizedValue` and Log Analytics have it.
 fn localized_status<'r>(record: &Record<'r>) -> Option<&'r str> {
-    let text = text_at(record.get("subStatus")?, "localizedValue")?;
+    let localized = record.get("subStatus").and_then(|status| text_at(status, "localizedValue"));
+    let text = localized.or_else(|| record.text("ActivitySubstatus"))?;
     text.split_once("HTTP Status Code: ").and_then(|(_, rest)| rest.split(')').next())
 }
 
@@ -142,7 +155,10 @@ pub(super) fn of_operation<'r>(record: &Record<'r>) -> Ending<'r> {
 
 pub(super) fn of_directory<'r>(record: &Record<'r>) -> Ending<'r> {
     let body = record.body();
-    let result = text_at(body, "result").or_else(|| record.text("result")).or_else(|| record.text("resultType"));
+    let provisioned = ["provisioningStatusInfo", "statusInfo"].iter().find_map(|name| body.get_any_case(name));
+    let provisioned = provisioned.and_then(|info| text_at(info, "status"));
+    let result = text_at(body, "result").or_else(|| record.text("result")).or(provisioned);
+    let result = result.or_else(|| record.text("resultType"));
     let reason = text_at(body, "resultReason").or_else(|| record.text("resultDescription"));
     let outcome = match result.unwrap_or_default().to_ascii_lowercase().as_str() {
         "success" => Outcome::Success,
@@ -190,4 +206,34 @@ pub(super) fn of_namespace<'r>(record: &Record<'r>) -> Ending<'r> {
     };
     let has_error = matches!(outcome, Outcome::Failure | Outcome::Denied);
     Ending { outcome, error_code: status.filter(|_| has_error).map(Cow::Borrowed), ..Ending::default() }
+}
+
+/// Of any other log: as an operation, else by the status of an answer, or by a word for how it went.
+pub(super) fn of_other<'r>(record: &Record<'r>) -> Ending<'r> {
+    let ending = of_operation(record);
+    if ending.outcome != Outcome::Unknown {
+        return ending;
+    }
+    let stated = |names: &[&str]| names.iter().find_map(|name| record.property(name).or_else(|| record.get(name)));
+    let by_status = of_http(stated(&["httpStatusCode", "responseStatusCode", "statusCode", "responseCode", "scStatus"]));
+    if by_status.outcome != Outcome::Unknown {
+        return by_status;
+    }
+    let word = match stated(&["succeeded", "isSuccess", "result", "outcome", "status", "statusText"]) {
+        Some(Json::Bool(is_success)) => {
+            if *is_success {
+                "true"
+            } else {
+                "false"
+            }
+        }
+        stated => stated.and_then(worded).unwrap_or_default(),
+    };
+    let outcome = match word.to_ascii_lowercase().as_str() {
+        "true" | "success" | "succeeded" | "ok" => Outcome::Success,
+        "false" | "failure" | "failed" | "error" => Outcome::Failure,
+        "denied" | "forbidden" | "unauthorized" => Outcome::Denied,
+        _ => Outcome::Unknown,
+    };
+    Ending { outcome, http_status: ending.http_status, ..Ending::default() }
 }

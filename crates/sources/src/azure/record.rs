@@ -1,23 +1,34 @@
 //! A record, looked at whatever the case of its members' names: pipelines write `resourceId`, `resourceid` and
 //! `ResourceId`.
 
+use crate::absent::stated;
 use crate::json::Json;
+
+use super::row;
 
 /// A record and its `properties`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'r> {
     pub whole: &'r Json<'r>,
     pub properties: Option<&'r Json<'r>>,
+    /// Whether it is a row of a Log Analytics table: its members are the table's columns.
+    pub is_row: bool,
 }
 
 impl<'r> Record<'r> {
     pub(super) fn new(whole: &'r Json<'r>) -> Self {
-        let properties = whole.get_any_case("properties").filter(|properties| properties.members().is_some());
-        Self { whole, properties }
+        let mut record = Self { whole, properties: None, is_row: row::is_row(whole) };
+        record.properties = record.get("properties").filter(|properties| properties.members().is_some());
+        record
     }
 
+    /// A member that says something; of a row the column that holds what Azure Monitor's records have in that member.
     pub(super) fn get(&self, name: &str) -> Option<&'r Json<'r>> {
-        self.whole.get_any_case(name).filter(|value| !value.is_vacant())
+        let stated = |name: &str| self.whole.get_any_case(name).filter(|value| !value.is_vacant());
+        match row::columns(name).filter(|_| self.is_row) {
+            Some(columns) => columns.iter().find_map(|column| stated(column)),
+            None => stated(name),
+        }
     }
 
     /// The text of a member, also of one in the form `{"value":…,"localizedValue":…}`.
@@ -25,18 +36,26 @@ impl<'r> Record<'r> {
         worded(self.get(name)?)
     }
 
+    /// A member of `properties`; of a row, which has none as a rule, the column of that name.
     pub(super) fn property(&self, name: &str) -> Option<&'r Json<'r>> {
-        self.properties?.get_any_case(name).filter(|value| !value.is_vacant())
+        let stated = self.properties.and_then(|properties| properties.get_any_case(name));
+        let value = stated.or_else(|| if self.is_row { row::property(self.whole, name) } else { None });
+        value.filter(|value| !value.is_vacant())
     }
 
     pub(super) fn property_text(&self, name: &str) -> Option<&'r str> {
         worded(self.property(name)?)
     }
 
+    /// The text of the first of these properties that states something.
+    pub(super) fn property_of(&self, names: &[&str]) -> Option<&'r str> {
+        names.iter().find_map(|name| self.property_text(name))
+    }
+
     /// What holds an Entra ID record's own members: `properties` in what Azure Monitor delivers, the record itself as the
-    /// Microsoft Graph answers.
+    /// Microsoft Graph answers and as Log Analytics keeps it.
     pub(super) fn body(&self) -> &'r Json<'r> {
-        self.properties.unwrap_or(self.whole)
+        self.properties.filter(|_| !self.is_row).unwrap_or(self.whole)
     }
 
     /// The member of the first of these names that is there, with the name.
@@ -50,14 +69,29 @@ impl<'r> Record<'r> {
     }
 }
 
-/// The text of a value, also of one in the form `{"value":…,"localizedValue":…}`.
+/// The text of a value, also of one in the form `{"value":…,"localizedValue":…}`, unless it is a word for nothing.
 pub(super) fn worded<'r>(value: &'r Json<'r>) -> Option<&'r str> {
+    named(value).filter(|text| stated(text).is_some())
+}
+
+/// As `worded`, for names that people choose: a group may be called `None`.
+pub(super) fn named<'r>(value: &'r Json<'r>) -> Option<&'r str> {
     value.text().or_else(|| value.get_any_case("value")?.text())
 }
 
 /// The text of a member, whatever the name's case.
 pub(super) fn text_at<'r>(value: &'r Json<'r>, name: &str) -> Option<&'r str> {
     worded(value.get_any_case(name)?)
+}
+
+/// As `text_at`, for names that people choose.
+pub(super) fn name_at<'r>(value: &'r Json<'r>, name: &str) -> Option<&'r str> {
+    named(value.get_any_case(name)?)
+}
+
+/// The id of somebody, or of something that was made: the one of zeros stands for none.
+pub(super) fn id_of(text: &str) -> Option<&str> {
+    (text != "00000000-0000-0000-0000-000000000000").then_some(text)
 }
 
 /// What an id of Azure Resource Manager is made of, such as

@@ -6,7 +6,7 @@ use crate::source::{Confidence, contains};
 const SNIFFED_BYTES: usize = 16 * 1024;
 
 /// Categories that nothing but Azure's logs has, as they stand in JSON, in lower case.
-const CATEGORIES: [&[u8]; 12] = [
+const CATEGORIES: [&[u8]; 14] = [
     b"\"storageread\"",
     b"\"storagewrite\"",
     b"\"storagedelete\"",
@@ -19,11 +19,25 @@ const CATEGORIES: [&[u8]; 12] = [
     b"\"riskyusers\"",
     b"\"serviceprincipalriskevents\"",
     b"\"riskyserviceprincipals\"",
+    b"\"microsoftgraphactivitylogs\"",
+    b"\"azureadgraphactivitylogs\"",
+];
+/// Columns that rows of Log Analytics have beside `TimeGenerated`, one of which no other log has.
+const COLUMNS: [&[u8]; 9] = [
+    b"\"_resourceid\"",
+    b"\"activitystatusvalue\"",
+    b"\"aadtenantid\"",
+    b"\"sourcesystem\"",
+    b"\"operationnamevalue\"",
+    b"\"resourceid\"",
+    b"\"signinactivityid\"",
+    b"\"targetresources\"",
+    b"\"userprincipalname\"",
 ];
 /// How ids of Azure Resource Manager begin.
 const ARM_PREFIXES: [&[u8]; 3] = [b"\"/subscriptions/", b"\"/tenants/", b"\"/providers/"];
 /// What parts of an object's name a diagnostic setting chooses.
-const NAME_PARTS: [&str; 3] = ["insights-logs-", "insights-activity-logs", "resourceId=/"];
+const NAME_PARTS: [&str; 4] = ["insights-logs-", "insights-activity-logs", "resourceId=/", "WorkspaceResourceId=/"];
 
 /// Judges an object by its beginning and its name. Names of members count in any case, so a copy in lower case is looked
 /// at.
@@ -42,7 +56,8 @@ fn is_azure(head: &[u8]) -> bool {
     let has_operation = has(b"\"operationname\"") || has(b"\"category\"") || has(b"\"metricname\"");
     let is_directory = has(b"\"initiatedby\"") && has(b"\"targetresources\"") && has(b"\"activitydatetime\"");
     let is_graph_sign_in = has(b"\"createddatetime\"") && has(b"\"conditionalaccessstatus\"");
-    has_category || (has_arm_id && has_operation) || is_directory || is_graph_sign_in
+    let is_row = has(b"\"timegenerated\"") && COLUMNS.iter().any(|column| has(column));
+    has_category || (has_arm_id && has_operation) || is_directory || is_graph_sign_in || is_row
 }
 
 /// What a collector's line holds as text: empty unless one of the members is there that the source looks into.

@@ -5,17 +5,72 @@ use std::borrow::Cow;
 use auditlake_event::{ActorType, Category, Outcome};
 
 use crate::json::Json;
-use crate::metadata::Value;
 use crate::names::Names;
 
+use super::decoding::one_or_more;
 use super::facts::{Actor, Facts, email};
 use super::outcome;
-use super::record::{ArmId, Record, text_at, worded};
+use super::record::{ArmId, Record, id_of, text_at};
 use super::storage_resource::{self, Url};
 
 /// Members of the record that a column or the metadata has besides those of every record, in lower case.
 pub(super) static KNOWN: Names =
     Names::new(&["calleripaddress", "correlationid", "identity", "resourcetype", "statuscode", "statustext", "uri"]);
+/// Who requested, as it is stated: in `identity`, or in the columns of a row.
+struct Identity<'r> {
+    /// `OAuth`, `AccountKey`, `SAS`, `DelegationSas`, `Anonymous`, `Kerberos`….
+    kind: Option<&'r str>,
+    token_hash: Option<&'r str>,
+    object: Option<&'r str>,
+    upn: Option<&'r str>,
+    app: Option<&'r str>,
+    tenant: Option<&'r str>,
+    audience: Option<&'r str>,
+    issuer: Option<&'r str>,
+    /// What was checked: role assignments, reasons, results.
+    authorization: Option<&'r Json<'r>>,
+}
+
+impl<'r> Identity<'r> {
+    fn of(record: &Record<'r>) -> Option<Self> {
+        if record.is_row {
+            let column = |name: &str| record.text(name);
+            return Some(Self {
+                kind: column("AuthenticationType"),
+                token_hash: column("AuthenticationHash"),
+                object: column("RequesterObjectId").and_then(id_of),
+                upn: column("RequesterUpn").or_else(|| column("RequesterUserName")),
+                app: column("RequesterAppId").and_then(id_of),
+                tenant: column("RequesterTenantId"),
+                audience: column("RequesterAudience"),
+                issuer: column("RequesterTokenIssuer"),
+                authorization: record.get("AuthorizationDetails"),
+            });
+        }
+        let identity = record.get("identity").filter(|identity| identity.members().is_some())?;
+        let requester = identity.get_any_case("requester");
+        let part = |name: &str| text_at(requester?, name);
+        Some(Self {
+            kind: text_at(identity, "type"),
+            token_hash: text_at(identity, "tokenHash"),
+            object: part("objectId").and_then(id_of),
+            upn: part("upn").or_else(|| part("userName")),
+            app: part("appId").and_then(id_of),
+            tenant: part("tenantId"),
+            audience: part("audience"),
+            issuer: part("tokenIssuer"),
+            authorization: identity.get_any_case("authorization"),
+        })
+    }
+
+    /// The type of the principal of that id in `authorization`: `User`, `ServicePrincipal`, `Group`.
+    fn principal_kind(&self, id: &str) -> Option<&'r str> {
+        let all = self.authorization.map(one_or_more).unwrap_or_default();
+        let principals = all.iter().filter_map(|one| one.get_any_case("principals")).flat_map(Json::elements);
+        let mut of_id = principals.filter(|principal| text_at(principal, "id") == Some(id));
+        of_id.next().and_then(|found| text_at(found, "type"))
+    }
+}
 
 /// What goes from `properties` into the metadata as it is.
 const PROPERTIES: &[(&str, &str)] = &[
@@ -46,12 +101,17 @@ pub(super) fn read<'r>(record: &Record<'r>) -> Facts<'r> {
     let action = record.text("operationName").unwrap_or_default();
     let correlation = record.text("correlationId");
     let account = storage_resource::account(record);
+    let identity = Identity::of(record);
+    let authorization = identity.as_ref().and_then(|identity| identity.authorization);
     let mut facts = Facts {
         id: id(record, correlation, action),
-        action,
+        action: Cow::Borrowed(action),
         category: Some(category(action)),
-        ending: outcome::of_storage(record),
-        actor: actor(record),
+        ending: outcome::of_storage(record, authorization),
+        actor: match &identity {
+            Some(identity) => actor(record, identity),
+            None => Actor { name: record.text("identity"), ..Actor::default() },
+        },
         resource: storage_resource::of(record, account),
         scope: account.map(|account| ("storage_account", Cow::Borrowed(account))),
         caller_address: record.text("callerIpAddress"),
@@ -77,7 +137,9 @@ pub(super) fn read<'r>(record: &Record<'r>) -> Facts<'r> {
     }
     let properties = record.properties.and_then(Json::members).into_iter().flat_map(|members| members.iter());
     facts.metadata.members("smb", properties.filter(|(name, _)| name.to_ascii_lowercase().starts_with("smb")).collect());
-    identity(record, &mut facts);
+    if let Some(identity) = identity {
+        note(&identity, &mut facts);
+    }
     facts
 }
 
@@ -130,23 +192,16 @@ fn category(action: &str) -> Category {
 ///   `api_key`;
 /// - Kerberos: the SID in `properties`;
 /// - nothing shown: `anonymous`.
-fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
-    let Some(identity) = record.get("identity") else { return Actor::default() };
-    if let Some(name) = identity.text() {
-        return Actor { name: Some(name), ..Actor::default() };
-    }
-    let login = text_at(identity, "type").unwrap_or_default().to_ascii_lowercase();
-    let token_hash = text_at(identity, "tokenHash");
-    let requester = identity.get_any_case("requester");
-    let [object, upn, app] =
-        ["objectId", "upn", "appId"].map(|name| requester.and_then(|requester| text_at(requester, name)));
+fn actor<'r>(record: &Record<'r>, identity: &Identity<'r>) -> Actor<'r> {
+    let login = identity.kind.unwrap_or_default().to_ascii_lowercase();
+    let Identity { token_hash, object, upn, app, .. } = *identity;
     if let Some(id) = object.or(upn).or(app) {
-        let is_service = object.is_none() && upn.is_none() || principal_kind(identity, id) == Some("ServicePrincipal");
-        let is_user = upn.is_some() || principal_kind(identity, id) == Some("User");
-        let kind = match (is_user, is_service) {
-            (true, _) => Some(ActorType::User),
-            (false, true) => Some(ActorType::Service),
-            (false, false) => None,
+        let principal_kind = identity.principal_kind(id).unwrap_or_default();
+        let is_app = object.is_none() && upn.is_none();
+        let kind = match () {
+            () if upn.is_some() || principal_kind.eq_ignore_ascii_case("User") => Some(ActorType::User),
+            () if is_app || principal_kind.eq_ignore_ascii_case("ServicePrincipal") => Some(ActorType::Service),
+            () => None,
         };
         let delegated = token_hash.filter(|_| login.contains("sas"));
         let via = delegated.or(app.filter(|app| *app != id));
@@ -160,30 +215,18 @@ fn actor<'r>(record: &Record<'r>) -> Actor<'r> {
     }
 }
 
-/// The type of the principal of that id in `authorization`: `User`, `ServicePrincipal`, `Group`.
-fn principal_kind<'r>(identity: &'r Json<'r>, id: &str) -> Option<&'r str> {
-    let authorization = identity.get_any_case("authorization")?;
-    let one = std::slice::from_ref(authorization);
-    let all = if authorization.members().is_some() { one } else { authorization.elements() };
-    let principals = all.iter().filter_map(|one| one.get_any_case("principals")).flat_map(Json::elements);
-    principals.into_iter().find(|principal| text_at(principal, "id") == Some(id)).and_then(|found| text_at(found, "type"))
-}
-
-fn identity<'r>(record: &Record<'r>, facts: &mut Facts<'r>) {
-    let Some(identity) = record.get("identity") else { return };
+fn note<'r>(identity: &Identity<'r>, facts: &mut Facts<'r>) {
     let metadata = &mut facts.metadata;
-    metadata.text("identity_type", text_at(identity, "type"));
-    metadata.json("authorization", identity.get_any_case("authorization"));
-    if let Some(hash) = text_at(identity, "tokenHash") {
+    metadata.text("identity_type", identity.kind);
+    metadata.json("authorization", identity.authorization);
+    if let Some(hash) = identity.token_hash {
         metadata.text("access_key_id", Some(hash));
         // A signature made with an account key: everything done with that key is found by the key's own hash.
         let key = hash.split(',').next().filter(|key| key.len() < hash.len());
         metadata.text("account_key", key);
     }
-    let Some(requester) = identity.get_any_case("requester") else { return };
-    for (key, member) in
-        [("app_id", "appId"), ("audience", "audience"), ("requester_tenant_id", "tenantId"), ("token_issuer", "tokenIssuer")]
-    {
-        metadata.extend(requester.get_any_case(member).and_then(worded).map(|text| (key, Value::Text(text.into()))));
-    }
+    metadata.text("app_id", identity.app);
+    metadata.text("audience", identity.audience);
+    metadata.text("requester_tenant_id", identity.tenant);
+    metadata.text("token_issuer", identity.issuer);
 }

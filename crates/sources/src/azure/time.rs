@@ -10,7 +10,8 @@ use crate::source::stated_nanos;
 pub(super) type StatedTime = (Timestamp, Option<i32>);
 
 /// Reads a time, exactly: RFC 3339 with any offset and any number of fraction digits (ticks have seven), the same with a
-/// space or without an offset, and the US form `M/D/YYYY h:mm:ss` with or without fraction, `AM`/`PM` and offset. Without
+/// space or without an offset, and the US form `M/D/YYYY h:mm:ss` with or without fraction, `AM`/`PM` and offset, and with a
+/// comma behind the date, as the portal writes it. Without
 /// an offset it is UTC: Azure Monitor's logs state nothing else. `None`: none of these, or no such time.
 pub(super) fn parse(text: &str) -> Option<StatedTime> {
     let text = text.trim();
@@ -40,7 +41,7 @@ fn from_us_form(text: &str) -> Option<String> {
     if parts.next().is_some() {
         return None;
     }
-    let mut date = date.split('/');
+    let mut date = date.strip_suffix(',').unwrap_or(date).split('/');
     let (month, day, year) = (number(date.next()?, 2)?, number(date.next()?, 2)?, date.next()?);
     number(year, 4).filter(|_| year.len() == 4 && date.next().is_none())?;
     let (hour, rest) = clock.split_once(':')?;
@@ -73,6 +74,7 @@ mod tests {
             ("12/31/2007 12:00:01 PM", "2007-12-31T12:00:01.000Z", None),
             ("1/9/2007 10:41:00 AM +01:00", "2007-01-09T09:41:00.000Z", None),
             ("11/3/2020 9:06:42 AM +00:00", "2020-11-03T09:06:42.000Z", None),
+            ("1/9/2007, 9:41:00.123 AM", "2007-01-09T09:41:00.123Z", None),
             ("1/9/2007 9:41:00.1234567 AM", "2007-01-09T09:41:00.123Z", Some(456_700)),
             ("2007-01-09T09:41:00", "2007-01-09T09:41:00.000Z", None),
             ("2007-01-09T09:41:00.22Z", "2007-01-09T09:41:00.220Z", None),

@@ -128,9 +128,14 @@ pub struct ServeArguments {
     /// Where the API listens; port 0 takes a free one.
     #[arg(long, env = "AUDITLAKE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
-    /// Where the storage listens, as S3, for other tools; port 0 takes a free one.
-    #[arg(long, env = "AUDITLAKE_S3_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
-    pub s3_listen: SocketAddr,
+    /// Where the storage listens, as S3, for other tools; port 0 takes a free one. `auditlake status --storage-keys` prints its keys
+    /// [default: 127.0.0.1:8788; closed with --oidc-issuer].
+    #[arg(long, env = "AUDITLAKE_S3_LISTEN", value_name = "ADDRESS")]
+    pub s3_listen: Option<SocketAddr>,
+    /// Let other tools write to the lake through the storage, as functions that are tried on this machine do. Whoever holds the keys
+    /// can then say what the lake holds.
+    #[arg(long, env = "AUDITLAKE_S3_FULL_ACCESS")]
+    pub s3_full_access: bool,
     /// The organization of events and questions that name none.
     #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
     pub organization: Option<Organization>,
@@ -140,6 +145,10 @@ pub struct ServeArguments {
     /// How long landing objects stay after they were sealed.
     #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
     pub landing_retention: Length,
+    /// Seal by the clock also where it is far ahead of what the lake shows. Without it the server waits for an event that a client posts
+    /// with a time of about now.
+    #[arg(long, env = "AUDITLAKE_TRUST_CLOCK")]
+    pub trust_clock: bool,
     /// Record reads of the log as events, as a deployed lake does.
     #[arg(long, env = "AUDITLAKE_RECORD_READS")]
     pub record_reads: bool,
@@ -418,6 +427,9 @@ pub struct FilterArguments {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
+    /// Print the keys by which other tools reach the storage of `auditlake serve`, and nothing else.
+    #[arg(long, conflicts_with = "bucket")]
+    pub storage_keys: bool,
     /// How the result is written.
     #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,

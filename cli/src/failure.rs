@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
+use crate::output;
+
 /// Everything was done.
 pub const DONE: u8 = 0;
 /// It failed.
 pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const WRONG_USAGE: u8 = 2;
 /// It was done, but something was set aside that somebody should look at.
 pub const SET_ASIDE: u8 = 3;
 
@@ -15,12 +19,18 @@ pub struct Failure {
     message: String,
     advice: Option<String>,
     is_broken_pipe: bool,
+    code: u8,
 }
 
 impl Failure {
     /// A failure that says what happened.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), advice: None, is_broken_pipe: false }
+        Self { message: message.into(), advice: None, is_broken_pipe: false, code: FAILED }
+    }
+
+    /// The command line asks for something that cannot be.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: WRONG_USAGE, ..Self::new(message) }
     }
 
     /// Adds what the user can do.
@@ -35,11 +45,11 @@ impl Failure {
         if self.is_broken_pipe {
             return ExitCode::from(DONE);
         }
-        eprintln!("error: {}", self.message);
+        output::tell(format_args!("error: {}", self.message));
         if let Some(advice) = &self.advice {
-            eprintln!("  help: {advice}");
+            output::tell(format_args!("  help: {advice}"));
         }
-        ExitCode::from(FAILED)
+        ExitCode::from(self.code)
     }
 }
 
@@ -52,7 +62,7 @@ impl std::fmt::Display for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         let is_broken_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
-        Self { message: error.to_string(), advice: None, is_broken_pipe }
+        Self { is_broken_pipe, ..Self::new(error.to_string()) }
     }
 }
 

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials};
+use auditlake_embedded::s3::{EmbeddedS3, Others};
 use auditlake_event::limits::LEAD_MS;
-use auditlake_lake::landing::{self, Clock, Entropy, OpenError, SystemClock, SystemEntropy};
+use auditlake_lake::landing::{self, Clock, OpenError, SystemClock};
 use auditlake_lake::layout::{LAKE_FILE, LANDING_BUCKET};
 use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
@@ -17,6 +17,7 @@ use auditlake_store::{ErrorKind, SharedStore, StoreError};
 
 use crate::arguments::{CodecName, NewLakeArguments, StorageArguments};
 use crate::failure::Failure;
+use crate::output;
 use auditlake_lake::length::Length;
 
 /// An open storage. While it lives, a storage over a directory is served to this process on a port of its own.
@@ -66,9 +67,9 @@ pub fn wanted_lake(arguments: &NewLakeArguments) -> Lake {
 pub fn report_differences(arguments: &NewLakeArguments, lake: &Lake) {
     let length = |millis: i64| Length { millis }.to_string();
     let say = |flag: &str, value: String| {
-        eprintln!(
+        output::tell(format_args!(
             "warning: {flag} has no effect: this lake was created with {value}, and lake.json rules; make another lake with another --data"
-        );
+        ));
     };
     if arguments.seal_period.is_some_and(|period| period != lake.period()) {
         say("--seal-period", length(lake.period().millis()));
@@ -121,10 +122,7 @@ impl Storage {
     /// keys that only this process knows. Others may serve the same directory: what is written once is so in the file system.
     async fn directory(directory: &Path) -> Result<Self, Failure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let keys = SystemEntropy.bytes().into_iter().chain(SystemEntropy.bytes());
-        let secret_key = keys.map(|byte| format!("{byte:02x}")).collect();
-        let credentials = EmbeddedS3Credentials { secret_key, ..EmbeddedS3Credentials::default() };
-        let server = EmbeddedS3::bind(directory, anywhere, credentials).await;
+        let server = EmbeddedS3::bind(directory, anywhere, Others::Nobody).await;
         let server = server
             .map_err(|error| Failure::new(error.to_string()).advise("name a directory that can be used with --data"))?;
         let store = server.store().await.map_err(|error| storage_failure(&error))?;

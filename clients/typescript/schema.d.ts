@@ -413,6 +413,22 @@ export interface components {
             /** @constant */
             status: "running";
         };
+        ServerStatus: {
+            caches: {
+                budget_bytes: number;
+                bytes: number;
+                name: string;
+            }[];
+            memory_bytes?: number;
+            tasks: {
+                failures: number;
+                /** @enum {unknown} */
+                name: "seal" | "landing";
+                restarts: number;
+                /** @enum {unknown} */
+                state: "running" | "failing" | "waiting_for_clock";
+            }[];
+        };
         Statistics: {
             billed_bytes?: number;
             /** @description only a late event can change the answer */
@@ -448,6 +464,7 @@ export interface components {
             seal_period_seconds?: number;
             /** Format: date-time */
             sealed_until: string;
+            server?: components["schemas"]["ServerStatus"];
             slack_seconds?: number;
             version: string;
         };
@@ -516,10 +533,22 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -579,11 +608,23 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -645,12 +686,24 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             415: components["responses"]["Problem"];
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -859,11 +912,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1005,12 +1070,24 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             415: components["responses"]["Problem"];
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1107,11 +1184,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1225,12 +1314,24 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             415: components["responses"]["Problem"];
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1292,11 +1393,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1333,11 +1446,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1441,11 +1566,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1482,11 +1619,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1681,11 +1830,23 @@ export interface operations {
             408: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
@@ -1740,11 +1901,23 @@ export interface operations {
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
-            414: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             421: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
-            431: components["responses"]["Problem"];
+            /** @description The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             500: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];

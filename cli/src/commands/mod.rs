@@ -8,13 +8,13 @@ mod seal;
 mod serve;
 mod status;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
+use crate::output::ForgivingStderr;
 
 /// What was done, as an exit code.
 pub type Outcome = Result<ExitCode, Failure>;
@@ -22,8 +22,10 @@ pub type Outcome = Result<ExitCode, Failure>;
 /// Logs go to standard error; what they say is set by `AUDITLAKE_LOG`.
 fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!is_plain).init();
+    // The library prints to standard error what it cannot write to standard error, which ends whoever logs: a seal, a post.
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    // Colours need a part of the library that is left out; asking for them is answered with a warning at every start.
+    logs.with_writer(|| ForgivingStderr).with_ansi(false).init();
 }
 
 /// Runs a command to its end on a runtime of its own.

@@ -42,7 +42,56 @@ fn query_failure(error: QueryError) -> Failure {
 }
 
 fn invalid(error: InvalidQuery) -> Failure {
-    Failure::new(format!("{} {}", error.parameter, error.rule)).advise("auditlake query --help lists the filters")
+    Failure::usage(format!("{} {}", error.parameter, error.rule)).advise("auditlake query --help lists the filters")
+}
+
+/// The words that a filter knows, where it knows only some.
+fn known_words(parameter: &str) -> &'static [&'static str] {
+    match parameter.trim_end_matches('!') {
+        "outcome" => &["success", "failure", "denied", "unknown"],
+        "category" => &[
+            "user_management",
+            "role_management",
+            "group_management",
+            "permission_check",
+            "authentication",
+            "data_access",
+            "configuration",
+            "other",
+        ],
+        _ => &[],
+    }
+}
+
+/// How many letters must be changed, added or left out to make one word of another.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (index, letter) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, other) in right.chars().enumerate() {
+            let replaced = diagonal + usize::from(letter != other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// A filter that cannot be, and the nearest word that could have been meant.
+fn invalid_of(error: InvalidQuery, parameters: &[(String, String)]) -> Failure {
+    let stated = parameters.iter().filter(|(name, _)| name.trim_end_matches('!') == error.parameter.trim_end_matches('!'));
+    let nearest = stated
+        .flat_map(|(name, value)| known_words(name).iter().map(move |word| (value, *word)))
+        .map(|(value, word)| (distance(value, word), value.get(..2) == word.get(..2), word))
+        // `deny` is three letters from `denied`, and begins as it does.
+        .filter(|(distance, begins_alike, _)| (1..=2).contains(distance) || (*distance == 3 && *begins_alike))
+        .min();
+    match nearest {
+        Some((_, _, word)) => {
+            Failure::usage(format!("{} {}", error.parameter, error.rule)).advise(format!("did you mean {word}?"))
+        }
+        None => invalid(error),
+    }
 }
 
 /// The filters as the API's parameters.
@@ -91,7 +140,7 @@ fn parameters(filters: &FilterArguments) -> Result<Vec<(String, String)>, Failur
     for condition in &filters.conditions {
         let Some((name, value)) = condition.split_once('=') else {
             return Err(
-                Failure::new(format!("--where {condition} is no condition")).advise("write NAME=VALUE or NAME!=VALUE")
+                Failure::usage(format!("--where {condition} is no condition")).advise("write NAME=VALUE or NAME!=VALUE")
             );
         };
         parameters.push((name.to_owned(), value.to_owned()));
@@ -111,7 +160,7 @@ impl Shown {
             "actor" => Ok(Self::FirstOf("actor", &[Column::ActorEmail, Column::ActorName, Column::ActorId])),
             "resource" => Ok(Self::FirstOf("resource", &[Column::ResourceName, Column::ResourceId, Column::ResourceType])),
             _ => match Column::from_name(name) {
-                Some(Column::SealTime) | None => Err(Failure::new(format!("there is no column {name}"))
+                Some(Column::SealTime) | None => Err(Failure::usage(format!("there is no column {name}"))
                     .advise("columns are named as in JSON, such as event_time,actor_email,action,outcome,resource_id")),
                 Some(column) => Ok(Self::Column(column)),
             },
@@ -159,7 +208,8 @@ fn shown_columns(arguments: &QueryArguments) -> Result<Vec<Shown>, Failure> {
 
 pub async fn run(arguments: &QueryArguments) -> Outcome {
     let parameters = parameters(&arguments.filters)?;
-    let query = Query::from_parameters(arguments.organization.clone(), parameters).map_err(invalid)?;
+    let query = Query::from_parameters(arguments.organization.clone(), parameters.clone())
+        .map_err(|error| invalid_of(error, &parameters))?;
     let storage = Storage::open(&arguments.storage).await?;
     let engine = storage.engine().await?;
     if arguments.count_by.is_some() || arguments.interval.is_some() {

@@ -1,16 +1,23 @@
 //! `auditlake serve`: the lake on this machine.
 
+mod signals;
+
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use auditlake_embedded::s3::EmbeddedS3Credentials;
 use auditlake_embedded::serve::{self, Serving, Settings, StartError};
 use serde_json::json;
 
+use self::signals::Signals;
 use super::Outcome;
 use crate::arguments::ServeArguments;
-use crate::failure::Failure;
+use crate::failure::{FAILED, Failure};
+use crate::output;
 use crate::storage::{lake_failure, report_differences, storage_failure, wanted_lake};
+
+/// Where the storage listens unless it is told.
+const DEFAULT_S3_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8788);
 
 fn start_failure(error: StartError) -> Failure {
     match error {
@@ -38,54 +45,41 @@ fn start_failure(error: StartError) -> Failure {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn asked_to_stop() -> Result<(), Failure> {
-    #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
-}
-
 fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure> {
     let api = serving.api_address;
     let s3 = &serving.s3;
-    let credentials = EmbeddedS3Credentials::default();
+    let storage = if serving.s3_is_open {
+        format!("{} (S3; bucket {}; `auditlake status --storage-keys` prints its keys)", s3.endpoint(), s3.bucket())
+    } else {
+        "closed to other tools (--s3-listen opens it)".to_owned()
+    };
     let data = arguments.data.display();
     let name = arguments.organization.as_ref().map_or("acme", |organization| organization.as_str());
     let period = auditlake_lake::length::Length { millis: serving.lake.period().millis() };
     let slack = auditlake_lake::length::Length { millis: serving.lake.slack_ms };
-    eprintln!(
+    output::tell(format_args!(
         "auditlake {version} is ready; Ctrl-C stops it
 
   console  http://{api}/
   lake     {data}, sealed every {period} with {slack} of slack
   API      http://{api}
-  storage  {endpoint} (S3; bucket {bucket}, key {key}, secret {secret})
+  storage  {storage}
 
   post     curl -sS http://{api}/v1/events -H 'content-type: application/json' -d '{{\"organization\":\"{name}\",\"event_time\":\"'$(date -u +%FT%TZ)'\",\"action\":\"role_assign\",\"outcome\":\"success\",\"actor_id\":\"alice\"}}'
   ask      curl -sS 'http://{api}/v1/events?organization={name}'
   Parquet  duckdb -c \"SELECT * FROM read_parquet('{data}/etl/v1/data/*/*/*/*/*/*/*.parquet', hive_partitioning = true)\"
 ",
         version = env!("CARGO_PKG_VERSION"),
-        endpoint = s3.endpoint(),
-        bucket = s3.bucket(),
-        key = credentials.access_key,
-        secret = credentials.secret_key,
-    );
+    ));
     if !api.ip().is_loopback() && arguments.sign_in.oidc_issuer.is_none() {
-        eprintln!("warning: there is no authentication: whoever reaches {api} can read and write every organization");
+        output::tell(format_args!(
+            "warning: there is no authentication: whoever reaches {api} can read and write every organization"
+        ));
     }
     if arguments.ready_json {
         let ready = json!({
             "api": format!("http://{api}"),
-            "s3": s3.endpoint(),
+            "s3": serving.s3_is_open.then(|| s3.endpoint()),
             "bucket": s3.bucket(),
             "seal_period_seconds": serving.lake.seal_period_seconds,
         });
@@ -96,15 +90,24 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
     Ok(())
 }
 
+/// Where the storage listens: where it is told to; else on its usual port, unless tokens guard the API.
+fn s3_listen(arguments: &ServeArguments) -> Option<SocketAddr> {
+    let usual = arguments.sign_in.oidc_issuer.is_none().then_some(DEFAULT_S3_LISTEN);
+    arguments.s3_listen.or(usual)
+}
+
 pub async fn run(arguments: &ServeArguments) -> Outcome {
+    let mut signals = Signals::listen()?;
     let settings = Settings {
         data: arguments.data.clone(),
         listen: arguments.listen,
-        s3_listen: arguments.s3_listen,
+        s3_listen: s3_listen(arguments),
+        s3_full_access: arguments.s3_full_access,
         wanted: wanted_lake(&arguments.new_lake),
         organization: arguments.organization.clone(),
         region: arguments.region.clone(),
         landing_retention_ms: arguments.landing_retention.millis,
+        trust_clock: arguments.trust_clock,
         record_reads: arguments.record_reads,
         lookalikes: arguments.unknown_members.into(),
         large_events: arguments.large_events(),
@@ -114,8 +117,15 @@ pub async fn run(arguments: &ServeArguments) -> Outcome {
     let serving = serve::start(settings).await.map_err(start_failure)?;
     report_differences(&arguments.new_lake, &serving.lake);
     announce(arguments, &serving)?;
-    asked_to_stop().await?;
-    eprintln!("stopping: requests in flight are answered first");
-    serving.stop().await;
-    Ok(ExitCode::SUCCESS)
+    signals.next().await?;
+    output::tell("stopping: requests in flight are answered first; ask again to end at once");
+    tokio::select! {
+        () = serving.stop() => Ok(ExitCode::SUCCESS),
+        again = signals.next() => {
+            again?;
+            output::tell("ended at once; whatever was acknowledged is on disk");
+            // Threads that still work must not hold up the end.
+            std::process::exit(i32::from(FAILED))
+        }
+    }
 }

@@ -5,16 +5,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auditlake_api::status::Status;
+use auditlake_embedded::s3::DEFAULT_BUCKET;
+use auditlake_embedded::storage_keys;
 use auditlake_lake::landing::{Clock, SystemClock};
 use auditlake_lake::seal::{SealSettings, Sealer};
 
+use serde_json::json;
+
 use super::Outcome;
 use crate::arguments::{ReportFormat, StatusArguments};
+use crate::failure::Failure;
 use crate::storage::{Storage, storage_failure};
 use crate::{failure, output};
 use auditlake_lake::length::Length;
 
 pub async fn run(arguments: StatusArguments) -> Outcome {
+    if arguments.storage_keys {
+        return storage_keys(&arguments);
+    }
     let storage = Storage::open(&arguments.storage).await?;
     let lake = storage.existing_lake().await?;
     let sealed_until = auditlake_lake::status::sealed_until(storage.store.as_ref(), &lake, None).await;
@@ -50,4 +58,34 @@ pub async fn run(arguments: StatusArguments) -> Outcome {
     ]);
     output::print_table(&table)?;
     Ok(ExitCode::from(if held_up.is_some() { failure::SET_ASIDE } else { failure::DONE }))
+}
+
+/// Prints the keys of the storage port, as a shell takes them over or as JSON.
+fn storage_keys(arguments: &StatusArguments) -> Outcome {
+    let data = &arguments.storage.data;
+    let unreadable = |error: std::io::Error| {
+        Failure::new(format!("{}: {error}", storage_keys::path(data).display()))
+            .advise("only the owner of the lake reads its keys: ask as the user that runs `auditlake serve`")
+    };
+    let Some(keys) = storage_keys::load(data).map_err(unreadable)? else {
+        return Err(Failure::new(format!("there are no keys in {}", data.display()))
+            .advise("`auditlake serve` makes them when it opens its storage to other tools (--s3-listen)"));
+    };
+    let mut out = std::io::stdout().lock();
+    match arguments.output {
+        ReportFormat::Json => {
+            let report = json!({
+                "access_key": keys.access_key,
+                "secret_key": keys.secret_key,
+                "bucket": DEFAULT_BUCKET,
+                "region": "us-east-1",
+            });
+            writeln!(out, "{report}")?;
+        }
+        ReportFormat::Table => {
+            writeln!(out, "AWS_ACCESS_KEY_ID={}", keys.access_key)?;
+            writeln!(out, "AWS_SECRET_ACCESS_KEY={}", keys.secret_key)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

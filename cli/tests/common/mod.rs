@@ -110,11 +110,11 @@ impl Server {
     pub fn all_events(&self, organization: &str) -> Vec<Value> {
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
-            let (status, page) = self.get(&format!("/v1/events?organization={organization}&limit=1000&cursor={cursor}"));
+            let (status, page) = self.get(&format!("/v1/events?organization={organization}&limit=1000{cursor}"));
             assert_eq!(status, 200, "{page}");
             events.extend(page["events"].as_array().unwrap().iter().cloned());
             match page["next_cursor"].as_str() {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return events,
             }
         }

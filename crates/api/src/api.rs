@@ -21,7 +21,8 @@ use crate::problem::Problem;
 use crate::queries;
 use crate::reader::{self, Reader};
 use crate::recording::{Asked, Record, Recorder};
-use crate::status;
+use crate::room::Room;
+use crate::status::{self, Vitals};
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,6 +54,10 @@ pub struct Api {
     pub entropy: Arc<dyn Entropy>,
     /// Records who asked, if that is recorded.
     pub recorder: Option<Recorder>,
+    /// Room for the bodies of all requests that are being read.
+    pub room: Room,
+    /// How the server itself does, where one process does everything.
+    pub vitals: Option<Arc<dyn Vitals>>,
 }
 
 /// What an answer is about, in numbers: an extension of the response, for an edge that counts. It is not sent.
@@ -86,6 +91,7 @@ pub(crate) struct Context<'r> {
     pub headers: &'r HeaderMap,
     pub path: &'r str,
     pub query: Option<&'r str>,
+    pub room: &'r Room,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +153,8 @@ impl Api {
         let began = Instant::now();
         let request_id = self.request_id(request.headers());
         let (parts, body) = request.into_parts();
-        let context = Context { caller, headers: &parts.headers, path: parts.uri.path(), query: parts.uri.query() };
+        let context =
+            Context { caller, headers: &parts.headers, path: parts.uri.path(), query: parts.uri.query(), room: &self.room };
         let length = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
         let routed = if length > MAX_URI_BYTES {
             Err(Problem::uri_too_long(MAX_URI_BYTES))

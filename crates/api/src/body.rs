@@ -9,6 +9,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::problem::Problem;
+use crate::room::Claim;
 
 const MIB: usize = 1024 * 1024;
 
@@ -16,6 +17,9 @@ const MIB: usize = 1024 * 1024;
 const CLOUDEVENT: &str = "application/cloudevents+json";
 /// The media type of a batch of them.
 const CLOUDEVENT_BATCH: &str = "application/cloudevents-batch+json";
+
+/// How much of a body is inflated before more room is claimed (256 KiB).
+const STEP: usize = 256 * 1024;
 
 /// The largest window a zstd frame may ask for, as a power of two (32 MiB): a frame that claims more would cost its size in
 /// memory before its first byte is out.
@@ -85,9 +89,9 @@ pub fn format_of(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
     Ok(format)
 }
 
-/// The body inflated as `Content-Encoding` says. 413 beyond the limits, 415 for an unknown encoding, 400 if it is damaged. It
-/// never holds more than the limit and one buffer.
-pub fn inflate(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Problem> {
+/// The body inflated as `Content-Encoding` says. 413 beyond the limits, 415 for an unknown encoding, 400 if it is damaged, 503 if
+/// there is no room for it beside the other requests. It never holds more than the limit and one buffer.
+pub fn inflate(headers: &HeaderMap, body: &Bytes, claim: &mut Claim) -> Result<Bytes, Problem> {
     if body.len() > MAX_BODY_BYTES {
         return Err(body_too_large());
     }
@@ -96,27 +100,37 @@ pub fn inflate(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Problem> {
         Some(value) => Cow::Owned(String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase()),
     };
     match encoding.as_ref() {
-        "" | "identity" => Ok(body.clone()),
-        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(body.as_ref()), "gzip"),
+        "" | "identity" => {
+            claim.grow(body.len())?;
+            Ok(body.clone())
+        }
+        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(body.as_ref()), "gzip", claim),
         "zstd" => {
             let damaged = |error: std::io::Error| damaged("zstd", &error);
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body.as_ref()).map_err(damaged)?;
             decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map_err(damaged)?;
-            read_limited(decoder, "zstd")
+            read_limited(decoder, "zstd", claim)
         }
         _ => Err(Problem::unsupported_media_type("this content-encoding is not read; send gzip, zstd or none")
             .with_header(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))),
     }
 }
 
-fn read_limited(decoder: impl Read, encoding: &'static str) -> Result<Bytes, Problem> {
+fn read_limited(mut decoder: impl Read, encoding: &'static str, claim: &mut Claim) -> Result<Bytes, Problem> {
     let mut inflated = Vec::new();
-    let limit = MAX_INFLATED_BYTES as u64 + 1;
-    decoder.take(limit).read_to_end(&mut inflated).map_err(|error| damaged(encoding, &error))?;
-    if inflated.len() > MAX_INFLATED_BYTES {
-        return Err(Problem::too_large(format!("a body may inflate to {} MiB", MAX_INFLATED_BYTES / MIB)));
+    loop {
+        // Step by step: what is held is claimed before it is there.
+        let step = STEP.min(MAX_INFLATED_BYTES + 1 - inflated.len());
+        let read = decoder.by_ref().take(step as u64).read_to_end(&mut inflated);
+        let read = read.map_err(|error| damaged(encoding, &error))?;
+        if inflated.len() > MAX_INFLATED_BYTES {
+            return Err(Problem::too_large(format!("a body may inflate to {} MiB", MAX_INFLATED_BYTES / MIB)));
+        }
+        claim.grow(read)?;
+        if read < step {
+            return Ok(Bytes::from(inflated));
+        }
     }
-    Ok(Bytes::from(inflated))
 }
 
 fn damaged(encoding: &'static str, error: &std::io::Error) -> Problem {
@@ -129,6 +143,11 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::room::Room;
+
+    fn inflate(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Problem> {
+        super::inflate(headers, body, &mut Room::unbounded().claim())
+    }
 
     fn headers(name: http::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
@@ -198,5 +217,18 @@ mod tests {
         assert_eq!(inflate(&headers(CONTENT_ENCODING, "zstd"), &bomb).unwrap_err().status, 413);
         let large = Bytes::from(vec![b' '; MAX_BODY_BYTES + 1]);
         assert_eq!(inflate(&HeaderMap::new(), &large).unwrap_err().status, 413);
+    }
+
+    #[test]
+    fn what_inflates_beyond_the_room_that_is_left_is_503_and_gives_back_what_it_claimed() {
+        let room = Room::new(12 * MIB);
+        let mut other = room.claim();
+        other.grow(3 * MIB).unwrap();
+        let zeros = gzip(&vec![0; 2 * MIB]);
+        let inflated = |claim: &mut Claim| super::inflate(&headers(CONTENT_ENCODING, "gzip"), &zeros.clone().into(), claim);
+        assert_eq!(inflated(&mut room.claim()).unwrap_err().status, 503);
+        drop(other);
+        assert_eq!(room.claimed_bytes(), 0);
+        assert_eq!(inflated(&mut room.claim()).unwrap().len(), 2 * MIB);
     }
 }

@@ -26,6 +26,7 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reader::{Reader, actors_of, invalid, query_problem};
 use crate::recording::{Asked, Verb};
+use crate::room::Claim;
 
 /// How long an export can be asked for, in ms (24 hours).
 pub const KEPT_MS: i64 = 24 * Timestamp::HOUR_MS;
@@ -124,8 +125,8 @@ impl<'de> Deserialize<'de> for Members {
 
 /// The parameters in a body: a JSON object whose values are texts, numbers, booleans, or arrays of them. What is empty is not absent:
 /// null, `[]` and a member that is stated twice are refused, because leaving them out would export more than was meant.
-fn parameters_of_body(headers: &HeaderMap, body: &Bytes) -> Result<Vec<(String, String)>, Problem> {
-    let bytes = body::inflate(headers, body)?;
+fn parameters_of_body(headers: &HeaderMap, body: &Bytes, claim: &mut Claim) -> Result<Vec<(String, String)>, Problem> {
+    let bytes = body::inflate(headers, body, claim)?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
@@ -197,7 +198,7 @@ fn asked(organization: Organization, filters: &Value) -> Asked {
 pub(crate) async fn start_export(reader: &Reader, context: &Context<'_>, body: &Bytes) -> Result<Response<Bytes>, Problem> {
     let exporter = exporter(reader)?;
     let mut parameters = Parameters::parse(context.query)?;
-    parameters.extend(parameters_of_body(context.headers, body)?)?;
+    parameters.extend(parameters_of_body(context.headers, body, &mut context.room.claim())?)?;
     let organization = context.caller.organization_to_read(parameters.take("organization")?.as_deref())?;
     let format = parameters.take("format")?.as_deref().and_then(ExportFormat::parse);
     let format = format

@@ -19,6 +19,7 @@ use crate::door::{Door, DoorError};
 use crate::event_json::event_link;
 use crate::parameters::Parameters;
 use crate::problem::{FieldProblem, Problem};
+use crate::room::Claim;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest idempotency key, in characters.
@@ -140,14 +141,14 @@ fn lookalikes(query: Option<&str>, default: Lookalikes) -> Result<Lookalikes, Pr
 }
 
 /// The events of a request as they are to be read: their text, and how they stand in it. The body is inflated.
-fn text_of(headers: &HeaderMap, body: &Bytes) -> Result<(Bytes, Shape), Problem> {
+fn text_of(headers: &HeaderMap, body: &Bytes, claim: &mut Claim) -> Result<(Bytes, Shape), Problem> {
     if cloudevent_headers::is_binary_mode(headers) {
-        let inflated = compute(|| body::inflate(headers, body))?;
+        let inflated = compute(|| body::inflate(headers, body, claim))?;
         let text = cloudevent_headers::structured(headers, &inflated)?;
         return Ok((Bytes::from(text), Shape::CloudEvent));
     }
     let format = body::format_of(headers)?;
-    let inflated = compute(|| body::inflate(headers, body))?;
+    let inflated = compute(|| body::inflate(headers, body, claim))?;
     let shape = match format {
         // A JSON type on lines of JSON is a common slip; the bytes tell the two apart.
         BodyFormat::Json | BodyFormat::Sniff => Shape::Sniff,
@@ -167,7 +168,9 @@ pub(crate) async fn post_events(
     context.caller.check_write()?;
     let lookalikes = lookalikes(context.query, ingest.lookalikes)?;
     let idempotency_key = idempotency_key(context.headers)?;
-    let (text, shape) = text_of(context.headers, body)?;
+    // Held until the answer is made: what is claimed are the events too.
+    let mut claim = context.room.claim();
+    let (text, shape) = text_of(context.headers, body, &mut claim)?;
     let door_context = DoorContext {
         lead_ms: ingest.lead_ms,
         idempotency_key,

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod queries;
 pub mod reader;
 pub mod recording;
+pub mod room;
 pub mod status;
 
 pub use api::{Api, Counted};
@@ -34,3 +35,5 @@ pub use ingest::Ingest;
 pub use problem::Problem;
 pub use reader::Reader;
 pub use recording::Recorder;
+pub use room::Room;
+pub use status::Vitals;

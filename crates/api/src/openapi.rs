@@ -98,6 +98,10 @@ fn responses(good: &[(&str, &str, Option<Value>)], more: &[&str]) -> Value {
     for status in any.iter().chain(more) {
         responses.insert((*status).to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     }
+    for status in ["414", "431"] {
+        let description = "The URL or the headers are too long. A problem, or no body where the HTTP server refused them before it read the call.";
+        responses.insert(status.to_owned(), json!({ "description": description }));
+    }
     Value::Object(responses)
 }
 

@@ -36,6 +36,63 @@ pub struct Status {
     pub slack_seconds: f64,
     /// Compression of archive objects.
     pub codec: Codec,
+    /// How the server that answers does, where one process does everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerStatus>,
+}
+
+/// How the server that answers does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerStatus {
+    /// What it does by itself.
+    pub tasks: Vec<TaskStatus>,
+    /// Memory of the process in bytes, where the system says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Its caches and other bounded memory.
+    pub caches: Vec<CacheStatus>,
+}
+
+/// How a task does that nobody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TaskStatus {
+    /// `seal` or `landing`.
+    pub name: &'static str,
+    /// Whether its last try went well.
+    pub state: TaskState,
+    /// Tries in a row that failed.
+    pub failures: u32,
+    /// How often it was started again because it broke off.
+    pub restarts: u32,
+}
+
+/// Whether a task does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Its last try went well.
+    Running,
+    /// Its last try failed; it tries again.
+    Failing,
+    /// It waits for the clock to be believed: the log says why.
+    WaitingForClock,
+}
+
+/// How full a cache is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CacheStatus {
+    /// What it holds.
+    pub name: &'static str,
+    /// Bytes it holds.
+    pub bytes: usize,
+    /// Most bytes it may hold.
+    pub budget_bytes: usize,
+}
+
+/// Tells how the server does.
+pub trait Vitals: Send + Sync {
+    /// How it does now.
+    fn vitals(&self) -> ServerStatus;
 }
 
 impl Status {
@@ -54,6 +111,7 @@ impl Status {
             seal_period_seconds: lake.seal_period_seconds,
             slack_seconds,
             codec: lake.codec,
+            server: None,
         }
     }
 }
@@ -61,5 +119,6 @@ impl Status {
 pub(crate) async fn status(api: &Api, reader: &Reader) -> Result<Response<Bytes>, Problem> {
     let sealed_until = auditlake_lake::status::sealed_until(reader.store.as_ref(), &reader.lake, None).await;
     let sealed_until = sealed_until.map_err(|error| storage_problem(&error))?;
-    json(StatusCode::OK, &Status::new(&reader.lake, sealed_until, api.clock.now()))
+    let server = api.vitals.as_ref().map(|vitals| vitals.vitals());
+    json(StatusCode::OK, &Status { server, ..Status::new(&reader.lake, sealed_until, api.clock.now()) })
 }

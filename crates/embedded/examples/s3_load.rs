@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials};
+use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, Others};
+use auditlake_lake::landing::SystemEntropy;
 use auditlake_store::{Put, Store, list_all};
 use bytes::Bytes;
 
@@ -22,11 +23,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (puts, writers, bytes) = (number(2000)?, number(32)?, number(4096)?);
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let started = Instant::now();
-    let server = EmbeddedS3::bind(Path::new(&directory), listen, EmbeddedS3Credentials::default()).await?;
+    let keys = EmbeddedS3Credentials::random(&SystemEntropy);
+    let server = EmbeddedS3::bind(Path::new(&directory), listen, Others::MayWrite(keys.clone())).await?;
     let store = Arc::new(server.store().await?);
     store.head("none").await?;
     println!("endpoint {}  first answer after {:?}", server.endpoint(), started.elapsed());
     if puts == 0 {
+        println!("key {}  secret {}", keys.access_key, keys.secret_key);
         tokio::signal::ctrl_c().await?;
         server.shutdown(Duration::from_secs(5)).await;
         return Ok(());

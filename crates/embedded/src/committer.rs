@@ -6,19 +6,29 @@
 //! - what waits is bounded, by posts and by bytes; beyond that a post is refused at once ([`DoorError::Busy`]);
 //! - a post large enough to be an object of its own is written straight away, beside the others.
 //!
-//! Many small objects make reading and sealing slow. A client that posts one event after the other would make an object of each;
-//! after the first ten thousand of an hour such posts therefore wait a little for company ([`wait_for_company`]).
+//! Many small objects make reading and sealing slow. Where posts come side by side they wait a little for each other
+//! ([`Gathering`]): as long as waiting brings company, and no longer. A client that posts one event after the other would make an
+//! object of each; after the first ten thousand of an hour such posts wait a little as well ([`wait_for_company`]).
+//!
+//! The task that writes never ends before its door is gone: a write that panics answers its posts with a failure, and the task goes on.
 
+mod gathering;
+
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
 use auditlake_event::Event;
-use auditlake_lake::landing::{LandError, LandingWriter};
+use auditlake_lake::landing::LandingWriter;
+use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+pub use self::gathering::Gathering;
+use crate::vitals::{TaskHealth, panic_text};
 
 /// Most posts that wait to be written.
 const MAX_WAITING_POSTS: usize = 8_192;
@@ -39,8 +49,13 @@ const MAX_WAITING_LARGE_POSTS: usize = 32;
 /// What an event costs in memory besides its texts.
 const EVENT_OVERHEAD_BYTES: usize = 900;
 
-/// Where a post's answer goes.
-type AnswerTo = oneshot::Sender<Result<(), Arc<LandError>>>;
+/// From so many posts on a batch is in company and goes at once.
+const COMPANY: usize = 16;
+/// The pause after the task itself broke off.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where a post's answer goes: written, or why not.
+type AnswerTo = oneshot::Sender<Result<(), Arc<str>>>;
 
 /// A post that waits to be written.
 struct Post {
@@ -69,7 +84,6 @@ fn size_of(event: &Event<'_>) -> usize {
 /// Nothing for the first 10,000 objects; then up to 250 ms, so that an hour cannot have many more than 30,000. A batch in company goes at once.
 pub fn wait_for_company(objects_this_hour: u64, posts: usize) -> Duration {
     const FREE_OBJECTS: u64 = 10_000;
-    const COMPANY: usize = 16;
     if posts >= COMPANY {
         return Duration::ZERO;
     }
@@ -78,9 +92,9 @@ pub fn wait_for_company(objects_this_hour: u64, posts: usize) -> Duration {
 
 impl GroupCommit {
     /// Starts the group commit on the present runtime. The task ends, after what waits is written, when the door is dropped.
-    pub fn start(writer: LandingWriter) -> (Arc<Self>, JoinHandle<()>) {
+    pub fn start(writer: LandingWriter, health: Arc<TaskHealth>) -> (Arc<Self>, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING_POSTS);
-        let task = tokio::spawn(write_posts(writer.clone(), receiver));
+        let task = tokio::spawn(supervise(Committer { writer: writer.clone(), health, posts: receiver, left_over: None }));
         let door = Self {
             posts: sender,
             room: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
@@ -126,7 +140,7 @@ impl Door for GroupCommit {
         }
         match answered.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(DoorError::Failed(error.to_string())),
+            Ok(Err(reason)) => Err(DoorError::Failed(reason.as_ref().to_owned())),
             Err(_) => Err(closed()),
         }
     }
@@ -152,67 +166,108 @@ impl Batch {
     }
 }
 
-/// Writes posts, as many at once as have gathered, until the door is gone and nothing waits.
-async fn write_posts(writer: LandingWriter, mut posts: mpsc::Receiver<Post>) {
-    let mut left_over: Option<Post> = None;
-    let mut objects_this_hour = 0;
-    let mut hour_began = Instant::now();
-    loop {
-        let first = match left_over.take() {
-            Some(post) => post,
-            None => match posts.recv().await {
+/// Writes what waits.
+struct Committer {
+    writer: LandingWriter,
+    health: Arc<TaskHealth>,
+    posts: mpsc::Receiver<Post>,
+    /// A post that did not fit into the last batch.
+    left_over: Option<Post>,
+}
+
+/// Runs the committer to its end, however often it breaks off.
+async fn supervise(mut committer: Committer) {
+    while let Err(panic) = AssertUnwindSafe(committer.write_posts()).catch_unwind().await {
+        let failures = committer.health.broke_off();
+        tracing::error!(
+            alarm = true,
+            panic = panic_text(panic.as_ref()),
+            failures,
+            "the group commit broke off and begins anew"
+        );
+        tokio::time::sleep(RESTART_PAUSE).await;
+    }
+}
+
+impl Committer {
+    /// Writes posts, as many at once as have gathered, until the door is gone and nothing waits.
+    async fn write_posts(&mut self) {
+        let mut gathering = Gathering::default();
+        let mut objects_this_hour = 0;
+        let mut hour_began = Instant::now();
+        let mut last_ended: Option<Instant> = None;
+        loop {
+            let first = match self.left_over.take() {
                 Some(post) => post,
-                None => return,
-            },
+                None => match self.posts.recv().await {
+                    Some(post) => post,
+                    None => return,
+                },
+            };
+            if hour_began.elapsed() >= Duration::from_secs(3_600) {
+                (hour_began, objects_this_hour) = (Instant::now(), 0);
+            }
+            let window = gathering.window(last_ended.map(|ended| ended.elapsed()));
+            let mut batch = Batch::default();
+            batch.add(first);
+            self.gather(&mut batch);
+            let began_waiting = Instant::now();
+            while self.left_over.is_none() {
+                let posts = batch.answers.len();
+                let window = if posts < COMPANY { window } else { Duration::ZERO };
+                let deadline = began_waiting + window.max(wait_for_company(objects_this_hour, posts));
+                if deadline <= Instant::now() {
+                    break;
+                }
+                match tokio::time::timeout_at(deadline, self.posts.recv()).await {
+                    Ok(Some(post)) if batch.has_room_for(&post) => batch.add(post),
+                    Ok(Some(post)) => self.left_over = Some(post),
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            self.gather(&mut batch);
+            objects_this_hour += 1;
+            gathering.learn(batch.answers.len());
+            self.land(batch).await;
+            last_ended = Some(Instant::now());
+        }
+    }
+
+    /// Takes everything that waits already, as far as it fits.
+    fn gather(&mut self, batch: &mut Batch) {
+        while self.left_over.is_none() {
+            match self.posts.try_recv() {
+                Ok(post) if batch.has_room_for(&post) => batch.add(post),
+                Ok(post) => self.left_over = Some(post),
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn land(&self, batch: Batch) {
+        let posts = batch.answers.len();
+        let answer: Result<(), Arc<str>> = match AssertUnwindSafe(self.writer.land(&batch.events)).catch_unwind().await {
+            Ok(Ok(landed)) => {
+                self.health.succeeded();
+                tracing::debug!(key = %landed.key, posts, rows = landed.rows, bytes = landed.bytes, "landed");
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                let failures = self.health.failed();
+                tracing::error!(%error, posts, failures, "landing failed");
+                Err(Arc::from(error.to_string()))
+            }
+            Err(panic) => {
+                let failures = self.health.broke_off();
+                tracing::error!(alarm = true, panic = panic_text(panic.as_ref()), posts, failures, "landing broke off");
+                Err(Arc::from("the write broke off"))
+            }
         };
-        if hour_began.elapsed() >= Duration::from_secs(3_600) {
-            (hour_began, objects_this_hour) = (Instant::now(), 0);
-        }
-        let mut batch = Batch::default();
-        batch.add(first);
-        gather(&mut batch, &mut posts, &mut left_over);
-        let began_waiting = Instant::now();
-        while left_over.is_none() {
-            let deadline = began_waiting + wait_for_company(objects_this_hour, batch.answers.len());
-            if deadline <= Instant::now() {
-                break;
+        for (post, room) in batch.answers {
+            drop(room);
+            if post.send(answer.clone()).is_err() {
+                tracing::debug!("a client left before its events were acknowledged");
             }
-            match tokio::time::timeout_at(deadline, posts.recv()).await {
-                Ok(Some(post)) if batch.has_room_for(&post) => batch.add(post),
-                Ok(Some(post)) => left_over = Some(post),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        gather(&mut batch, &mut posts, &mut left_over);
-        objects_this_hour += 1;
-        land(&writer, batch).await;
-    }
-}
-
-/// Takes everything that waits already, as far as it fits.
-fn gather(batch: &mut Batch, posts: &mut mpsc::Receiver<Post>, left_over: &mut Option<Post>) {
-    while left_over.is_none() {
-        match posts.try_recv() {
-            Ok(post) if batch.has_room_for(&post) => batch.add(post),
-            Ok(post) => *left_over = Some(post),
-            Err(_) => return,
-        }
-    }
-}
-
-async fn land(writer: &LandingWriter, batch: Batch) {
-    let result = writer.land(&batch.events).await.map_err(Arc::new);
-    match &result {
-        Ok(landed) => {
-            tracing::debug!(key = %landed.key, posts = batch.answers.len(), rows = landed.rows, bytes = landed.bytes, "landed");
-        }
-        Err(error) => tracing::error!(%error, posts = batch.answers.len(), "landing failed"),
-    }
-    let answer = result.map(|_| ());
-    for (post, room) in batch.answers {
-        drop(room);
-        if post.send(answer.clone()).is_err() {
-            tracing::debug!("a client left before its events were acknowledged");
         }
     }
 }

@@ -3,11 +3,13 @@
 //! With tokens a signature keeps tenants apart: the key is random, and lies where neither the API nor the storage reaches.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use auditlake_lake::landing::Entropy;
+
+use crate::private_file;
 
 const FILE: &str = "cursor-key";
 /// Length of a key in bytes.
@@ -19,25 +21,17 @@ pub fn load_or_create(folder: &Path, entropy: &dyn Entropy) -> io::Result<Arc<[u
     match fs::read(&path) {
         Ok(key) if key.len() >= KEY_BYTES => return Ok(Arc::from(key)),
         // What is shorter was never a key.
-        Ok(_) => {}
+        Ok(_) => fs::remove_file(&path)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    fs::create_dir_all(folder)?;
     let mut key = Vec::with_capacity(KEY_BYTES);
     while key.len() < KEY_BYTES {
         key.extend_from_slice(&entropy.bytes());
     }
-    let unfinished = folder.join(format!("{FILE}.new"));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, &path)?;
-    Ok(Arc::from(key))
+    private_file::create(folder, FILE, &key)?;
+    // Another process may have been quicker: then its key counts.
+    fs::read(&path).map(Arc::from)
 }
 
 #[cfg(test)]

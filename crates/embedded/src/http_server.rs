@@ -5,41 +5,47 @@
 //! one, as behind the gateway of a deployed lake; the console and the API's description need none.
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auditlake_api::body::body_too_large;
-use auditlake_api::{Api, Caller, Problem};
+use auditlake_api::room::Claim;
+use auditlake_api::{Api, Caller, Problem, Room};
 use auditlake_console::Console;
-use auditlake_console::headers::is_loopback_host;
 use auditlake_event::limits::MAX_BODY_BYTES;
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, DATE, EXPECT, ORIGIN, VARY,
 };
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use crate::connections::{Gate, TimedStream};
+use crate::http_date::http_date;
+use crate::origin::{self, Foreign, is_of_this_machine};
 use crate::tokens::TokenCheck;
+use crate::vitals::panic_text;
 
-/// Most connections at once; more wait to be accepted. A process often may have no more than 1,024 open files.
-const MAX_CONNECTIONS: usize = 512;
 /// How long a client may take to send its headers, and to say nothing between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of a body that is too large is read and dropped, so that the client comes to read its answer (64 MiB).
 const MAX_DROPPED_BYTES: usize = 64 * 1024 * 1024;
+/// How long a client may take nothing of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests in flight may take once the server stops.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a page may send along, and read of an answer's headers; the template says the same to the gateway.
 const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, idempotency-key, if-none-match, x-request-id";
@@ -55,6 +61,10 @@ pub struct HttpServer {
     pub console: Console,
     /// Whether the server listens on loopback only.
     pub is_loopback: bool,
+    /// Room for bodies as they are sent.
+    pub bodies: Room,
+    /// Most connections at once; more wait to be accepted.
+    pub most_connections: usize,
 }
 
 /// Who may call.
@@ -70,46 +80,32 @@ const GUARDED: &str = "/v1/";
 
 enum BodyProblem {
     TooLarge,
+    Refused(Problem),
     TimedOut,
     Broken,
 }
 
-fn is_loopback_authority(text: &str) -> bool {
-    text.parse::<Authority>().is_ok_and(|authority| is_loopback_host(authority.host()))
-}
-
-/// Whether an origin is a page that this machine serves.
-fn is_of_this_machine(origin: &HeaderValue) -> bool {
-    let authority = origin.to_str().ok().and_then(|text| text.split_once("://")).map(|(_, authority)| authority);
-    authority.is_some_and(is_loopback_authority)
-}
-
 /// Refuses what a browser sends on behalf of a foreign page.
 fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    if let Some(host) = headers.get(HOST).map(text)
-        && !is_loopback_authority(&host)
-    {
-        return Err(Problem::new(
+    origin::check(headers).map_err(|foreign| match foreign {
+        Foreign::Host => Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "wrong-host",
             "Not this host",
             "this server answers to localhost only; to serve other hosts, listen on another address with --listen",
-        ));
-    }
-    if headers.get(ORIGIN).is_some_and(|origin| !is_of_this_machine(origin)) {
-        return Err(Problem::forbidden("pages of other origins may not use this server"));
-    }
-    Ok(())
+        ),
+        Foreign::Origin => Problem::forbidden("pages of other origins may not use this server"),
+    })
 }
 
 /// Reads a body up to the limit. What is too large is dropped as it comes.
-async fn read_body(mut body: Incoming) -> Result<Bytes, BodyProblem> {
+async fn read_body(mut body: Incoming, claim: &mut Claim) -> Result<Bytes, BodyProblem> {
     let mut read = BytesMut::new();
     let mut dropped = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyProblem::Broken)?.into_data() else { continue };
         if dropped == 0 && read.len() + data.len() <= MAX_BODY_BYTES {
+            claim.grow(data.len()).map_err(BodyProblem::Refused)?;
             read.extend_from_slice(&data);
             continue;
         }
@@ -168,12 +164,15 @@ impl HttpServer {
         if parts.headers.contains_key(EXPECT) && stated.is_some_and(|length| length > MAX_BODY_BYTES) {
             return self.api.refuse(&parts.headers, is_head, body_too_large());
         }
-        let read = match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
+        // What clients have sent is held until it is answered.
+        let mut claim = self.bodies.claim();
+        let read = match tokio::time::timeout(BODY_TIMEOUT, read_body(body, &mut claim)).await {
             Ok(read) => read,
             Err(_) => Err(BodyProblem::TimedOut),
         };
         match read {
             Ok(body) => self.api.handle(&caller, Request::from_parts(parts, body)).await,
+            Err(BodyProblem::Refused(problem)) => self.api.refuse(&parts.headers, is_head, problem),
             Err(BodyProblem::TooLarge) => self.api.refuse(&parts.headers, is_head, body_too_large()),
             Err(BodyProblem::Broken) => {
                 self.api.refuse(&parts.headers, is_head, Problem::malformed_body("the body ended too early"))
@@ -201,86 +200,63 @@ impl HttpServer {
         }
     }
 
-    /// Serves until `stop` turns true, then finishes what is in flight.
+    /// Answers whatever happens: a handler that panics is a 500 and an alarm, not a connection that breaks off.
+    async fn answer_surely(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
+        let (headers, is_head) = (request.headers().clone(), request.method() == Method::HEAD);
+        let answered = AssertUnwindSafe(self.answer(peer, request)).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|panic| {
+            tracing::error!(alarm = true, panic = panic_text(panic.as_ref()), "a request broke off");
+            self.api.refuse(&headers, is_head, Problem::internal())
+        });
+        if let Some(date) = http_date(self.api.clock.now()) {
+            response.headers_mut().insert(DATE, date);
+        }
+        response
+    }
+
+    /// Serves until `stop` turns true, then finishes what is in flight, within limits.
     pub async fn run(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let gate = Gate::new(self.most_connections);
+        let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                accepted = accept(&listener, &connections) => accepted,
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+                accepted = gate.accept(&listener) => accepted,
             };
-            let Some((stream, peer, permit)) = accepted else { continue };
+            let Some((stream, peer, place)) = accepted else { continue };
             let server = Arc::clone(&self);
             let service = hyper::service::service_fn(move |request| {
                 let server = Arc::clone(&server);
-                async move { Ok::<_, std::convert::Infallible>(server.answer(peer, request).await.map(Full::new)) }
+                async move { Ok::<_, std::convert::Infallible>(server.answer_surely(peer, request).await.map(Full::new)) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
+                .auto_date_header(false)
+                // A client may end its side after its request and still wait for the answer.
+                .half_close(true)
+                .serve_connection(TokioIo::new(TimedStream::new(stream, None, WRITE_TIMEOUT)), service);
             let watched = graceful.watch(connection);
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 if let Err(error) = watched.await {
                     tracing::debug!(%error, "connection ended");
                 }
-                drop(permit);
+                drop(place);
             });
         }
         drop(listener);
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still open and are given up");
         }
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "nodelay cannot be set");
-            }
-            Some((stream, peer.ip(), permit))
-        }
-        Err(error) => {
-            // Out of file descriptors, most likely: others must close first.
-            tracing::warn!(%error, "connection cannot be accepted");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
+        // With them goes what they hold of the door, which ends the group commit.
+        connections.shutdown().await;
     }
 }
 
 /// Whether an address can be reached from this machine only.
 pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().is_loopback()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(http::HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn foreign_pages_and_rebound_names_are_refused() {
-        for good in ["localhost:8787", "127.0.0.1:8787", "[::1]:8787", "LOCALHOST", "127.0.0.1"] {
-            assert!(check_origin(&headers(&[(HOST, good)])).is_ok(), "{good}");
-        }
-        for bad in ["evil.example", "127.0.0.1.evil.example:8787", "localhost.evil.example", "10.0.0.1"] {
-            assert_eq!(check_origin(&headers(&[(HOST, bad)])).unwrap_err().status, 421, "{bad}");
-        }
-        assert!(check_origin(&headers(&[(ORIGIN, "http://localhost:8787")])).is_ok());
-        for bad in ["https://evil.example", "null", "http://localhost.evil.example"] {
-            assert_eq!(check_origin(&headers(&[(ORIGIN, bad)])).unwrap_err().status, 403, "{bad}");
-        }
-    }
 }

@@ -10,19 +10,24 @@ use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
 use auditlake_console::{MOST_ORGANIZATIONS, Organizations};
 use auditlake_event::{Event, Organization};
+use auditlake_lake::landing::Clock;
 use auditlake_lake::layout::DIGESTS;
 
-/// A door that remembers whose events went through it.
+use crate::clock_guard::Witness;
+
+/// A door that remembers whose events went through it, and whether their times confirm our clock.
 pub struct NotingDoor {
     door: Arc<dyn Door>,
     directory: PathBuf,
+    clock: Arc<dyn Clock>,
+    witness: Arc<Witness>,
     taken_in: Mutex<BTreeSet<String>>,
 }
 
 impl NotingDoor {
     /// A door before the other, of the lake in a directory.
-    pub fn new(door: Arc<dyn Door>, directory: PathBuf) -> Self {
-        Self { door, directory, taken_in: Mutex::new(BTreeSet::new()) }
+    pub fn new(door: Arc<dyn Door>, directory: PathBuf, clock: Arc<dyn Clock>, witness: Arc<Witness>) -> Self {
+        Self { door, directory, clock, witness, taken_in: Mutex::new(BTreeSet::new()) }
     }
 
     fn note(&self, events: &[Event<'_>]) {
@@ -42,6 +47,7 @@ impl NotingDoor {
 impl Door for NotingDoor {
     async fn accept(&self, events: &[Event<'_>]) -> Result<(), DoorError> {
         self.door.accept(events).await?;
+        self.witness.hear(self.clock.now(), events);
         self.note(events);
         Ok(())
     }

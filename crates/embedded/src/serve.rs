@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder};
+use auditlake_api::{Api, Caller, Directory, Door, Ingest, Reader, Recorder, Room};
 use auditlake_console::headers::InvalidOrigin;
 use auditlake_console::{Console, Mode, SignIn};
 use auditlake_event::input::{LargeEvents, Lookalikes};
@@ -24,29 +24,37 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::background_engine::{BackgroundEngine, Limits};
+use crate::clock_guard::Witness;
 use crate::committer::GroupCommit;
+use crate::connections::Shares;
 use crate::cursor_key;
 use crate::exports::{self, LocalExporter};
 use crate::http_server::{Callers, HttpServer, is_loopback};
 use crate::lake_copy::{self, LakeCopyError};
 use crate::organizations::NotingDoor;
-use crate::s3::{self, EmbeddedS3, EmbeddedS3Credentials, EmbeddedS3Error};
+use crate::s3::{self, EmbeddedS3, EmbeddedS3Error, Others};
 use crate::schedule::{self, Housekeeping, Schedule};
+use crate::storage_keys;
 use crate::tokens::{TokenCheck, TokenSettings};
+use crate::vitals::{ServerVitals, TaskHealth};
 
 /// How long landing objects stay after they were sealed if nobody says otherwise: a day.
 const DEFAULT_LANDING_RETENTION_MS: i64 = 86_400_000;
 /// How long the last posts may take to be written once the server stops.
-const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long the seal thread may take to notice that it must stop.
-const SEAL_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const SEAL_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long requests of other tools to the storage may take once the server stops.
-const STORAGE_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+const STORAGE_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// What the bodies of all requests that are being read may cost together (192 MiB).
+const MAX_BODY_MEMORY_BYTES: usize = 192 * 1024 * 1024;
+/// What clients may have sent of bodies that are not answered yet (128 MiB).
+const MAX_SENT_BODY_BYTES: usize = 128 * 1024 * 1024;
 /// Expired landing objects are looked for this often at most.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// The folder of the directory that is no part of the lake.
-const PRIVATE: &str = ".auditlake";
+pub(crate) const PRIVATE: &str = ".auditlake";
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -55,8 +63,10 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where the API listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where the storage listens; port 0 takes a free one.
-    pub s3_listen: SocketAddr,
+    /// Where the storage listens for other tools; port 0 takes a free one. `None`: only this process reaches it.
+    pub s3_listen: Option<SocketAddr>,
+    /// Whether other tools may write to the lake through the storage, as functions that are tried on this machine do.
+    pub s3_full_access: bool,
     /// The lake to create if there is none.
     pub wanted: Lake,
     /// The organization of events and questions that name none.
@@ -65,6 +75,8 @@ pub struct Settings {
     pub region: Region,
     /// How long landing objects stay after they were sealed, in ms.
     pub landing_retention_ms: i64,
+    /// Whether the clock is believed also where it leaps ahead.
+    pub trust_clock: bool,
     /// Whether reads and refusals are recorded as events. A caller on loopback has no name, so usually they are not; with tokens they
     /// always are.
     pub record_reads: bool,
@@ -86,11 +98,13 @@ impl Settings {
         Self {
             data,
             listen: free,
-            s3_listen: free,
+            s3_listen: Some(free),
+            s3_full_access: false,
             wanted: Lake::new(SystemClock.now(), Period::HOUR, DEFAULT_SLACK_MS, LEAD_MS, Codec::Snappy),
             organization: Some(organization),
             region,
             landing_retention_ms: DEFAULT_LANDING_RETENTION_MS,
+            trust_clock: false,
             record_reads: false,
             lookalikes: Lookalikes::Refuse,
             large_events: LargeEvents::Refuse,
@@ -157,6 +171,8 @@ pub struct Serving {
     pub api_address: SocketAddr,
     /// The storage.
     pub s3: EmbeddedS3,
+    /// Whether other tools reach the storage.
+    pub s3_is_open: bool,
     /// The lake, as its `lake.json` says.
     pub lake: Lake,
     stop: watch::Sender<bool>,
@@ -166,8 +182,16 @@ pub struct Serving {
 }
 
 async fn start_storage(settings: &Settings) -> Result<EmbeddedS3, StartError> {
-    let bound = EmbeddedS3::bind(&settings.data, settings.s3_listen, EmbeddedS3Credentials::default()).await;
-    bound.map_err(|error| match error {
+    let unusable = |error| StartError::Directory { path: storage_keys::path(&settings.data), error };
+    let (listen, others) = match settings.s3_listen {
+        // A port of this process's own, opened by keys that only this process knows.
+        None => (SocketAddr::from(([127, 0, 0, 1], 0)), Others::Nobody),
+        Some(listen) => {
+            let keys = storage_keys::load_or_create(&settings.data, &SystemEntropy).map_err(unusable)?;
+            (listen, if settings.s3_full_access { Others::MayWrite(keys) } else { Others::MayRead(keys) })
+        }
+    };
+    EmbeddedS3::bind(&settings.data, listen, others).await.map_err(|error| match error {
         EmbeddedS3Error::Directory { path, source } => StartError::Directory { path, error: source },
         EmbeddedS3Error::Listen { address, source } => StartError::Listen { address, flag: "--s3-listen", error: source },
     })
@@ -240,6 +264,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let cannot_listen = |error| StartError::Listen { address: settings.listen, flag: "--listen", error };
     let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
     let api_address = listener.local_addr().map_err(cannot_listen)?;
+    let shares = Shares::of_this_process();
     let s3 = start_storage(&settings).await?;
     let s3_store = Arc::new(s3.store().await?);
     let store: SharedStore = Arc::clone(&s3_store) as SharedStore;
@@ -250,16 +275,24 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let entropy = Arc::new(SystemEntropy);
     let (stop, stopped) = watch::channel(false);
     let writer = LandingWriter::new(Arc::clone(&store), lake.clone(), Arc::clone(&clock), Arc::clone(&entropy) as _);
-    let (group_commit, committer) = GroupCommit::start(writer);
-    let door = Arc::new(NotingDoor::new(group_commit, settings.data.clone()));
+    let (seal_health, landing_health) = (TaskHealth::new("seal"), TaskHealth::new("landing"));
+    let (group_commit, committer) = GroupCommit::start(writer, Arc::clone(&landing_health));
+    // What the server itself records bears its own clock's time, which confirms nothing: it passes the noting door by.
+    let recording_door = Arc::clone(&group_commit) as Arc<dyn Door>;
+    let witness = Arc::new(Witness::default());
+    let door = Arc::new(NotingDoor::new(group_commit, settings.data.clone(), Arc::clone(&clock), Arc::clone(&witness)));
     let console = console(&settings, Arc::clone(&door))?;
     let callers = callers(&settings, &clock)?;
     let private = settings.data.join(PRIVATE);
     let cursor_key = cursor_key::load_or_create(&private, entropy.as_ref())
         .map_err(|error| StartError::Directory { path: private.clone(), error })?;
     let recorder = (settings.record_reads || settings.tokens.is_some())
-        .then(|| Recorder { door: Arc::clone(&door) as Arc<dyn Door>, region: settings.region.clone() });
-    let scan: Arc<dyn Engine> = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+        .then(|| Recorder { door: recording_door, region: settings.region.clone() });
+    let scanner = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+    let scan: Arc<dyn Engine> = Arc::clone(&scanner) as Arc<dyn Engine>;
+    let room = Room::new(MAX_BODY_MEMORY_BYTES);
+    let vitals =
+        Arc::new(ServerVitals { scanner, room: room.clone(), seal: Arc::clone(&seal_health), landing: landing_health });
     let exporter = LocalExporter::new(Arc::clone(&scan), Arc::clone(&store), s3_store, lake.clone(), stopped.clone());
     let engine = Arc::new(BackgroundEngine::new(scan, Limits::default()));
     let api = Api {
@@ -283,19 +316,31 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
         clock: Arc::clone(&clock),
         entropy,
         recorder,
+        room,
+        vitals: Some(vitals),
     };
-    let server = HttpServer { api, callers, console, is_loopback: is_loopback(api_address) };
+    let server = HttpServer {
+        api,
+        callers,
+        console,
+        is_loopback: is_loopback(api_address),
+        bodies: Room::as_sent(MAX_SENT_BODY_BYTES),
+        most_connections: shares.api,
+    };
     let http = tokio::spawn(Arc::new(server).run(listener, stopped.clone()));
     let schedule = Schedule {
         // Connections of its own: they live on the seal thread's runtime.
         store: Arc::new(s3.store().await?),
         lake: lake.clone(),
         clock,
+        trust_clock: settings.trust_clock,
+        witness,
+        health: seal_health,
         settings: SealSettings { spill_dir: Some(private), ..schedule::settings_for(&lake) },
         housekeeping: sweeper(&settings),
     };
     let schedule = schedule.start(stopped).map_err(StartError::Thread)?;
-    Ok(Serving { api_address, s3, lake, stop, http, committer, schedule })
+    Ok(Serving { api_address, s3, s3_is_open: settings.s3_listen.is_some(), lake, stop, http, committer, schedule })
 }
 
 impl Serving {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
 use auditlake_embedded::committer::{GroupCommit, wait_for_company};
+use auditlake_embedded::vitals::TaskHealth;
 use auditlake_event::{Event, Outcome, Timestamp};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
 use auditlake_lake::layout::LandingKey;
@@ -66,7 +67,7 @@ fn fixture() -> (Arc<Gated>, Arc<GroupCommit>, tokio::task::JoinHandle<()>) {
     let store = Arc::new(Gated { memory: MemoryStore::new(), gate: Semaphore::new(0), fails: AtomicBool::new(false) });
     let lake = Lake::new(SystemClock.now(), Period::HOUR, 300_000, 300_000, Codec::Snappy);
     let writer = LandingWriter::new(Arc::clone(&store) as _, lake, Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let (door, task) = GroupCommit::start(writer);
+    let (door, task) = GroupCommit::start(writer, TaskHealth::new("landing"));
     (store, door, task)
 }
 

@@ -1,10 +1,16 @@
 //! The embedded S3 as other tools see it, through a client that sends what they send.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests fail a test by panicking
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, sweep};
+use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, Others, sweep};
+use auditlake_event::{Event, Outcome, Timestamp};
+use auditlake_lake::integrity::{Input, SealRecord};
+use auditlake_lake::landing_file;
+use auditlake_lake::layout::{self, LandingKey};
+use auditlake_lake::period::{Arrival, Period, SealRule};
 use auditlake_store::Store;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
@@ -14,6 +20,11 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, ObjectIdentifier, Tag, Tagging,
 };
 use bytes::Bytes;
+
+/// What the clients of these tests sign with.
+fn keys() -> EmbeddedS3Credentials {
+    EmbeddedS3Credentials { access_key: "other-tools".to_owned(), secret_key: "their secret".to_owned() }
+}
 
 struct Lake {
     directory: tempfile::TempDir,
@@ -25,8 +36,8 @@ impl Lake {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = EmbeddedS3::bind(directory.path(), listen, EmbeddedS3Credentials::default()).await.unwrap();
-        let client = client(&server, "auditlake", "auditlake");
+        let server = EmbeddedS3::bind(directory.path(), listen, Others::MayWrite(keys())).await.unwrap();
+        let client = client(&server, "other-tools", "their secret");
         Self { directory, server, client }
     }
 
@@ -162,7 +173,7 @@ async fn keys_that_could_leave_the_directory_are_refused() {
 async fn only_the_right_keys_and_the_right_bucket_open_it() {
     let lake = Lake::start().await;
     lake.put("a", b"x").await.unwrap();
-    let wrong_secret = client(&lake.server, "auditlake", "wrong");
+    let wrong_secret = client(&lake.server, &keys().access_key, "wrong");
     let read = wrong_secret.get_object().bucket("lake").key("a").send().await.map_err(code);
     assert_eq!(read.unwrap_err(), "403 SignatureDoesNotMatch");
     let wrong_key = client(&lake.server, "nobody", "auditlake");
@@ -182,9 +193,13 @@ async fn only_the_right_keys_and_the_right_bucket_open_it() {
 
 /// A request without any signature: its status and body.
 async fn anonymous(server: &EmbeddedS3, line: &str) -> (u16, String) {
+    raw(server, &format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+}
+
+/// A request as its bytes stand here: its status and the whole answer.
+async fn raw(server: &EmbeddedS3, request: &str) -> (u16, String) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(server.local_addr()).await.unwrap();
-    let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -373,20 +388,69 @@ async fn tags_are_kept_apart_and_go_with_their_object() {
     assert_eq!(lake.files(), ["a/b", "a/c"]);
 }
 
+/// A landing object of rows that happened at these times, and a seal record for each of `sealed`.
+async fn land(lake: &Lake, number: u8, times: &[&str], sealed: &[&str]) -> String {
+    let rule = SealRule { period: Period::HOUR, slack_ms: 300_000, lead_ms: 300_000 };
+    let time = |text: &str| Timestamp::parse(text).unwrap();
+    let event = |text: &&str| Event {
+        event_id: Cow::Owned(format!("{number}-{text}")),
+        event_time: time(text),
+        received_time: time(text),
+        region: Cow::Borrowed("local"),
+        organization: Cow::Borrowed("acme"),
+        source: Cow::Borrowed("api"),
+        action: Cow::Borrowed("x"),
+        outcome: Outcome::Success,
+        ..Event::default()
+    };
+    let events: Vec<Event<'_>> = times.iter().map(event).collect();
+    let arrival = Arrival(events.iter().map(|event| event.event_time).max().unwrap());
+    let key = LandingKey::new(arrival, [number; 10]).to_string();
+    let store = lake.server.store().await.unwrap();
+    let bytes = landing_file::encode(&events, arrival, &rule).unwrap().bytes;
+    store.put_if_absent(&key, bytes).await.unwrap();
+    for hour in sealed {
+        let seal_time = rule.seal_time(time(hour), Arrival(time(hour)));
+        let record = SealRecord {
+            format_version: 1,
+            seal_time,
+            plan_sha256: String::new(),
+            inputs: vec![Input { key: key.clone(), etag: String::new(), rows: 1 }],
+            set_aside: Vec::new(),
+            outputs: Vec::new(),
+            digests: Vec::new(),
+            rows_in: 1,
+            rows_out: 1,
+            duplicates: 0,
+            conflicts: 0,
+            late_rows: 0,
+            unsearched: Vec::new(),
+            displaced: Vec::new(),
+            previous_sha256: None,
+        };
+        store.put_if_absent(&layout::record_key(seal_time), record.to_bytes().unwrap().into()).await.unwrap();
+    }
+    key
+}
+
 #[tokio::test]
-async fn sweeping_removes_sealed_landing_objects_in_time_and_nothing_else() {
+async fn sweeping_removes_what_the_seal_records_retire_in_time_and_nothing_else() {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let lake = Lake::start().await;
     let store = lake.server.store().await.unwrap();
-    let keys =
-        ["landing/arrival=1/sealed", "landing/arrival=1/open", "landing/arrival=2/sealed", "etl/v1/data/a", "exports/a"];
-    for key in keys {
+    // Its second row is of the next period, which no record names.
+    let sealed = land(&lake, 1, &["2026-03-01T10:58:00Z", "2026-03-01T11:01:00Z"], &["2026-03-01T10:58:00Z"]).await;
+    let also = land(&lake, 2, &["2026-03-01T12:10:00Z"], &["2026-03-01T12:10:00Z"]).await;
+    let open = land(&lake, 3, &["2026-03-01T13:10:00Z"], &["2026-03-01T13:10:00Z"]).await;
+    let unsealed = land(&lake, 4, &["2026-03-01T14:10:00Z"], &[]).await;
+    for key in ["etl/v1/data/a", "exports/a"] {
         store.put_if_absent(key, Bytes::from_static(b"1234")).await.unwrap();
     }
-    for key in ["landing/arrival=1/sealed", "landing/arrival=2/sealed", "etl/v1/data/a", "exports/a"] {
+    // A tag that somebody else wrote retires nothing: neither what is not sealed at all nor what is sealed in part.
+    for key in [sealed.as_str(), &also, &unsealed, "etl/v1/data/a", "exports/a"] {
         store.tag(key, "sealed", "true").await.unwrap();
     }
-    store.tag("landing/arrival=1/open", "sealed", "false").await.unwrap();
+    store.tag(&open, "sealed", "false").await.unwrap();
     let begun = lake.client.create_multipart_upload().bucket("lake").key("a").send().await.unwrap();
     let part = lake.client.upload_part().bucket("lake").key("a").upload_id(begun.upload_id().unwrap()).part_number(1);
     part.body(ByteStream::from_static(b"part")).send().await.unwrap();
@@ -397,16 +461,15 @@ async fn sweeping_removes_sealed_landing_objects_in_time_and_nothing_else() {
     let swept = sweep(lake.directory.path(), now + 6 * DAY, 7 * DAY).unwrap();
     assert_eq!((swept.landing_objects, swept.unfinished), (0, 1));
     let swept = sweep(lake.directory.path(), now + 8 * DAY, 7 * DAY).unwrap();
-    assert_eq!((swept.landing_objects, swept.landing_bytes), (2, 8));
-    assert_eq!(store.head("landing/arrival=1/sealed").await.unwrap(), None);
-    for key in ["landing/arrival=1/open", "etl/v1/data/a", "exports/a"] {
+    assert_eq!((swept.landing_objects, swept.not_retired), (1, 2));
+    assert_eq!(store.head(&also).await.unwrap(), None);
+    for key in [sealed.as_str(), &open, &unsealed, "etl/v1/data/a", "exports/a"] {
         assert!(store.head(key).await.unwrap().is_some(), "{key}");
     }
-    assert!(!lake.directory.path().join("landing/arrival=2").exists());
-    assert!(lake.directory.path().join("landing/arrival=1").exists());
+    let hour_of = |key: &str| lake.directory.path().join(key.rsplit_once('/').unwrap().0);
+    assert!(!hour_of(&also).exists() && hour_of(&open).exists());
     // The hour's folder can be used again.
-    store.put_if_absent("landing/arrival=2/new", Bytes::new()).await.unwrap();
-    assert_eq!(sweep(lake.directory.path(), now + 8 * DAY, 7 * DAY).unwrap(), Default::default());
+    land(&lake, 5, &["2026-03-01T12:20:00Z"], &[]).await;
 }
 
 #[tokio::test]
@@ -419,7 +482,7 @@ async fn what_dead_processes_left_is_cleared_at_the_start_when_it_is_old() {
         file.set_modified(SystemTime::now() - Duration::from_secs(age * 3600)).unwrap();
     }
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let _server = EmbeddedS3::bind(directory.path(), listen, EmbeddedS3Credentials::default()).await.unwrap();
+    let _server = EmbeddedS3::bind(directory.path(), listen, Others::Nobody).await.unwrap();
     assert!(!temporary.join("old").exists());
     assert!(temporary.join("new").exists());
 }
@@ -443,9 +506,105 @@ async fn a_directory_that_cannot_be_used_is_said_at_once() {
     let file = directory.path().join("file");
     std::fs::write(&file, b"x").unwrap();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let error = EmbeddedS3::bind(&file, listen, EmbeddedS3Credentials::default()).await.unwrap_err();
+    let error = EmbeddedS3::bind(&file, listen, Others::Nobody).await.unwrap_err();
     assert!(error.to_string().contains("cannot use the directory"), "{error}");
-    let server = EmbeddedS3::bind(directory.path(), listen, EmbeddedS3Credentials::default()).await.unwrap();
-    let error = EmbeddedS3::bind(directory.path(), server.local_addr(), EmbeddedS3Credentials::default()).await.unwrap_err();
+    let server = EmbeddedS3::bind(directory.path(), listen, Others::Nobody).await.unwrap();
+    let error = EmbeddedS3::bind(directory.path(), server.local_addr(), Others::Nobody).await.unwrap_err();
     assert!(error.to_string().contains("cannot listen"), "{error}");
+}
+
+#[tokio::test]
+async fn other_tools_read_everything_and_write_below_work_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = EmbeddedS3::bind(directory.path(), listen, Others::MayRead(keys())).await.unwrap();
+    let store = server.store().await.unwrap();
+    for key in ["lake.json", "seals/a", "exports/acme/a", "directory/acme"] {
+        store.put_if_absent(key, Bytes::from_static(b"ours")).await.unwrap();
+    }
+    let client = client(&server, "other-tools", "their secret");
+    let put = |key: &'static str| {
+        let put = client.put_object().bucket("lake").key(key).body(ByteStream::from_static(b"x"));
+        async move { put.send().await.map(|_| ()).map_err(code) }
+    };
+    put("work/a").await.unwrap();
+    client.delete_object().bucket("lake").key("work/a").send().await.unwrap();
+    put("work/b").await.unwrap();
+    for key in ["lake.json", "seals/b", "landing/arrival=2026-03-01T12/a", "exports/acme/a", "directory/acme", "other"] {
+        assert_eq!(put(key).await.unwrap_err(), "403 AccessDenied", "{key}");
+        let deleted = client.delete_object().bucket("lake").key(key).send().await.map_err(code);
+        assert_eq!(deleted.unwrap_err(), "403 AccessDenied", "{key}");
+    }
+    let tag = Tag::builder().key("sealed").value("true").build().unwrap();
+    let tagging = Tagging::builder().tag_set(tag).build().unwrap();
+    let tagged = client.put_object_tagging().bucket("lake").key("seals/a").tagging(tagging).send().await.map_err(code);
+    assert_eq!(tagged.unwrap_err(), "403 AccessDenied");
+    let objects = ["work/b", "exports/acme/a"].map(|key| ObjectIdentifier::builder().key(key).build().unwrap());
+    let delete = Delete::builder().set_objects(Some(objects.to_vec())).build().unwrap();
+    let deleted = client.delete_objects().bucket("lake").delete(delete).send().await.map_err(code);
+    assert_eq!(deleted.unwrap_err(), "403 AccessDenied");
+    let listed = client.list_objects_v2().bucket("lake").send().await.unwrap();
+    let listed: Vec<_> = listed.contents().iter().filter_map(|object| object.key()).collect();
+    assert_eq!(listed, ["directory/acme", "exports/acme/a", "lake.json", "seals/a", "work/b"]);
+    let read = client.get_object().bucket("lake").key("exports/acme/a").send().await.unwrap();
+    assert_eq!(read.body.collect().await.unwrap().into_bytes(), "ours");
+}
+
+#[tokio::test]
+async fn what_a_browser_sends_for_a_foreign_page_is_refused() {
+    let lake = Lake::start().await;
+    let port = lake.server.local_addr().port();
+    for (host, more, expected) in [
+        ("evil.example", "", 421),
+        ("127.0.0.1", "origin: https://evil.example\r\n", 403),
+        ("127.0.0.1", "origin: null\r\n", 403),
+    ] {
+        let head = format!("GET /lake?list-type=2 HTTP/1.1\r\nhost: {host}:{port}\r\n{more}connection: close\r\n\r\n");
+        assert_eq!(raw(&lake.server, &head).await.0, expected, "{host} {more}");
+    }
+    let form = "--b\r\ncontent-disposition: form-data; name=\"key\"\r\n\r\nwork/a\r\n--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\nx\r\n--b--\r\n";
+    let head = format!(
+        "POST /lake HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{form}",
+        form.len()
+    );
+    assert_eq!(raw(&lake.server, &head).await.0, 403);
+    assert_eq!(lake.files(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_answer_tells_the_time_of_now() {
+    let lake = Lake::start().await;
+    let port = lake.server.local_addr().port();
+    let (_, answer) =
+        raw(&lake.server, &format!("GET / HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n")).await;
+    assert_eq!(answer.to_ascii_lowercase().matches("\r\ndate: ").count(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn a_folder_that_went_away_is_unavailable_and_not_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("lake");
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = EmbeddedS3::bind(&root, listen, Others::MayRead(keys())).await.unwrap();
+    let client = client(&server, "other-tools", "their secret");
+    std::fs::rename(&root, directory.path().join("elsewhere")).unwrap();
+    let listed = client.list_objects_v2().bucket("lake").send().await.map_err(code);
+    assert_eq!(listed.unwrap_err(), "503 ServiceUnavailable");
+    let read = client.get_object().bucket("lake").key("lake.json").send().await.map_err(code);
+    assert_eq!(read.unwrap_err(), "503 ServiceUnavailable");
+    let put = client.put_object().bucket("lake").key("work/a").body(ByteStream::from_static(b"x")).send().await;
+    assert!(put.map_err(code).unwrap_err().starts_with('5'));
+}
+
+#[tokio::test]
+async fn what_is_read_owns_its_bytes_and_no_more() {
+    let lake = Lake::start().await;
+    let store = lake.server.store().await.unwrap();
+    store.put_if_absent("work/small", Bytes::from(vec![7; 900])).await.unwrap();
+    for _ in 0..3 {
+        let read = store.get("work/small").await.unwrap().bytes;
+        // A view into a connection's buffer would be shared with it, or bring all of its capacity along.
+        let capacity = read.try_into_mut().map(|bytes| bytes.capacity());
+        assert_eq!(capacity, Ok(900));
+    }
 }

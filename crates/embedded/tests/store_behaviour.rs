@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials};
+use auditlake_embedded::s3::{EmbeddedS3, Others};
 use auditlake_store::memory::MemoryStore;
 use auditlake_store::s3::{S3Settings, connect};
 use auditlake_store::{ErrorKind, ObjectMeta, Put, SharedStore, Store, StoreError, list_all};
@@ -19,7 +19,7 @@ fn any_port() -> SocketAddr {
 }
 
 async fn serve(directory: &std::path::Path) -> EmbeddedS3 {
-    EmbeddedS3::bind(directory, any_port(), EmbeddedS3Credentials::default()).await.unwrap()
+    EmbeddedS3::bind(directory, any_port(), Others::Nobody).await.unwrap()
 }
 
 /// Runs a test with each store.

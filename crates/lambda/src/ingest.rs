@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auditlake_api::claims::ClaimNames;
-use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder};
+use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder, Room};
 use auditlake_event::Event;
 use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
@@ -141,6 +141,8 @@ impl IngestFunction {
                 clock: Arc::new(SystemClock),
                 entropy: Arc::new(SystemEntropy),
                 recorder: Some(recorder),
+                room: Room::unbounded(),
+                vitals: None,
             })
         };
         self.api.get_or_try_init(make).await

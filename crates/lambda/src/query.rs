@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::claims::ClaimNames;
-use auditlake_api::{Api, Counted, Directory, Reader, Recorder};
+use auditlake_api::{Api, Counted, Directory, Reader, Recorder, Room};
 use auditlake_athena::{
     AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, identifier::Tables,
 };
@@ -185,7 +185,15 @@ impl QueryFunction {
             // Who asked goes the way of every event: this function may not write the lake.
             let door = Arc::new(QueueDoor::new(Arc::clone(&self.queue), Arc::clone(&self.access)));
             let recorder = Some(Recorder { door, region: self.access.settings.region.clone() });
-            Ok::<_, Error>(Api { ingest: None, reader: Some(reader), clock, entropy: Arc::new(SystemEntropy), recorder })
+            Ok::<_, Error>(Api {
+                ingest: None,
+                reader: Some(reader),
+                clock,
+                entropy: Arc::new(SystemEntropy),
+                recorder,
+                room: Room::unbounded(),
+                vitals: None,
+            })
         };
         self.api.get_or_try_init(make).await
     }

@@ -208,8 +208,8 @@ mod tests {
             assert_eq!(text(value), canonical);
             let Wanted::Range(_, range) = parse(value).unwrap() else { panic!("{value} is a range") };
             let holds = |address: &&str| range.parts().iter().any(|part| part.holds(number_of(address).unwrap()));
-            assert!(inside.iter().all(|address| holds(address)), "{value} {inside:?}");
-            assert!(!outside.iter().any(|address| holds(address)), "{value} {outside:?}");
+            assert!(inside.iter().all(&holds), "{value} {inside:?}");
+            assert!(!outside.iter().any(holds), "{value} {outside:?}");
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::{Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
@@ -95,12 +96,20 @@ impl Jitter {
 pub struct Retrier {
     policy: RetryPolicy,
     jitter: Arc<Jitter>,
+    /// One for each call that may be under way.
+    turns: Option<Arc<Semaphore>>,
 }
 
 impl Retrier {
     /// A retrier whose waits follow from `seed`.
     pub fn new(policy: RetryPolicy, seed: u64) -> Self {
-        Self { policy, jitter: Arc::new(Jitter::new(seed)) }
+        Self { policy, jitter: Arc::new(Jitter::new(seed)), turns: None }
+    }
+
+    /// Lets so many calls be under way at once; more wait for their turn. A call that waits to be tried again holds none.
+    #[must_use]
+    pub fn at_most(self, calls: Option<usize>) -> Self {
+        Self { turns: calls.map(|calls| Arc::new(Semaphore::new(calls.clamp(1, Semaphore::MAX_PERMITS)))), ..self }
     }
 
     /// Calls `call` until it succeeds, fails for good, or the policy's bounds are reached; then the last error, as it was.
@@ -121,10 +130,16 @@ impl Retrier {
         let started = Instant::now();
         let mut tried = 0_u32;
         loop {
+            let turn = match &self.turns {
+                // Never closed: without a turn there is no bound to keep.
+                Some(turns) => turns.acquire().await.ok(),
+                None => None,
+            };
             let error = match call().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
+            drop(turn);
             tried = tried.saturating_add(1);
             if !again(&error) {
                 return Err(error);

@@ -78,7 +78,8 @@ pub(crate) async fn replace_actors(
     let organization = context.caller.organization_to_write(parameters.take("organization")?.as_deref())?;
     parameters.expect_none_left()?;
     let form = form_of(context.headers)?;
-    let inflated = compute(|| body::inflate(context.headers, body))?;
+    let mut claim = context.room.claim();
+    let inflated = compute(|| body::inflate(context.headers, body, &mut claim))?;
     let actors = compute(|| parse(form, &inflated))?;
     directory.replace(&organization, &actors).await.map_err(|error| storage_problem(&error))?;
     let response = json(StatusCode::OK, &Replaced { actors: actors.len() })?;

@@ -137,7 +137,17 @@ pub(super) fn schemas() -> Value {
         "Status": object(&["version", "format_version", "schema_version", "created", "now", "sealed_until", "lag_seconds", "next_seal"], json!({
             "version": text(), "format_version": number(), "schema_version": number(), "created": moment(), "now": moment(),
             "sealed_until": moment(), "lag_seconds": {"type": "integer"}, "next_seal": moment(), "seal_period_seconds": number(),
-            "slack_seconds": {"type": "number"}, "codec": {"enum": ["snappy", "zstd"]},
+            "slack_seconds": {"type": "number"}, "codec": {"enum": ["snappy", "zstd"]}, "server": reference("ServerStatus"),
+        })),
+        "ServerStatus": object(&["tasks", "caches"], json!({
+            "tasks": {"type": "array", "items": object(&["name", "state", "failures", "restarts"], json!({
+                "name": {"enum": ["seal", "landing"]}, "state": {"enum": ["running", "failing", "waiting_for_clock"]},
+                "failures": number(), "restarts": number(),
+            }))},
+            "memory_bytes": number(),
+            "caches": {"type": "array", "items": object(&["name", "bytes", "budget_bytes"], json!({
+                "name": text(), "bytes": number(), "budget_bytes": number(),
+            }))},
         })),
         "Running": object(&["query_id", "status", "link", "expires"], json!({
             "query_id": text(), "status": {"const": "running"}, "link": text(), "expires": moment(),

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader};
+use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader, Room};
 use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
@@ -165,6 +165,8 @@ impl Fixture {
             clock: Arc::new(FixedClock),
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
             recorder: None,
+            room: Room::unbounded(),
+            vitals: None,
         };
         Self { api, memory, caller }
     }

@@ -39,6 +39,9 @@ pub(super) enum FileError {
     /// The key is a folder of other keys, or lies below an object.
     #[error("{0} cannot be an object and a folder of objects at once in a local directory")]
     Blocked(String),
+    /// The lake's folder is not there any more, or another one is in its place.
+    #[error("the lake's folder {0} is gone; bring it back and start the server again")]
+    Gone(PathBuf),
     /// The operating system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -112,6 +115,21 @@ impl Files {
         &self.folders
     }
 
+    /// Fails if the folder of the lake went away: then that something is not there says nothing.
+    pub(super) fn check_root(&self) -> Result<(), FileError> {
+        if self.folders.root_is_there() { Ok(()) } else { Err(FileError::Gone(self.root.clone())) }
+    }
+
+    /// A key below an object, or one too long for the file system, names no object.
+    fn absent(&self, error: io::Error) -> FileError {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+                self.check_root().err().unwrap_or(FileError::NotFound)
+            }
+            _ => error.into(),
+        }
+    }
+
     /// A new file that nobody sees yet. It is removed when dropped.
     pub(super) fn begin(&self) -> io::Result<Unfinished> {
         let name = format!("{}-{}", self.process, self.counter.fetch_add(1, Ordering::Relaxed));
@@ -173,7 +191,10 @@ impl Files {
             match done {
                 Ok(()) => {
                     drop(unfinished);
-                    folder.sync()?;
+                    if let Err(error) = folder.sync() {
+                        self.take_back(key, mode);
+                        return Err(error.into());
+                    }
                     return Ok(Published::Created);
                 }
                 Err(Errno::NOENT) if unfinished.temporary.path.exists() => self.folders.forget(key.folder()),
@@ -189,6 +210,11 @@ impl Files {
                         }
                         Ok(_) if mode == Mode::CreateNew => {
                             folder.sync()?;
+                            if folder.has_failed() {
+                                let message =
+                                    "a sync of the folder failed earlier; whether the object is on disk is not known";
+                                return Err(io::Error::other(message).into());
+                            }
                             return Ok(Published::Exists);
                         }
                         // Deleted in between, or replaced: try again.
@@ -201,9 +227,20 @@ impl Files {
         Err(io::Error::other("the folder of the object keeps vanishing").into())
     }
 
+    /// Takes a name away that is not known to be on disk: a second try must make it anew, so that its sync has something to write.
+    /// What was replaced cannot be brought back.
+    fn take_back(&self, key: &Key, mode: Mode) {
+        if mode == Mode::Replace {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(key.path(&self.root)) {
+            tracing::error!(alarm = true, key = key.as_str(), %error, "an object that may not be on disk cannot be taken back");
+        }
+    }
+
     /// Opens an object.
     pub(super) fn read(&self, key: &Key) -> Result<(File, Stamp), FileError> {
-        let file = File::open(key.path(&self.root)).map_err(absent)?;
+        let file = File::open(key.path(&self.root)).map_err(|error| self.absent(error))?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(FileError::NotFound);
@@ -213,7 +250,7 @@ impl Files {
 
     /// Size and time of an object.
     pub(super) fn stamp(&self, key: &Key) -> Result<Stamp, FileError> {
-        let metadata = std::fs::metadata(key.path(&self.root)).map_err(absent)?;
+        let metadata = std::fs::metadata(key.path(&self.root)).map_err(|error| self.absent(error))?;
         if !metadata.is_file() {
             return Err(FileError::NotFound);
         }
@@ -325,14 +362,6 @@ fn blocked(key: &Key) -> FileError {
     FileError::Blocked(key.as_str().to_owned())
 }
 
-/// A key below an object, or one too long for the file system, names no object.
-fn absent(error: io::Error) -> FileError {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => FileError::NotFound,
-        _ => error.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,5 +427,36 @@ mod tests {
         let files = Files::open(dir.path(), "p".to_owned()).unwrap();
         let times: std::collections::BTreeSet<SystemTime> = (0..10_000).map(|_| files.next_time()).collect();
         assert_eq!(times.len(), 10_000);
+    }
+
+    #[test]
+    fn a_name_whose_folder_could_not_be_synced_is_not_acknowledged_by_a_second_try() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::open(dir.path(), "p".to_owned()).unwrap();
+        put(&files, "a/first", b"x", Mode::CreateNew).unwrap();
+        files.folders.ensure("a").unwrap().fail_next_sync();
+        assert!(matches!(put(&files, "a/second", b"y", Mode::CreateNew), Err(FileError::Io(_))));
+        assert!(!dir.path().join("a/second").exists(), "taken back, so that it is written anew");
+        // What was there before the failure can no longer be vouched for; what is made anew can.
+        assert!(matches!(put(&files, "a/first", b"x", Mode::CreateNew), Err(FileError::Io(_))));
+        assert_eq!(put(&files, "a/second", b"y", Mode::CreateNew).unwrap().0, Published::Created);
+    }
+
+    #[test]
+    fn where_the_folder_went_away_nothing_is_called_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("lake");
+        let files = Files::open(&root, "p".to_owned()).unwrap();
+        put(&files, "a/b", b"x", Mode::CreateNew).unwrap();
+        assert!(matches!(files.stamp(&key("a/c")), Err(FileError::NotFound)));
+        std::fs::rename(&root, dir.path().join("elsewhere")).unwrap();
+        for place_is_taken in [false, true] {
+            if place_is_taken {
+                std::fs::create_dir(&root).unwrap();
+            }
+            assert!(matches!(files.stamp(&key("a/b")), Err(FileError::Gone(_))), "{place_is_taken}");
+            assert!(matches!(files.read(&key("a/b")), Err(FileError::Gone(_))), "{place_is_taken}");
+            assert!(files.check_root().is_err(), "{place_is_taken}");
+        }
     }
 }

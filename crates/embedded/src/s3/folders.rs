@@ -25,13 +25,42 @@ pub(super) struct Folder {
     handle: File,
     /// Syncs asked for so far.
     asked: AtomicU64,
+    syncs: Mutex<Syncs>,
+    #[cfg(test)]
+    fail_next_sync: std::sync::atomic::AtomicBool,
+}
+
+/// How the syncs of a folder went. The system reports an error once and forgets what was not written, so a sync that succeeds after
+/// one that failed says nothing about what the failed one covered.
+#[derive(Debug, Default)]
+struct Syncs {
     /// Syncs asked for before the last one that succeeded began.
-    done: Mutex<u64>,
+    done: u64,
+    /// Syncs asked for before the last one began, however it ended.
+    tried: u64,
+    /// Those covered by one that failed: after the first number, up to the second.
+    failed: Vec<(u64, u64)>,
+}
+
+impl Syncs {
+    /// What is known of a sync that was asked for.
+    fn outcome(&self, ticket: u64) -> Option<io::Result<()>> {
+        if self.failed.iter().any(|&(after, upto)| after < ticket && ticket <= upto) {
+            return Some(Err(io::Error::other("the folder could not be synced; nothing new in it is known to be on disk")));
+        }
+        (self.done >= ticket).then_some(Ok(()))
+    }
 }
 
 impl Folder {
     fn new(handle: File) -> Self {
-        Self { handle, asked: AtomicU64::new(0), done: Mutex::new(0) }
+        Self {
+            handle,
+            asked: AtomicU64::new(0),
+            syncs: Mutex::default(),
+            #[cfg(test)]
+            fail_next_sync: std::sync::atomic::AtomicBool::new(false),
+        }
     }
 
     /// The open folder, for calls relative to it.
@@ -39,17 +68,43 @@ impl Folder {
         &self.handle
     }
 
-    /// Puts every entry made before this call on disk. Callers that wait at the same time share one `fsync`.
+    /// Puts every entry made before this call on disk. Callers that wait at the same time share one `fsync`, also if it fails.
     pub(super) fn sync(&self) -> io::Result<()> {
         let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut done = lock(&self.done);
-        if *done >= ticket {
-            return Ok(());
+        let mut syncs = lock(&self.syncs);
+        if let Some(outcome) = syncs.outcome(ticket) {
+            return outcome;
         }
         let covered = self.asked.load(Ordering::SeqCst);
-        self.handle.sync_all()?;
-        *done = covered;
-        Ok(())
+        let synced = self.sync_all();
+        match &synced {
+            Ok(()) => syncs.done = covered,
+            Err(_) => {
+                let after = syncs.tried;
+                syncs.failed.push((after, covered));
+            }
+        }
+        syncs.tried = covered;
+        synced
+    }
+
+    /// Whether a sync ever failed: then what others say of it is worth nothing.
+    pub(super) fn has_failed(&self) -> bool {
+        !lock(&self.syncs).failed.is_empty()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.fail_next_sync.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::other("a test lets the sync fail"));
+        }
+        self.handle.sync_all()
+    }
+
+    /// Lets the next sync fail.
+    #[cfg(test)]
+    pub(super) fn fail_next_sync(&self) {
+        self.fail_next_sync.store(true, Ordering::SeqCst);
     }
 }
 
@@ -107,6 +162,15 @@ impl Folders {
         Ok(self.keep(path, handle))
     }
 
+    /// Whether the root is still where it was: the folder that was opened, not one in its place, and not nothing.
+    pub(super) fn root_is_there(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        match (std::fs::metadata(&self.path), self.root.handle.metadata()) {
+            (Ok(there), Ok(opened)) => (there.dev(), there.ino()) == (opened.dev(), opened.ino()),
+            _ => false,
+        }
+    }
+
     /// No longer trusts that `path` and the folders above it are there.
     pub(super) fn forget(&self, path: &str) {
         let (mut open, mut durable) = (lock(&self.open), lock(&self.durable));
@@ -121,7 +185,8 @@ impl Folders {
     fn keep(&self, path: &str, handle: File) -> Arc<Folder> {
         let mut open = lock(&self.open);
         if open.len() >= MOST_OPEN {
-            open.clear();
+            // One whose sync failed is kept: what it knows must not be forgotten.
+            open.retain(|_, folder| folder.has_failed());
         }
         // Another thread may have been quicker: then its folder is shared, so that syncs are shared too.
         Arc::clone(open.entry(path.to_owned()).or_insert_with(|| Arc::new(Folder::new(handle))))
@@ -185,5 +250,17 @@ mod tests {
             }
         }
         assert!(lock(&folders.open).len() <= MOST_OPEN);
+    }
+
+    #[test]
+    fn a_sync_that_failed_stays_failed_for_all_that_it_covered() {
+        let mut syncs = Syncs::default();
+        assert!(syncs.outcome(1).is_none());
+        (syncs.done, syncs.tried) = (3, 3);
+        // Those asked for as number 4 and 5 fail; 6 comes later and succeeds.
+        syncs.failed.push((3, 5));
+        (syncs.done, syncs.tried) = (6, 6);
+        let outcomes: Vec<_> = (1..=7).map(|ticket| syncs.outcome(ticket).map(|outcome| outcome.is_ok())).collect();
+        assert_eq!(outcomes, [Some(true), Some(true), Some(true), Some(false), Some(false), Some(true), None]);
     }
 }

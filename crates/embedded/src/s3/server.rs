@@ -5,26 +5,46 @@ use std::convert::Infallible;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use auditlake_lake::landing::{Clock, Entropy, SystemClock, SystemEntropy};
 use auditlake_store::StoreError;
 use auditlake_store::s3::{S3Settings, S3Store, connect};
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError, HttpResponse};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::access::Access;
 use super::files::Files;
 use super::service::Service;
 use super::sweep::clear_temporary;
 use super::uploads::Uploads;
+use crate::connections::{Gate, Place, Shares, TimedStream};
+use crate::http_date::http_date;
+use crate::origin::{self, Foreign};
 
 /// The bucket's name unless another is given.
 pub const DEFAULT_BUCKET: &str = "lake";
+
+/// How long a client may say nothing between requests, or take to send its headers. Longer than our own client keeps a connection
+/// that it does not use.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(100);
+/// How long a client may send nothing of what it has begun, or wait for an answer that takes long.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a client may take nothing of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often stale uploads are looked for.
+const UPLOAD_CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The pair of keys a client must sign with.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,10 +55,25 @@ pub struct EmbeddedS3Credentials {
     pub secret_key: String,
 }
 
-impl Default for EmbeddedS3Credentials {
-    fn default() -> Self {
-        Self { access_key: "auditlake".to_owned(), secret_key: "auditlake".to_owned() }
+impl EmbeddedS3Credentials {
+    /// Keys that nobody can guess.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let hex = |count: usize| -> String {
+            (0..count).flat_map(|_| entropy.bytes()).map(|byte| format!("{byte:02x}")).collect()
+        };
+        Self { access_key: hex(1), secret_key: hex(2) }
     }
+}
+
+/// Who reaches the storage besides the process itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Others {
+    /// Nobody.
+    Nobody,
+    /// Tools with these keys read everything, and write below [`WORK`](super::WORK) only.
+    MayRead(EmbeddedS3Credentials),
+    /// Tools with these keys may do what the process itself may.
+    MayWrite(EmbeddedS3Credentials),
 }
 
 impl std::fmt::Debug for EmbeddedS3Credentials {
@@ -73,7 +108,8 @@ pub enum EmbeddedS3Error {
 pub struct EmbeddedS3 {
     address: SocketAddr,
     bucket: String,
-    credentials: EmbeddedS3Credentials,
+    /// Those of the process itself.
+    own: EmbeddedS3Credentials,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<GracefulShutdown>,
 }
@@ -81,12 +117,8 @@ pub struct EmbeddedS3 {
 impl EmbeddedS3 {
     /// Serves `directory` (made if absent) as the bucket [`DEFAULT_BUCKET`] on `listen`, whose port may be 0. Several servers, in
     /// one process or several, may serve one directory.
-    pub async fn bind(
-        directory: &Path,
-        listen: SocketAddr,
-        credentials: EmbeddedS3Credentials,
-    ) -> Result<Self, EmbeddedS3Error> {
-        Self::bind_bucket(directory, DEFAULT_BUCKET, listen, credentials).await
+    pub async fn bind(directory: &Path, listen: SocketAddr, others: Others) -> Result<Self, EmbeddedS3Error> {
+        Self::bind_bucket(directory, DEFAULT_BUCKET, listen, others).await
     }
 
     /// As [`EmbeddedS3::bind`], with another name of the bucket.
@@ -94,7 +126,7 @@ impl EmbeddedS3 {
         directory: &Path,
         bucket: &str,
         listen: SocketAddr,
-        credentials: EmbeddedS3Credentials,
+        others: Others,
     ) -> Result<Self, EmbeddedS3Error> {
         let files = open(directory).await?;
         let unusable = |source| EmbeddedS3Error::Listen { address: listen, source };
@@ -102,13 +134,26 @@ impl EmbeddedS3 {
         let address = listener.local_addr().map_err(unusable)?;
         let bucket = bucket.to_owned();
         let started = SystemTime::now();
-        let service = Service { files: Arc::new(files), bucket: bucket.clone(), uploads: Uploads::default(), started };
+        let own = EmbeddedS3Credentials::random(&SystemEntropy);
+        let mut auth = SimpleAuth::from_single(own.access_key.clone(), own.secret_key.clone());
+        let others_may_write = matches!(others, Others::MayWrite(_));
+        if let Others::MayRead(keys) | Others::MayWrite(keys) = others {
+            auth.register(keys.access_key, keys.secret_key.into());
+        }
+        let uploads = Arc::new(Uploads::default());
+        let service = Service { files: Arc::new(files), bucket: bucket.clone(), uploads: Arc::clone(&uploads), started };
         let mut builder = S3ServiceBuilder::new(service);
-        builder.set_auth(SimpleAuth::from_single(credentials.access_key.clone(), credentials.secret_key.clone()));
+        builder.set_auth(auth);
+        builder.set_access(Access { own_key: own.access_key.clone(), others_may_write });
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, builder.build(), stopped));
+        let door = StorageDoor { service: builder.build(), is_loopback: address.ip().is_loopback() };
+        let shares = Shares::of_this_process();
+        // The process's own clients are let in as well as others.
+        let gate = Gate::new(shares.storage + 3 * shares.own_requests);
+        let accepting = tokio::spawn(accept(listener, gate, door, stopped.clone()));
+        tokio::spawn(give_up_stale_uploads(uploads, stopped));
         tracing::debug!(%address, directory = %directory.display(), "embedded s3 listens");
-        Ok(Self { address, bucket, credentials, stop, accepting })
+        Ok(Self { address, bucket, own, stop, accepting })
     }
 
     /// The address it listens on, with the port that was chosen.
@@ -131,10 +176,14 @@ impl EmbeddedS3 {
         &self.bucket
     }
 
-    /// How a client reaches it.
+    /// How the process itself reaches it.
     pub fn settings(&self) -> S3Settings {
-        let EmbeddedS3Credentials { access_key, secret_key } = &self.credentials;
-        S3Settings::at_endpoint(self.endpoint(), &self.bucket, access_key, secret_key)
+        let EmbeddedS3Credentials { access_key, secret_key } = &self.own;
+        S3Settings {
+            same_clock: true,
+            most_requests: Some(Shares::of_this_process().own_requests),
+            ..S3Settings::at_endpoint(self.endpoint(), &self.bucket, access_key, secret_key)
+        }
     }
 
     /// A store that is connected to it.
@@ -168,32 +217,41 @@ async fn open(directory: &Path) -> Result<Files, EmbeddedS3Error> {
     opened.map_err(|source| EmbeddedS3Error::Directory { path: directory.to_owned(), source })
 }
 
-/// Accepts until told to stop, or until nobody is left to tell; hands back the connections that are still open.
-async fn accept(listener: TcpListener, service: S3Service, mut stopped: watch::Receiver<bool>) -> GracefulShutdown {
-    let open = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopped.changed() => return open,
-        };
-        match accepted {
-            Ok((stream, _)) => serve(stream, service.clone(), &open, stopped.clone()),
-            Err(error) => {
-                // Out of file descriptors, most likely: leave the others time to close theirs.
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+/// Gives up uploads that nobody goes on with, as long as the server lives.
+async fn give_up_stale_uploads(uploads: Arc<Uploads>, mut stopped: watch::Receiver<bool>) {
+    while tokio::time::timeout(UPLOAD_CHECK_INTERVAL, stopped.changed()).await.is_err() {
+        let uploads = Arc::clone(&uploads);
+        // Files are removed: not where requests are served.
+        if let Err(error) = tokio::task::spawn_blocking(move || uploads.give_up_stale(SystemTime::now())).await {
+            tracing::error!(%error, "stale uploads cannot be given up");
         }
     }
 }
 
-fn serve(stream: TcpStream, service: S3Service, open: &GracefulShutdown, mut stopped: watch::Receiver<bool>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "could not switch off delays of a connection");
+/// Accepts until told to stop, or until nobody is left to tell; hands back the connections that are still open.
+async fn accept(
+    listener: TcpListener,
+    gate: Gate,
+    door: StorageDoor,
+    mut stopped: watch::Receiver<bool>,
+) -> GracefulShutdown {
+    let open = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = gate.accept(&listener) => accepted,
+            _ = stopped.changed() => return open,
+        };
+        if let Some((stream, _, place)) = accepted {
+            serve(stream, place, door.clone(), &open, stopped.clone());
+        }
     }
+}
+
+fn serve(stream: TcpStream, place: Place, door: StorageDoor, open: &GracefulShutdown, mut stopped: watch::Receiver<bool>) {
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new());
-    let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).auto_date_header(false).half_close(true);
+    let stream = TimedStream::new(stream, Some(READ_TIMEOUT), WRITE_TIMEOUT);
+    let connection = open.watch(http.serve_connection(TokioIo::new(stream), door));
     tokio::spawn(async move {
         // The server was dropped, not shut down: then nobody waits for this request.
         let abandoned = async {
@@ -206,5 +264,67 @@ fn serve(stream: TcpStream, service: S3Service, open: &GracefulShutdown, mut sto
             },
             _ = abandoned => {}
         }
+        drop(place);
     });
+}
+
+/// What stands before the calls: where a request comes from, and what no tool sends.
+#[derive(Clone)]
+struct StorageDoor {
+    service: S3Service,
+    is_loopback: bool,
+}
+
+impl StorageDoor {
+    /// The refusal of a request that a browser sent for a foreign page, or that is a form.
+    fn refuse(&self, headers: &HeaderMap) -> Option<HttpResponse> {
+        let refusal = |status: StatusCode, message: &str| {
+            let text = format!("<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>");
+            let mut response = HttpResponse::new(Body::from(text));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            Some(response)
+        };
+        if self.is_loopback {
+            match origin::check(headers) {
+                Ok(()) => {}
+                Err(Foreign::Host) => {
+                    return refusal(StatusCode::MISDIRECTED_REQUEST, "this server answers to localhost only");
+                }
+                Err(Foreign::Origin) => {
+                    return refusal(StatusCode::FORBIDDEN, "pages of other origins may not use this server");
+                }
+            }
+        }
+        // A page of any origin can send a form, its policy could be made elsewhere, and no tool uploads by one.
+        let is_form = |value: &HeaderValue| {
+            let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            essence.eq_ignore_ascii_case(b"multipart/form-data")
+        };
+        if headers.get_all(CONTENT_TYPE).iter().any(is_form) {
+            return refusal(StatusCode::FORBIDDEN, "uploads by forms are not taken");
+        }
+        None
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for StorageDoor {
+    type Response = HttpResponse;
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let refused = self.refuse(request.headers());
+        let service = self.service.clone();
+        Box::pin(async move {
+            let mut response = match refused {
+                Some(response) => response,
+                None => hyper::service::Service::call(&service, request).await?,
+            };
+            if let Some(date) = http_date(SystemClock.now()) {
+                response.headers_mut().insert(DATE, date);
+            }
+            Ok(response)
+        })
+    }
 }

@@ -31,7 +31,7 @@ const REGION: &str = "us-east-1";
 pub(super) struct Service {
     pub files: Arc<Files>,
     pub bucket: String,
-    pub uploads: Uploads,
+    pub uploads: Arc<Uploads>,
     pub started: SystemTime,
 }
 

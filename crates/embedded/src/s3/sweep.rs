@@ -6,8 +6,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use auditlake_lake::layout;
+use bytes::Bytes;
 
 use super::files::TEMP;
+use super::retired::Records;
 use super::tags::{TAGS, Tags};
 use super::uploads::LONGEST_UPLOAD;
 
@@ -18,16 +20,19 @@ pub struct Swept {
     pub landing_objects: u64,
     /// Their bytes.
     pub landing_bytes: u64,
+    /// Landing objects that are tagged as sealed although no seal record says that all of their rows were read: they stay.
+    pub not_retired: u64,
     /// Files of puts and uploads that were never finished.
     pub unfinished: u64,
 }
 
 /// Removes landing objects tagged `sealed=true` at least `keep_for` before `now`, then what puts and uploads left unfinished for
-/// a day, and empty landing folders of a day ago. An object without that tag is never removed, however old. Blocks; may run
-/// while servers serve the directory.
+/// a day, and empty landing folders of a day ago. An object without that tag is never removed, however old, nor one that has it while
+/// the seal records do not say that each of its rows was read. Blocks; may run while servers serve the directory.
 pub fn sweep(directory: &Path, now: SystemTime, keep_for: Duration) -> io::Result<Swept> {
     let mut swept = Swept { unfinished: clear_temporary(directory, now)?, ..Swept::default() };
     let tags = directory.join(TAGS);
+    let mut records = Records::new(directory);
     for folder in entries(&tags.join(layout::LANDING))? {
         let landing = directory.join(layout::LANDING).join(folder.file_name());
         for tag_file in entries(&folder.path())? {
@@ -35,6 +40,10 @@ pub fn sweep(directory: &Path, now: SystemTime, keep_for: Duration) -> io::Resul
                 continue;
             }
             let object = landing.join(tag_file.file_name());
+            if !is_retired(&mut records, &folder, &tag_file, &object)? {
+                swept.not_retired += 1;
+                continue;
+            }
             if let Some(bytes) = remove(&object)? {
                 swept.landing_objects += 1;
                 swept.landing_bytes += bytes;
@@ -48,6 +57,28 @@ pub fn sweep(directory: &Path, now: SystemTime, keep_for: Duration) -> io::Resul
         remove_if_empty(&folder, now)?;
     }
     Ok(swept)
+}
+
+/// Whether the seal records retire an object, or it is gone already.
+fn is_retired(records: &mut Records<'_>, folder: &DirEntry, tag_file: &DirEntry, object: &Path) -> io::Result<bool> {
+    let (Ok(folder), Ok(name)) = (folder.file_name().into_string(), tag_file.file_name().into_string()) else {
+        return Ok(false);
+    };
+    let bytes = match std::fs::read(object) {
+        Ok(bytes) => Bytes::from(bytes),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let key = format!("{}{folder}/{name}", layout::LANDING);
+    let is_retired = records.retire(&key, &bytes)?;
+    if !is_retired {
+        tracing::error!(
+            alarm = true,
+            key,
+            "a landing object is tagged as sealed, but no seal record says so: it stays; who wrote the tag?"
+        );
+    }
+    Ok(is_retired)
 }
 
 /// Removes files of puts and uploads that have not been touched for a day: their processes are dead, or gave up.

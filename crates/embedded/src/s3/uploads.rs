@@ -17,8 +17,10 @@ use super::folders::lock;
 use super::key::Key;
 use super::tags::Tags;
 
-/// Uploads older than this are given up, as the bucket's lifecycle would.
+/// Unfinished files older than this are removed, as the bucket's lifecycle would.
 pub(super) const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+/// Uploads that nobody went on with for so long are given up: their parts are files.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Least bytes of every part but the last, as S3 has it.
 pub(super) const LEAST_PART: u64 = 5 << 20;
 /// The highest part number.
@@ -33,6 +35,8 @@ pub(super) struct Upload {
     pub tags: Tags,
     /// When it began.
     pub begun: SystemTime,
+    /// When it last got a part.
+    pub touched: SystemTime,
     /// Its parts so far by number.
     pub parts: BTreeMap<i32, Shelved>,
 }
@@ -61,17 +65,21 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    /// Begins an upload; its id. Uploads that are too old are given up.
-    pub(super) fn begin(&self, key: Key, tags: Tags, now: SystemTime) -> String {
-        let id = Uuid::now_v7().simple().to_string();
-        let is_stale = |upload: &Upload| now.duration_since(upload.begun).is_ok_and(|age| age > LONGEST_UPLOAD);
+    /// Gives up uploads that nobody goes on with. Blocks: the files of their parts are removed.
+    pub(super) fn give_up_stale(&self, now: SystemTime) -> usize {
+        let is_stale = |upload: &Upload| now.duration_since(upload.touched).is_ok_and(|pause| pause > LONGEST_PAUSE);
         let mut by_id = lock(&self.by_id);
         let stale: Vec<String> = by_id.iter().filter(|(_, upload)| is_stale(upload)).map(|(id, _)| id.clone()).collect();
         let given_up: Vec<Upload> = stale.iter().filter_map(|id| by_id.remove(id)).collect();
-        by_id.insert(id.clone(), Upload { key, tags, begun: now, parts: BTreeMap::new() });
         drop(by_id);
         // Files are removed outside the lock.
-        drop(given_up);
+        given_up.len()
+    }
+
+    /// Begins an upload; its id.
+    pub(super) fn begin(&self, key: Key, tags: Tags, now: SystemTime) -> String {
+        let id = Uuid::now_v7().simple().to_string();
+        lock(&self.by_id).insert(id.clone(), Upload { key, tags, begun: now, touched: now, parts: BTreeMap::new() });
         id
     }
 
@@ -84,6 +92,7 @@ impl Uploads {
     pub(super) fn add(&self, id: &str, key: &Key, number: i32, part: Shelved) -> bool {
         let mut by_id = lock(&self.by_id);
         let Some(upload) = by_id.get_mut(id).filter(|upload| upload.key == *key) else { return false };
+        upload.touched = SystemTime::now();
         let replaced = upload.parts.insert(number, part);
         drop(by_id);
         drop(replaced);
@@ -147,4 +156,31 @@ pub(super) fn assemble(
         }
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_that_nobody_goes_on_with_is_given_up_with_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::open(folder.path(), "p".to_owned()).unwrap();
+        let temp = folder.path().join(super::super::files::TEMP);
+        let (uploads, key) = (Uploads::default(), Key::parse("work/a").unwrap());
+        let now = SystemTime::now();
+        let old = uploads.begin(key.clone(), Tags::new(), now - Duration::from_secs(7_200));
+        let slow = uploads.begin(key.clone(), Tags::new(), now - Duration::from_secs(7_200));
+        for id in [&old, &slow] {
+            let mut part = files.begin().unwrap();
+            part.write(b"part").unwrap();
+            assert!(uploads.add(id, &key, 1, files.shelve(part).unwrap()));
+        }
+        // Both were touched a moment ago.
+        assert_eq!(uploads.give_up_stale(now), 0);
+        lock(&uploads.by_id).get_mut(&old).unwrap().touched = now - LONGEST_PAUSE - Duration::from_secs(1);
+        assert_eq!(uploads.give_up_stale(now), 1);
+        assert!(!uploads.is_open(&old, &key) && uploads.is_open(&slow, &key));
+        assert_eq!(std::fs::read_dir(temp).unwrap().count(), 1);
+    }
 }

@@ -18,6 +18,8 @@ use crate::typed::Query;
 
 /// Indexes that are fetched at the same time.
 const INDEX_CONCURRENCY: usize = 32;
+/// Objects that are looked at together: what has not begun yet costs memory too, and landing may hold a hundred thousand.
+const OBJECTS_AT_ONCE: usize = 1_024;
 
 /// The index of one landing object, remembered.
 #[derive(Debug)]
@@ -59,8 +61,22 @@ impl Landing {
     pub async fn open(context: &Context<'_>, query: &Query, window: Window) -> Result<Self, ScanError> {
         let first_arrival = context.sealed_until.start().plus_millis(-context.engine.lake.lead_ms);
         let mut landing = Self::default();
-        let mut reads = Vec::with_capacity(context.landed.len());
-        for object in &context.landed {
+        for objects in context.landed.chunks(OBJECTS_AT_ONCE) {
+            landing.add(context, query, window, first_arrival, objects).await?;
+        }
+        Ok(landing)
+    }
+
+    async fn add(
+        &mut self,
+        context: &Context<'_>,
+        query: &Query,
+        window: Window,
+        first_arrival: Timestamp,
+        objects: &[ObjectMeta],
+    ) -> Result<(), ScanError> {
+        let mut reads = Vec::with_capacity(objects.len());
+        for object in objects {
             let Some(key) = LandingKey::parse(&object.key) else {
                 tracing::debug!(key = object.key, "not a landing object");
                 continue;
@@ -75,17 +91,19 @@ impl Landing {
             let groups = match index.as_ref() {
                 ObjectGroups::Readable(groups) if !context.unreadable.contains(&object.key) => groups,
                 _ => {
-                    landing.unreadable += 1;
+                    self.unreadable += 1;
                     continue;
                 }
             };
-            let handle = Arc::new(Handle { key: object.key.clone(), size: object.size, partition: None });
+            let mut handle: Option<Arc<Handle>> = None;
             for group in groups.iter().filter(|group| is_wanted(context.sealed_until, query, window, group)) {
-                let group = Group { handle: Arc::clone(&handle), rows: group.clone() };
-                landing.by_hour.entry(group.rows.hour.millis()).or_default().push(group);
+                let handle = handle
+                    .get_or_insert_with(|| Arc::new(Handle { key: object.key.clone(), size: object.size, partition: None }));
+                let group = Group { handle: Arc::clone(handle), rows: group.clone() };
+                self.by_hour.entry(group.rows.hour.millis()).or_default().push(group);
             }
         }
-        Ok(landing)
+        Ok(())
     }
 }
 

@@ -49,6 +49,7 @@ use futures::FutureExt;
 
 use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, Order, QueryError, QueryErrorKind, SearchRequest};
 use cache::ByteLru;
+pub use cache::CacheUse;
 pub use estimate::Estimate;
 use landing::ObjectGroups;
 use listing::Listed;
@@ -95,10 +96,12 @@ impl Default for Settings {
             page_index_rows: 16_384,
             concurrency: 16,
             unsealed_rows: 500_000,
-            footer_cache_bytes: 64 * 1024 * 1024,
-            object_cache_bytes: 64 * 1024 * 1024,
-            index_cache_bytes: 64 * 1024 * 1024,
-            list_cache_bytes: 16 * 1024 * 1024,
+            footer_cache_bytes: 12 * 1024 * 1024,
+            object_cache_bytes: 12 * 1024 * 1024,
+            // A hundred thousand landing objects of a group or two each: forgetting one of a list that is read in order means
+            // forgetting all.
+            index_cache_bytes: 56 * 1024 * 1024,
+            list_cache_bytes: 6 * 1024 * 1024,
         }
     }
 }
@@ -132,6 +135,16 @@ impl ScanEngine {
             last_sealed_until: Mutex::new(None),
             hash_keys: [RandomState::new(), RandomState::new()],
         }
+    }
+
+    /// How full its caches are.
+    pub fn caches(&self) -> [CacheUse; 4] {
+        [
+            self.footers.usage("footers"),
+            self.objects.usage("objects"),
+            self.indexes.usage("landing_indexes"),
+            self.lists.usage("lists"),
+        ]
     }
 
     /// The newest `sealed until` seen so far, which may be old but is never too new.

@@ -368,7 +368,7 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let changes: Vec<serde_json::Value> =
         event.changes.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap());
     let has_change = |members: &[&str], wanted: &str| {
-        let is = |value: &serde_json::Value| value == wanted || (!value.is_string() && value.to_string() == wanted);
+        let is = |value: &serde_json::Value| value == wanted || (!value.is_string() && *value == wanted);
         changes.iter().any(|change| members.iter().any(|member| change.get(member).is_some_and(is)))
     };
     let actors = [&event.actor_id, &event.actor_name, &event.actor_email];

@@ -69,6 +69,11 @@ pub struct S3Settings {
     pub read_timeout: Duration,
     /// How often and how long calls are tried.
     pub retry: RetryPolicy,
+    /// Whether the store tells the time by this machine's clock. Then nothing is corrected by what it says: the clock may be set
+    /// while it runs.
+    pub same_clock: bool,
+    /// Most requests at once, where connections are scarce; more wait.
+    pub most_requests: Option<usize>,
 }
 
 impl S3Settings {
@@ -84,6 +89,8 @@ impl S3Settings {
             connect_timeout: CONNECT_TIMEOUT,
             read_timeout: READ_TIMEOUT,
             retry: RetryPolicy::default(),
+            same_clock: false,
+            most_requests: None,
         }
     }
 
@@ -160,11 +167,12 @@ fn store_of(config: Builder, settings: S3Settings) -> S3Store {
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts)
+        .disable_clock_skew_correction(settings.same_clock)
         .build();
     let client = aws_sdk_s3::Client::from_conf(config);
     // Only the waits between tries hang on it, so that many processes do not try again in step.
     let seed = RandomState::new().hash_one(std::process::id());
-    let retrier = Retrier::new(settings.retry, seed);
+    let retrier = Retrier::new(settings.retry, seed).at_most(settings.most_requests);
     S3Store::with_read_timeout(client, settings.bucket, &settings.prefix, retrier, settings.read_timeout)
 }
 

@@ -276,8 +276,9 @@ impl Shared {
             return check_length(operation, key, Bytes::new(), expected);
         };
         let Some(second) = self.next_chunk(operation, key, &mut body).await? else {
-            // Most answers are small and come in one piece: no copy.
-            return check_length(operation, key, first, expected);
+            // A piece is a view into the connection's receive buffer, which may be many times as large and lives as long as the
+            // view does. Whoever keeps the answer must keep its bytes alone, so that what is counted is what is held.
+            return check_length(operation, key, Bytes::copy_from_slice(&first), expected);
         };
         let capacity = expected.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut bytes = BytesMut::with_capacity(capacity.max(first.len() + second.len()));

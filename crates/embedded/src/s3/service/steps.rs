@@ -32,7 +32,13 @@ impl Service {
 
     pub(super) async fn list_page(&self, listing: Listing) -> S3Result<Page> {
         let files = Arc::clone(&self.files);
-        blocking(move || Ok(list(files.root(), &listing)?)).await
+        blocking(move || {
+            let page = list(files.root(), &listing)?;
+            // An empty list must mean that there is nothing.
+            files.check_root()?;
+            Ok(page)
+        })
+        .await
     }
 
     pub(super) async fn put_marker(&self, key: &str, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {

@@ -1,0 +1,129 @@
+//! Memory for requests that are being read, bounded over all of them.
+//!
+//! A body of 80 kB may inflate to 32 MiB, and its events cost as much again and more while they are judged, hashed and written. Each
+//! request alone is within the limits; many at once are not. What a request is about to hold it claims here first, and one that
+//! finds no room is answered 503 at once, before it costs anything.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::Problem;
+
+/// What is counted at a time, in bytes.
+const UNIT: usize = 1024;
+/// What a byte of a body costs at most from its first look to the answer: itself, its events, and their receipts.
+const COST_OF_A_BYTE: usize = 3;
+/// Seconds after which a request that found no room should come again.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// Room for the requests of a process.
+#[derive(Debug, Clone)]
+pub struct Room {
+    free: Arc<Semaphore>,
+    total: usize,
+    cost_of_a_byte: usize,
+}
+
+impl Room {
+    /// Room for requests that together hold `bytes` bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)), total: units, cost_of_a_byte: COST_OF_A_BYTE }
+    }
+
+    /// Room for bodies as they are sent, which cost what they measure.
+    #[must_use]
+    pub fn as_sent(bytes: usize) -> Self {
+        Self { cost_of_a_byte: 1, ..Self::new(bytes) }
+    }
+
+    /// Room without a bound, where another limit holds: a function answers one request at a time.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self::new(usize::MAX)
+    }
+
+    /// A claim to nothing yet.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        Claim { room: self.clone(), held: None, bytes: 0 }
+    }
+
+    /// Bytes that are claimed now.
+    #[must_use]
+    pub fn claimed_bytes(&self) -> usize {
+        self.total.saturating_sub(self.free.available_permits()).saturating_mul(UNIT)
+    }
+
+    /// Bytes that may be claimed.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.total.saturating_mul(UNIT)
+    }
+}
+
+/// What one request holds; dropped, it is free again.
+#[derive(Debug)]
+pub struct Claim {
+    room: Room,
+    held: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Claim {
+    /// Claims what `bytes` more bytes of a body will cost. 503 if there is no room for them.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.bytes += bytes;
+        let wanted = self.bytes.saturating_mul(self.room.cost_of_a_byte).div_ceil(UNIT);
+        let missing = wanted.saturating_sub(self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing == 0 {
+            return Ok(());
+        }
+        let missing = u32::try_from(missing).map_err(|_| no_room())?;
+        let more = Arc::clone(&self.room.free).try_acquire_many_owned(missing).map_err(|_| no_room())?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a request that finds no room.
+fn no_room() -> Problem {
+    Problem::unavailable(
+        "too many large requests are being read at once; nothing of this one was kept, send it again",
+        RETRY_AFTER_SECONDS,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_claimed_is_bounded_over_all_requests_and_free_again_afterwards() {
+        let room = Room::new(90 * UNIT);
+        let (mut first, mut second) = (room.claim(), room.claim());
+        first.grow(10 * UNIT).unwrap();
+        first.grow(10 * UNIT).unwrap();
+        second.grow(10 * UNIT).unwrap();
+        assert_eq!(room.claimed_bytes(), 90 * UNIT);
+        let problem = second.grow(1).unwrap_err();
+        assert_eq!(problem.status, 503);
+        assert_eq!(problem.into_response("r").headers()["retry-after"], "2");
+        drop(first);
+        second.grow(10 * UNIT).unwrap();
+        drop(second);
+        assert_eq!(room.claimed_bytes(), 0);
+    }
+
+    #[test]
+    fn without_a_bound_everything_has_room() {
+        let mut claim = Room::unbounded().claim();
+        claim.grow(1 << 30).unwrap();
+        claim.grow(1 << 30).unwrap();
+    }
+}

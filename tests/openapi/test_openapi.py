@@ -41,5 +41,6 @@ def api(tmp_path):
 def test_no_call_fails_on_our_side_and_every_answer_is_as_described(api, tmp_path):
     schemathesis = pathlib.Path(sys.executable).parent / "schemathesis"
     command = [schemathesis, "run", f"{api}/openapi.json", "--checks", CHECKS, "--max-examples", "20", "--seed", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
+    hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path, env=os.environ | hooks)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

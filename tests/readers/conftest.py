@@ -214,7 +214,8 @@ def known_of_record(record):
         "resource_id": f"arn:aws:s3:::{parameters['bucketName']}/{parameters['key']}",
         "resource_name": parameters["key"],
         "source_ip": record["sourceIPAddress"],
-        "user_agent": column_value(record["userAgent"]),
+        # A word that says there is none is no value in an imported record.
+        "user_agent": None if record["userAgent"] in ("null", "NaN") else column_value(record["userAgent"]),
         "service_name": "s3.amazonaws.com",
         "scope_id": record["recipientAccountId"],
         "http_status": None,

@@ -1,6 +1,6 @@
 //! Checksums of everything in a Parquet object: what storage alters is found before it is decoded.
 //!
-//! Pages carry the CRC of the Parquet format for whoever reads them ([`crate::page_crc`]), but these cover page bodies only. So every
+//! Pages carry the CRC of the Parquet format for any reader (`page_crc`), but these cover page bodies only. So every
 //! object that we write also ends with a checksum of each [`BLOCK_BYTES`] of what lies before its footer (page headers, pages,
 //! bloom filters, page indexes) and one of the footer. They stand in the footer's extension field (parquet-format,
 //! `BinaryProtocolExtensions.md`: field 32767, binary, the last of the structure), which other readers skip:

@@ -110,7 +110,8 @@ async fn read(store: &dyn auditlake_store::Store) -> Result<Option<Lake>, OpenEr
     }
 }
 
-/// Checks that the first seal, if there is one, is that of the lake's first period: periods are sealed in order from there.
+/// Checks that the first seal record, if there is one, is that of the lake's first period: records are written in order from there.
+/// Closes are not: periods that are due together are closed side by side, and a run may die between them.
 async fn check_first_period(store: &dyn auditlake_store::Store, lake: &Lake) -> Result<(), OpenError> {
     let mut folder = layout::SEALS.to_owned();
     for part in ["year=", "month=", "day="] {
@@ -121,10 +122,7 @@ async fn check_first_period(store: &dyn auditlake_store::Store, lake: &Lake) -> 
         }
     }
     let objects = store.list_page(&folder, None, auditlake_store::PAGE).await?;
-    let seal_time_of = |key: &str| {
-        let name = key[folder.len()..].trim_start_matches('_');
-        SealTime::parse_key_name(name.split_once('.')?.0)
-    };
+    let seal_time_of = |key: &str| SealTime::parse_key_name(key[folder.len()..].split_once('.')?.0);
     match objects.iter().filter_map(|object| seal_time_of(&object.key)).min() {
         Some(found) if found != lake.first_period => Err(OpenError::Foreign {
             stated: format!("that {} is the first period", lake.first_period),

@@ -32,7 +32,7 @@ pub(crate) fn is_table(head: &[u8]) -> bool {
     let line = head.get(..end).unwrap_or_default();
     let Some(names) = fields(line.strip_suffix(b"\r").unwrap_or(line)) else { return false };
     let has = |name: &&str| names.iter().any(|column| column.trim().eq_ignore_ascii_case(name));
-    HEADERS.iter().any(|header| header.iter().all(|name| has(name)))
+    HEADERS.iter().any(|header| header.iter().all(&has))
 }
 
 /// Reads a table.

@@ -67,6 +67,34 @@ impl<'r> Metadata<'r> {
         }
     }
 
+    /// Whether a value of a record is written as it stands, under whatever name.
+    pub(crate) fn holds(&self, value: &Json<'_>) -> bool {
+        self.holds_where(|kept| match kept {
+            Value::Json(kept) => std::ptr::eq(*kept, value),
+            Value::Text(Cow::Borrowed(kept)) => value.text().is_some_and(|text| std::ptr::eq(*kept, text)),
+            Value::Members(members) => members.iter().any(|(_, kept)| std::ptr::eq(*kept, value)),
+            _ => false,
+        })
+    }
+
+    /// Whether a text or number is written that is the same.
+    pub(crate) fn holds_text(&self, text: &str) -> bool {
+        self.holds_where(|kept| match kept {
+            Value::Json(kept) => kept.text() == Some(text),
+            Value::Text(kept) => kept == text,
+            _ => false,
+        })
+    }
+
+    /// Of two values of one name the second is not written.
+    fn holds_where(&self, is_it: impl Fn(&Value<'r>) -> bool) -> bool {
+        let is_first = |index: usize, name: &str| {
+            self.entries.get(..index).is_some_and(|before| before.iter().all(|(earlier, _)| *earlier != name))
+        };
+        let mut entries = self.entries.iter().enumerate();
+        entries.any(|(index, (name, value))| is_it(value) && is_first(index, name))
+    }
+
     /// Appends the object; returns whether it holds anything (nothing is appended if not).
     pub(crate) fn write(mut self, out: &mut String) -> bool {
         self.entries.sort_by_key(|(name, _)| *name);

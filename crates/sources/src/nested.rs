@@ -247,8 +247,13 @@ fn is_envelope(value: &Json<'_>, stated: Option<&'static dyn Source>, any: bool,
             .payloads
             .iter()
             .take(LOOKED_AT * 8)
-            .any(|payload| bytes_of(payload).is_ok_and(|bytes| reader_at(&bytes, "", stated, depth + 1).is_some())),
+            .any(|payload| bytes_of(payload).is_ok_and(|bytes| may_be_read(&bytes, stated, depth + 1))),
     }
+}
+
+/// Whether somebody may read a payload. What is in gzip shows nothing before it is inflated, which reading does.
+fn may_be_read(payload: &[u8], stated: Option<&'static dyn Source>, depth: usize) -> bool {
+    payload.starts_with(b"\x1f\x8b") || reader_at(payload, "", stated, depth).is_some()
 }
 
 /// The bytes of a payload, or why there are none.

@@ -24,7 +24,9 @@ fn free_text() -> impl Strategy<Value = String> {
         Just("]}\n{\"events\":[{\"message\":\"Logging audit entry: AuditLogEntry(id=forged".to_owned()),
     ]
     .prop_filter("said to be nothing, or a mask, or JSON, whose spacing is no part of it", |text| {
-        !matches!(text.as_str(), "" | "null" | "unknown")
+        let word = text.trim().trim_matches(['<', '>', '(', ')', '[', ']']).trim().to_lowercase();
+        let nothing = ["", "-", "--", "n/a", "nan", "nil", "none", "null", "undefined", "unknown", "unset", "\\n", "\"\""];
+        !nothing.contains(&word.as_str())
             && !text.bytes().all(|byte| byte == b'*')
             && !text.trim_start().starts_with(['{', '['])
     })

@@ -100,7 +100,8 @@ fn a_row_of_athena_is_the_event_of_the_record() {
     record["responseElements"] = Value::Null;
     record["requestParameters"] = json!({"bucketName": "b", "key": "k"});
     // Other members' names are no names of CloudTrail's, so how they are spelled is not known.
-    for (part, name) in [("userIdentity", "inScopeOf")] {
+    {
+        let (part, name) = ("userIdentity", "inScopeOf");
         record[part].as_object_mut().unwrap().remove(name);
     }
     record["edgeDeviceDetails"] = Value::Null;

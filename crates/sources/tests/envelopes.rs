@@ -153,7 +153,7 @@ fn whatever_lies_around_a_record_it_is_the_same_event() {
             for stated in [None, Some(source)] {
                 let (collector, by_source) = collect(object.as_bytes(), stated);
                 assert_eq!(collector.reasons(), Vec::<&str>::new(), "{source} in {name}, {stated:?}: {object}");
-                assert_eq!(collector.events, [expected.clone()], "{source} in {name}, {stated:?}");
+                assert_eq!(collector.events, std::slice::from_ref(&expected), "{source} in {name}, {stated:?}");
                 assert_eq!(by_source.keys().copied().collect::<Vec<_>>(), [source], "{name}");
             }
         }

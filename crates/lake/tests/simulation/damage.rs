@@ -62,8 +62,8 @@ fn a_landing_object_that_is_replaced_by_another_sound_one_is_found_by_its_name()
     let prepared = prepare();
     let rule = prepared.lake.rule();
     let objects = keys(&prepared.store, "landing/");
-    let parsed = objects.iter().filter_map(|(key, bytes)| Some((LandingKey::parse(key)?, bytes.clone())));
-    let (key, bytes) = parsed.filter(|(key, bytes)| decode_named(bytes.clone(), *key, &rule).is_ok()).next_back().unwrap();
+    let mut parsed = objects.iter().filter_map(|(key, bytes)| Some((LandingKey::parse(key)?, bytes.clone())));
+    let (key, bytes) = parsed.rfind(|(key, bytes)| decode_named(bytes.clone(), *key, &rule).is_ok()).unwrap();
     let mut other = [0; 10];
     other[9] = 1;
     let elsewhere = LandingKey::new(key.arrival(), other);

@@ -55,9 +55,9 @@ pub(super) fn is_entry(record: &Json<'_>) -> bool {
 }
 
 /// A text, unless it only says that there is none: Airbyte writes `unknown` for what it does not know about an actor, `null`
-/// where Kotlin prints nothing, and a mask over what may be a secret.
+/// where Kotlin prints nothing, and a mask over what may be a secret. What is stated stays as it was written.
 pub(super) fn stated(text: &str) -> Option<&str> {
-    absent::stated(text).filter(|text| !is_mask(text))
+    absent::stated(text).filter(|stated| !is_mask(stated)).map(|_| text)
 }
 
 /// Error messages of a refusal for want of permission, whole until 1.7 and with what follows since: `ForbiddenProblem` is

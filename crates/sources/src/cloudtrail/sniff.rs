@@ -5,8 +5,8 @@ use crate::source::{Confidence, contains};
 /// Names that stand in nearly every record, in lower case, for Athena's tables have them so.
 const OWN: [&[u8]; 5] =
     [b"\"eventsource\"", b"\"useridentity\"", b"\"sourceipaddress\"", b"\"eventversion\"", b"\"eventname\""];
-/// Where a collector or CloudWatch Logs puts a record as text, in lower case.
-const TEXT_ENVELOPES: [&[u8]; 4] = [b"\"logevents\"", b"\"message\":", b"\"log\":", b"\"_raw\":"];
+/// Where a collector or CloudWatch Logs puts a record as text. (`Message` is what SNS has: an envelope of any source.)
+const TEXT_ENVELOPES: [&[u8]; 4] = [b"\"logEvents\"", b"\"message\":", b"\"log\":", b"\"_raw\":"];
 /// What stands in notifications of S3 and other services and in no record of CloudTrail, in lower case: their `eventSource` is no
 /// host, and S3's have a version of their own.
 const NOTIFICATIONS: [&[u8]; 3] = [b"\"s3schemaversion\"", b":testevent\"", b"\"s3objectkey\""];
@@ -16,6 +16,7 @@ const OTHER_TRAILS: [&[u8]; 2] = [b"\"acsregion\"", b"\"eventrw\""];
 /// Judges by an object's beginning. Notifications are known too, but another source may know better: here they are only told
 /// apart from records.
 pub(super) fn confidence(head: &[u8]) -> Confidence {
+    let as_written = head;
     let head = head.to_ascii_lowercase();
     let has = |text: &[u8]| contains(&head, text);
     if OTHER_TRAILS.iter().any(|name| has(name)) {
@@ -29,7 +30,7 @@ pub(super) fn confidence(head: &[u8]) -> Confidence {
         return Confidence::Certain;
     }
     let in_text = has(b"\\\"eventsource\\\"") || has(b"\\\"eventversion\\\"");
-    if in_text && TEXT_ENVELOPES.iter().any(|name| has(name)) {
+    if in_text && TEXT_ENVELOPES.iter().any(|name| contains(as_written, name)) {
         return Confidence::Certain;
     }
     if own_count == 1 { Confidence::Likely } else { Confidence::None }

@@ -166,7 +166,7 @@ fn put_name(name: &str, out: &mut String) {
     out.push(':');
 }
 
-fn get<'r, 'v>(row: &[(&'r str, &'v Json<'v>)], name: &str) -> Option<&'v Json<'v>> {
+fn get<'v>(row: &[(&str, &'v Json<'v>)], name: &str) -> Option<&'v Json<'v>> {
     let found = row.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     found.filter(|value| !value.is_vacant())
 }
@@ -326,11 +326,9 @@ fn split_printed(text: &str, begins: impl Fn(&str) -> bool) -> Vec<&str> {
         match byte {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                if text.get(at + 1..).and_then(|rest| rest.strip_prefix(' ')).is_some_and(&begins) {
-                    parts.extend(text.get(start..at));
-                    start = at + 2;
-                }
+            b',' if depth == 0 && text.get(at + 1..).and_then(|rest| rest.strip_prefix(' ')).is_some_and(&begins) => {
+                parts.extend(text.get(start..at));
+                start = at + 2;
             }
             _ => {}
         }

@@ -68,6 +68,13 @@ impl<'a> Members<'a> {
         self.0.is_empty()
     }
 
+    /// The members that pairs of names and values make; `None` if two have one name.
+    pub(crate) fn from_pairs(mut pairs: Vec<(Cow<'a, str>, Json<'a>)>) -> Option<Self> {
+        pairs.sort_by(|left, right| parse::compare_names(&left.0, &right.0));
+        let has_name_twice = pairs.windows(2).any(|pair| matches!(pair, [left, right] if left.0 == right.0));
+        (!has_name_twice).then_some(Self(pairs))
+    }
+
     /// These members with the values that `change` gives for some of them; `None` if it gives none.
     pub(crate) fn changed<'s>(
         &'s self,

@@ -360,6 +360,15 @@ pub fn satisfies(event: &Event<'_>, query: &Query) -> bool {
         && query.conditions.iter().all(|condition| holds(event, condition))
 }
 
+/// The text that a scalar is compared as: a string by what it says, numbers and booleans by their JSON; `null`, objects and arrays never match.
+fn scalar(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
 fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let lower = |text: &str| text.to_uppercase().to_lowercase().replace('ς', "σ");
     let metadata = || -> serde_json::Value {
@@ -368,7 +377,7 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
     let changes: Vec<serde_json::Value> =
         event.changes.as_deref().map_or_else(Vec::new, |text| serde_json::from_str(text).unwrap());
     let has_change = |members: &[&str], wanted: &str| {
-        let is = |value: &serde_json::Value| value == wanted || (!value.is_string() && *value == wanted);
+        let is = |value: &serde_json::Value| scalar(value).as_deref() == Some(wanted);
         changes.iter().any(|change| members.iter().any(|member| change.get(member).is_some_and(is)))
     };
     let actors = [&event.actor_id, &event.actor_name, &event.actor_email];
@@ -405,7 +414,7 @@ fn holds(event: &Event<'_>, condition: &Condition) -> bool {
         Field::ChangesBefore => has_change(&["before"], value),
         Field::ChangesAfter => has_change(&["after"], value),
         Field::ChangesValue => has_change(&["before", "after"], value),
-        Field::Metadata(key) => metadata().get(key.as_str()).is_some_and(|member| member == value),
+        Field::Metadata(key) => metadata().get(key.as_str()).and_then(scalar).as_deref() == Some(value),
         Field::Text => {
             let searched = [&event.actor_email, &event.actor_id, &event.actor_name];
             let resources = [&event.resource_id, &event.resource_name, &event.resource_type];

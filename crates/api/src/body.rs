@@ -224,10 +224,12 @@ mod tests {
         let room = Room::new(12 * MIB);
         let mut other = room.claim();
         other.grow(3 * MIB).unwrap();
+        let mut beyond = room.claim();
+        beyond.grow(2 * MIB).unwrap();
         let zeros = gzip(&vec![0; 2 * MIB]);
         let inflated = |claim: &mut Claim| super::inflate(&headers(CONTENT_ENCODING, "gzip"), &zeros.clone().into(), claim);
         assert_eq!(inflated(&mut room.claim()).unwrap_err().status, 503);
-        drop(other);
+        drop((other, beyond));
         assert_eq!(room.claimed_bytes(), 0);
         assert_eq!(inflated(&mut room.claim()).unwrap().len(), 2 * MIB);
     }

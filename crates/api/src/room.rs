@@ -3,6 +3,9 @@
 //! A body of 80 kB may inflate to 32 MiB, and its events cost as much again and more while they are judged, hashed and written. Each
 //! request alone is within the limits; many at once are not. What a request is about to hold it claims here first, and one that
 //! finds no room is answered 503 at once, before it costs anything.
+//!
+//! Requests claim room step by step, so many that grow side by side could fill it before any of them is complete, and all be
+//! refused. Therefore one request at a time may go on when the room is full: at least one of any number succeeds.
 
 use std::sync::Arc;
 
@@ -21,16 +24,19 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct Room {
     free: Arc<Semaphore>,
+    /// Held by the one request that goes on although the room is full.
+    beyond: Arc<Semaphore>,
     total: usize,
     cost_of_a_byte: usize,
 }
 
 impl Room {
-    /// Room for requests that together hold `bytes` bytes.
+    /// Room for requests that together hold `bytes` bytes; one of them may hold more than that is left of.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)), total: units, cost_of_a_byte: COST_OF_A_BYTE }
+        let (free, beyond) = (Arc::new(Semaphore::new(units)), Arc::new(Semaphore::new(1)));
+        Self { free, beyond, total: units, cost_of_a_byte: COST_OF_A_BYTE }
     }
 
     /// Room for bodies as they are sent, which cost what they measure.
@@ -48,7 +54,7 @@ impl Room {
     /// A claim to nothing yet.
     #[must_use]
     pub fn claim(&self) -> Claim {
-        Claim { room: self.clone(), held: None, bytes: 0 }
+        Claim { room: self.clone(), held: None, beyond: None, bytes: 0 }
     }
 
     /// Bytes that are claimed now.
@@ -69,23 +75,29 @@ impl Room {
 pub struct Claim {
     room: Room,
     held: Option<OwnedSemaphorePermit>,
+    /// That this request goes on although the room is full.
+    beyond: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
 impl Claim {
-    /// Claims what `bytes` more bytes of a body will cost. 503 if there is no room for them.
+    /// Claims what `bytes` more bytes of a body will cost. 503 if there is no room for them, and another request already goes on
+    /// beyond it.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
         let wanted = self.bytes.saturating_mul(self.room.cost_of_a_byte).div_ceil(UNIT);
         let missing = wanted.saturating_sub(self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
-        if missing == 0 {
+        if missing == 0 || self.beyond.is_some() {
             return Ok(());
         }
         let missing = u32::try_from(missing).map_err(|_| no_room())?;
-        let more = Arc::clone(&self.room.free).try_acquire_many_owned(missing).map_err(|_| no_room())?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
+        match (Arc::clone(&self.room.free).try_acquire_many_owned(missing), &mut self.held) {
+            (Ok(more), Some(held)) => held.merge(more),
+            (Ok(more), None) => self.held = Some(more),
+            (Err(_), _) => {
+                let beyond = Arc::clone(&self.room.beyond).try_acquire_owned().map_err(|_| no_room())?;
+                self.beyond = Some(beyond);
+            }
         }
         Ok(())
     }
@@ -111,13 +123,32 @@ mod tests {
         first.grow(10 * UNIT).unwrap();
         second.grow(10 * UNIT).unwrap();
         assert_eq!(room.claimed_bytes(), 90 * UNIT);
-        let problem = second.grow(1).unwrap_err();
+        // One goes on beyond it, and only one.
+        second.grow(1).unwrap();
+        second.grow(10 * UNIT).unwrap();
+        assert_eq!(room.claimed_bytes(), 90 * UNIT);
+        let problem = first.grow(1).unwrap_err();
         assert_eq!(problem.status, 503);
         assert_eq!(problem.into_response("r").headers()["retry-after"], "2");
         drop(first);
-        second.grow(10 * UNIT).unwrap();
+        let mut third = room.claim();
+        third.grow(10 * UNIT).unwrap();
+        third.grow(10 * UNIT).unwrap();
+        assert_eq!(third.grow(UNIT).unwrap_err().status, 503);
         drop(second);
+        third.grow(UNIT).unwrap();
+        drop(third);
         assert_eq!(room.claimed_bytes(), 0);
+    }
+
+    #[test]
+    fn of_requests_that_fill_the_room_together_one_succeeds() {
+        let room = Room::new(90 * UNIT);
+        let mut claims: Vec<Claim> = (0..32).map(|_| room.claim()).collect();
+        for _ in 0..20 {
+            claims.retain_mut(|claim| claim.grow(UNIT).is_ok());
+        }
+        assert!((1..32).contains(&claims.len()), "{}", claims.len());
     }
 
     #[test]

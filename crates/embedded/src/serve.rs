@@ -47,8 +47,9 @@ const SEAL_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long requests of other tools to the storage may take once the server stops.
 const STORAGE_STOP_TIMEOUT: Duration = Duration::from_secs(1);
-/// What the bodies of all requests that are being read may cost together (192 MiB).
-const MAX_BODY_MEMORY_BYTES: usize = 192 * 1024 * 1024;
+/// What the bodies of all requests that are being read may cost together (128 MiB), besides the one that may go on when that is
+/// full: 96 MiB at most, three times the largest body.
+const MAX_BODY_MEMORY_BYTES: usize = 128 * 1024 * 1024;
 /// What clients may have sent of bodies that are not answered yet (128 MiB).
 const MAX_SENT_BODY_BYTES: usize = 128 * 1024 * 1024;
 /// Expired landing objects are looked for this often at most.

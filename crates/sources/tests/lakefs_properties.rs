@@ -72,6 +72,8 @@ proptest! {
 
     #[test]
     fn what_a_rest_path_names_is_decoded(repository in free_text(), reference in free_text(), path in free_text()) {
+        // `lakefs://name:password@…` would be redacted.
+        prop_assume!(!repository.contains('@'));
         let uri = format!("/api/v1/repositories/{}/refs/{}/objects?presign=true&path={}", encoded(&repository), encoded(&reference), encoded(&path));
         let collector = read(&parquet(&[row(&json!({"data_path": uri}))]));
         let event = &collector.events[0];

@@ -19,18 +19,24 @@ fn settings() -> impl Strategy<Value = Settings> {
     let bytes = prop::sample::select(vec![0u64, 300, 4_000, 1_000_000]);
     let memory = prop::sample::select(vec![0usize, 20_000, 10_000_000]);
     let rows = prop::sample::select(vec![1usize, 5, 1_000]);
-    (bytes, 8u64..2_000, 0u64..2_000, prop::bool::ANY, 1usize..5, rows, memory).prop_map(
-        |(whole_object_bytes, tail_bytes, gap_bytes, page_index, concurrency, unsealed_rows, memory)| Settings {
-            whole_object_bytes,
-            tail_bytes,
-            gap_bytes,
-            page_index_rows: if page_index { 0 } else { 16_384 },
-            concurrency,
-            unsealed_rows,
-            footer_cache_bytes: memory,
-            object_cache_bytes: memory,
-            index_cache_bytes: memory,
-            list_cache_bytes: memory,
+    let lengths = prop::sample::select(vec![vec![], vec![1_024, 32], vec![4, 2], vec![3], vec![1]]);
+    (bytes, 8u64..2_000, 0u64..2_000, (prop::bool::ANY, lengths), 1usize..5, rows, memory).prop_map(
+        |(whole_object_bytes, tail_bytes, gap_bytes, (page_index, merge_lengths), concurrency, unsealed_rows, memory)| {
+            Settings {
+                whole_object_bytes,
+                tail_bytes,
+                gap_bytes,
+                page_index_rows: if page_index { 0 } else { 16_384 },
+                merge_object_bytes: 1_000_000,
+                merge_lengths,
+                merged_cache_bytes: memory,
+                concurrency,
+                unsealed_rows,
+                footer_cache_bytes: memory,
+                object_cache_bytes: memory,
+                index_cache_bytes: memory,
+                list_cache_bytes: memory,
+            }
         },
     )
 }

@@ -1,7 +1,6 @@
 //! How much a query could read at most, from lists alone: no object is opened.
 
 use auditlake_event::Timestamp;
-use auditlake_lake::layout::LandingKey;
 
 use super::listing::{Archive, Spans};
 use super::window::Window;
@@ -56,7 +55,7 @@ async fn count_objects(context: &Context<'_>, query: &Query, window: Window, eno
     let mut estimate = Estimate::default();
     let first_arrival = context.sealed_until.start().plus_millis(-context.engine.lake.lead_ms);
     for object in &context.landed {
-        if LandingKey::parse(&object.key).is_some_and(|key| key.arrival().0 >= first_arrival) {
+        if object.key.arrival().0 >= first_arrival {
             estimate.landing_bytes += object.size;
             estimate.landing_objects += 1;
         }

@@ -7,10 +7,11 @@ use auditlake_event::{Organization, Region, Timestamp};
 use auditlake_lake::landing_file::{IndexError, LandingGroup, LandingIndex, read_index};
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
 use auditlake_lake::{Arrival, SealTime};
-use auditlake_store::{ErrorKind, ObjectMeta, StoreError, list_all};
+use auditlake_store::{ErrorKind, PAGE, StoreError};
 use bytes::Bytes;
 use futures::stream::{StreamExt, TryStreamExt};
 
+use super::merged::{Part, merged, parts};
 use super::object::Handle;
 use super::window::Window;
 use super::{Context, ScanEngine, ScanError};
@@ -48,62 +49,88 @@ pub struct Landing {
     pub unreadable: usize,
 }
 
-/// The landing objects that may hold rows that were not sealed at `sealed_before` and happened within `window`.
-pub async fn list(engine: &ScanEngine, sealed_before: SealTime, window: Window) -> Result<Vec<ObjectMeta>, StoreError> {
+/// A landing object in a list. Landing may hold a hundred thousand: a list holds no texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Landed {
+    /// Its key.
+    pub key: LandingKey,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The landing objects that may hold rows that were not sealed at `sealed_before` and happened within `window`, by key.
+pub async fn list(engine: &ScanEngine, sealed_before: SealTime, window: Window) -> Result<Vec<Landed>, StoreError> {
     // No event lies more than the lead after the arrival of its object, so neither its own time nor its period does.
     let earliest = sealed_before.start().millis().max(window.from);
     let first_arrival = Arrival(Timestamp::from_millis(earliest).plus_millis(-engine.lake.lead_ms));
-    list_all(engine.store.as_ref(), LANDING, Some(&landing_bound(first_arrival)), None).await
+    let mut landed = Vec::new();
+    let mut after = landing_bound(first_arrival);
+    loop {
+        let page = engine.store.list_page(LANDING, Some(&after), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        for object in page {
+            match LandingKey::parse(&object.key) {
+                Some(key) => landed.push(Landed { key, size: object.size }),
+                None => tracing::debug!(key = object.key, "not a landing object"),
+            }
+            after = object.key;
+        }
+        if is_last {
+            return Ok(landed);
+        }
+    }
 }
 
 impl Landing {
     /// Picks the groups that `query` may find within `window`.
     pub async fn open(context: &Context<'_>, query: &Query, window: Window) -> Result<Self, ScanError> {
         let first_arrival = context.sealed_until.start().plus_millis(-context.engine.lake.lead_ms);
+        let since = context.landed.partition_point(|landed| landed.key.arrival().0 < first_arrival);
         let mut landing = Self::default();
-        for objects in context.landed.chunks(OBJECTS_AT_ONCE) {
-            landing.add(context, query, window, first_arrival, objects).await?;
+        let wanted = |group: &LandingGroup| is_wanted(context.sealed_until, query, window, group);
+        let objects = &context.landed[since..];
+        for part in parts(context.engine, objects) {
+            match part {
+                Part::Single(range) => landing.add(context, wanted, &objects[range]).await?,
+                Part::Run(range) => match merged(context, &objects[range.clone()]).await {
+                    Some(merged) => landing.add_groups(&merged.handle, merged.groups.iter().filter(|group| wanted(group))),
+                    None => landing.add(context, wanted, &objects[range]).await?,
+                },
+            }
         }
         Ok(landing)
     }
 
+    /// Adds what is wanted of objects that are read one by one.
     async fn add(
         &mut self,
         context: &Context<'_>,
-        query: &Query,
-        window: Window,
-        first_arrival: Timestamp,
-        objects: &[ObjectMeta],
+        wanted: impl Fn(&LandingGroup) -> bool,
+        objects: &[Landed],
     ) -> Result<(), ScanError> {
-        let mut reads = Vec::with_capacity(objects.len());
-        for object in objects {
-            let Some(key) = LandingKey::parse(&object.key) else {
-                tracing::debug!(key = object.key, "not a landing object");
-                continue;
-            };
-            if key.arrival().0 >= first_arrival {
-                reads.push(indexed(context, key, object));
-            }
-        }
-        let indexes = futures::stream::iter(reads).buffered(INDEX_CONCURRENCY);
-        let mut indexes = std::pin::pin!(indexes);
-        while let Some((object, index)) = indexes.try_next().await? {
-            let groups = match index.as_ref() {
-                ObjectGroups::Readable(groups) if !context.unreadable.contains(&object.key) => groups,
-                _ => {
-                    self.unreadable += 1;
-                    continue;
+        for objects in objects.chunks(OBJECTS_AT_ONCE) {
+            let reads: Vec<_> = objects.iter().map(|landed| indexed(context, landed)).collect();
+            let mut indexes = std::pin::pin!(futures::stream::iter(reads).buffered(INDEX_CONCURRENCY));
+            while let Some((key, landed, index)) = indexes.try_next().await? {
+                match index.as_ref() {
+                    ObjectGroups::Readable(groups) if !context.unreadable.contains(&key) => {
+                        if groups.iter().any(&wanted) {
+                            let handle = Arc::new(Handle { key, size: landed.size, partition: None, merged: None });
+                            self.add_groups(&handle, groups.iter().filter(|group| wanted(group)));
+                        }
+                    }
+                    _ => self.unreadable += 1,
                 }
-            };
-            let mut handle: Option<Arc<Handle>> = None;
-            for group in groups.iter().filter(|group| is_wanted(context.sealed_until, query, window, group)) {
-                let handle = handle
-                    .get_or_insert_with(|| Arc::new(Handle { key: object.key.clone(), size: object.size, partition: None }));
-                let group = Group { handle: Arc::clone(handle), rows: group.clone() };
-                self.by_hour.entry(group.rows.hour.millis()).or_default().push(group);
             }
         }
         Ok(())
+    }
+
+    fn add_groups<'g>(&mut self, handle: &Arc<Handle>, groups: impl Iterator<Item = &'g LandingGroup>) {
+        for rows in groups {
+            let group = Group { handle: Arc::clone(handle), rows: rows.clone() };
+            self.by_hour.entry(rows.hour.millis()).or_default().push(group);
+        }
     }
 }
 
@@ -116,23 +143,23 @@ fn is_wanted(sealed_until: SealTime, query: &Query, window: Window, group: &Land
 
 async fn indexed<'o>(
     context: &Context<'_>,
-    key: LandingKey,
-    object: &'o ObjectMeta,
-) -> Result<(&'o ObjectMeta, Arc<ObjectGroups>), ScanError> {
-    let groups = index(context, key, object).await?;
-    Ok((object, groups))
+    landed: &'o Landed,
+) -> Result<(String, &'o Landed, Arc<ObjectGroups>), ScanError> {
+    let key = landed.key.to_string();
+    let groups = index(context, &key, landed).await?;
+    Ok((key, landed, groups))
 }
 
 /// The index of one object: remembered, or from its last bytes.
-async fn index(context: &Context<'_>, key: LandingKey, object: &ObjectMeta) -> Result<Arc<ObjectGroups>, ScanError> {
-    if let Some(index) = context.engine.indexes.get(&object.key) {
+async fn index(context: &Context<'_>, key: &str, landed: &Landed) -> Result<Arc<ObjectGroups>, ScanError> {
+    if let Some(index) = context.engine.indexes.get(key) {
         return Ok(index);
     }
-    let groups = match fetch_index(context, key, object).await? {
+    let groups = match fetch_index(context, key, landed).await? {
         Ok(index) => ObjectGroups::Readable(index.groups.into_boxed_slice()),
         Err(reason) => {
             // Also what a newer version wrote: one object does not end the answers of everybody.
-            tracing::error!(key = object.key, reason, "a landing object cannot be read, answering without it");
+            tracing::error!(key, reason, "a landing object cannot be read, answering without it");
             ObjectGroups::Unreadable
         }
     };
@@ -141,11 +168,12 @@ async fn index(context: &Context<'_>, key: LandingKey, object: &ObjectMeta) -> R
         ObjectGroups::Unreadable => 128,
     };
     let groups = Arc::new(groups);
-    context.engine.indexes.insert(&object.key, Arc::clone(&groups), memory);
+    context.engine.indexes.insert(key, Arc::clone(&groups), memory);
     Ok(groups)
 }
 
-fn group_memory(group: &LandingGroup) -> usize {
+/// What a group costs to keep.
+pub fn group_memory(group: &LandingGroup) -> usize {
     size_of::<LandingGroup>() + region_bytes(&group.region) + organization_bytes(&group.organization)
 }
 
@@ -158,31 +186,27 @@ fn organization_bytes(organization: &Organization) -> usize {
 }
 
 /// The index, or why there is none.
-async fn fetch_index(
-    context: &Context<'_>,
-    key: LandingKey,
-    object: &ObjectMeta,
-) -> Result<Result<LandingIndex, String>, ScanError> {
+async fn fetch_index(context: &Context<'_>, key: &str, object: &Landed) -> Result<Result<LandingIndex, String>, ScanError> {
     let engine = context.engine;
     let vanished = |error: StoreError| match error.kind {
-        ErrorKind::NotFound => ScanError::Vanished(object.key.clone()),
+        ErrorKind::NotFound => ScanError::Vanished(key.to_owned()),
         _ => error.into(),
     };
     let mut wanted = engine.settings.tail_bytes.min(object.size);
     loop {
-        let tail: Bytes = match engine.objects.get(&object.key) {
+        let tail: Bytes = match engine.objects.get(key) {
             Some(bytes) => bytes,
             None if object.size <= engine.settings.whole_object_bytes => {
-                let whole = context.meter.get(context.store(), &object.key).await.map_err(vanished)?;
-                engine.objects.insert(&object.key, whole.bytes.clone(), whole.bytes.len());
+                let whole = context.meter.get(context.store(), key).await.map_err(vanished)?;
+                engine.objects.insert(key, whole.bytes.clone(), whole.bytes.len());
                 whole.bytes
             }
             None => {
-                let suffix = context.meter.get_suffix(context.store(), &object.key, wanted).await;
+                let suffix = context.meter.get_suffix(context.store(), key, wanted).await;
                 suffix.map_err(vanished)?.bytes
             }
         };
-        match read_index(&tail, object.size, key.arrival()) {
+        match read_index(&tail, object.size, object.key.arrival()) {
             Ok(index) => return Ok(Ok(index)),
             Err(IndexError::NeedMore(more)) if more as u64 > wanted => wanted = (more as u64).min(object.size),
             Err(IndexError::NeedMore(_)) => return Ok(Err("its footer cannot be read".to_owned())),

@@ -203,7 +203,7 @@ impl<'a> Archive<'a> {
             };
             if key.seal_time < sealed_until {
                 let partition = Some(key.partition);
-                objects.push(Arc::new(Handle { key: object.key, size: object.size, partition }));
+                objects.push(Arc::new(Handle { key: object.key, size: object.size, partition, merged: None }));
             }
         }
         let memory = objects.len() * LISTED_BYTES + 64;

@@ -21,6 +21,7 @@ mod filter;
 mod json_member;
 mod landing;
 mod listing;
+mod merged;
 mod meter;
 mod object;
 mod output;
@@ -43,7 +44,7 @@ use async_trait::async_trait;
 use auditlake_lake::damage::GAVE_UP;
 use auditlake_lake::status::sealed_until;
 use auditlake_lake::{Lake, SealTime};
-use auditlake_store::{ErrorKind, ObjectMeta, SharedStore, Store, StoreError};
+use auditlake_store::{ErrorKind, SharedStore, Store, StoreError};
 use bytes::Bytes;
 use futures::FutureExt;
 
@@ -51,8 +52,9 @@ use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, Order, QueryErro
 use cache::ByteLru;
 pub use cache::CacheUse;
 pub use estimate::Estimate;
-use landing::ObjectGroups;
+use landing::{Landed, ObjectGroups};
 use listing::Listed;
+use merged::Merged;
 use meter::Meter;
 use object::{Damaged, Footer, Handle};
 use window::Window;
@@ -77,10 +79,16 @@ pub struct Settings {
     pub concurrency: usize,
     /// Rows of landing whose names are held at once to find copies.
     pub unsealed_rows: usize,
+    /// Landing objects up to this size are read together with their neighbours.
+    pub merge_object_bytes: u64,
+    /// About how many of them are read as one: of older ones many, of the newest fewer.
+    pub merge_lengths: Vec<u64>,
     /// Memory for footers.
     pub footer_cache_bytes: usize,
     /// Memory for small objects.
     pub object_cache_bytes: usize,
+    /// Memory for landing objects that are read as one.
+    pub merged_cache_bytes: usize,
     /// Memory for the indexes of landing objects.
     pub index_cache_bytes: usize,
     /// Memory for lists of archive objects.
@@ -96,11 +104,13 @@ impl Default for Settings {
             page_index_rows: 16_384,
             concurrency: 16,
             unsealed_rows: 500_000,
-            footer_cache_bytes: 12 * 1024 * 1024,
+            merge_object_bytes: 16 * 1024,
+            merge_lengths: vec![1_024, 32],
+            footer_cache_bytes: 16 * 1024 * 1024,
             object_cache_bytes: 12 * 1024 * 1024,
-            // A hundred thousand landing objects of a group or two each: forgetting one of a list that is read in order means
-            // forgetting all.
-            index_cache_bytes: 56 * 1024 * 1024,
+            // Some hundred thousand events that arrived one by one.
+            merged_cache_bytes: 24 * 1024 * 1024,
+            index_cache_bytes: 8 * 1024 * 1024,
             list_cache_bytes: 6 * 1024 * 1024,
         }
     }
@@ -114,6 +124,9 @@ pub struct ScanEngine {
     footers: ByteLru<Arc<Footer>>,
     objects: ByteLru<Bytes>,
     indexes: ByteLru<Arc<ObjectGroups>>,
+    merged: ByteLru<Arc<Merged>>,
+    /// Held while landing objects are merged: that takes memory, so one question at a time does it.
+    merging: futures::lock::Mutex<()>,
     lists: ByteLru<Arc<Listed>>,
     /// The newest `sealed until` seen: where to look for a newer one.
     last_sealed_until: Mutex<Option<SealTime>>,
@@ -130,6 +143,8 @@ impl ScanEngine {
             footers: ByteLru::new(settings.footer_cache_bytes),
             objects: ByteLru::new(settings.object_cache_bytes),
             indexes: ByteLru::new(settings.index_cache_bytes),
+            merged: ByteLru::new(settings.merged_cache_bytes),
+            merging: futures::lock::Mutex::new(()),
             lists: ByteLru::new(settings.list_cache_bytes),
             settings,
             last_sealed_until: Mutex::new(None),
@@ -138,11 +153,12 @@ impl ScanEngine {
     }
 
     /// How full its caches are.
-    pub fn caches(&self) -> [CacheUse; 4] {
+    pub fn caches(&self) -> [CacheUse; 5] {
         [
             self.footers.usage("footers"),
             self.objects.usage("objects"),
             self.indexes.usage("landing_indexes"),
+            self.merged.usage("merged_landing"),
             self.lists.usage("lists"),
         ]
     }
@@ -289,7 +305,7 @@ struct Context<'a> {
     began: Instant,
     meter: Arc<Meter>,
     /// The landing objects that may hold rows of the query.
-    landed: Vec<ObjectMeta>,
+    landed: Vec<Landed>,
     /// Read after landing was listed.
     sealed_until: SealTime,
     /// Landing objects known to be unreadable: left out.

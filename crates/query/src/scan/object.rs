@@ -11,6 +11,7 @@ use auditlake_lake::archive_file::is_of_another_key;
 use auditlake_lake::checksums::{self, ChecksumError, Checksums};
 use auditlake_lake::damage::{self, GAVE_UP, check_layout};
 use auditlake_lake::layout::Partition;
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::arrow::parquet_to_arrow_schema;
@@ -34,6 +35,8 @@ pub struct Handle {
     pub size: u64,
     /// Where it lies in the archive; `None` for a landing object.
     pub partition: Option<Partition>,
+    /// Its bytes, if it is made of landing objects that are read as one and lies nowhere else.
+    pub merged: Option<Bytes>,
 }
 
 /// What is known of an object's inside; immutable, as the object is.
@@ -202,7 +205,7 @@ impl Opened {
     /// which costs no more).
     pub async fn open(context: &Context<'_>, handle: &Arc<Handle>) -> Result<Self, ScanError> {
         let key = &handle.key;
-        let cached_bytes = context.engine.objects.get(key);
+        let cached_bytes = handle.merged.clone().or_else(|| context.engine.objects.get(key));
         let cached_footer = context.engine.footers.get(key);
         if let Some(footer) = cached_footer {
             let mut blob = cached_bytes.map_or_else(|| Blob::empty(handle.size), Blob::whole);

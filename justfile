@@ -9,6 +9,12 @@ check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# Licences, sources and advisories of all dependencies, and unused ones. Installs both tools (10 min, once).
+deny:
+    cargo install --locked cargo-deny cargo-machete
+    cargo deny check
+    cargo machete
+
 # One crate's tests: just test auditlake-lake (under 2 min).
 test CRATE:
     cargo test --locked -p {{CRATE}}

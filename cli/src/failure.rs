@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::output;
+use crate::standard_error;
 
 /// Everything was done.
 pub const DONE: u8 = 0;
@@ -12,6 +12,9 @@ pub const FAILED: u8 = 1;
 pub const WRONG_USAGE: u8 = 2;
 /// It was done, but something was set aside that somebody should look at.
 pub const SET_ASIDE: u8 = 3;
+
+/// What was done, as an exit code.
+pub type Outcome = Result<ExitCode, Failure>;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -45,9 +48,9 @@ impl Failure {
         if self.is_broken_pipe {
             return ExitCode::from(DONE);
         }
-        output::tell(format_args!("error: {}", self.message));
+        standard_error::tell(format_args!("error: {}", self.message));
         if let Some(advice) = &self.advice {
-            output::tell(format_args!("  help: {advice}"));
+            standard_error::tell(format_args!("  help: {advice}"));
         }
         ExitCode::from(self.code)
     }

@@ -5,6 +5,7 @@ mod commands;
 mod failure;
 mod output;
 mod progress;
+mod standard_error;
 mod storage;
 
 use std::process::ExitCode;

@@ -1,35 +1,11 @@
 //! How results are shown: tables for people, numbers readable.
 
-use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::failure::Failure;
-
-/// Tells the user something on standard error. That nobody reads it, or that the disk it goes to is full, is no reason to stop.
-pub fn tell(text: impl Display) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
-}
-
-/// Standard error for logs: a line that cannot be written is lost, and nothing else.
-pub struct ForgivingStderr;
-
-impl Write for ForgivingStderr {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match std::io::stderr().write(bytes) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(error),
-            Err(_) => Ok(bytes.len()),
-            written => written,
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        drop(std::io::stderr().flush());
-        Ok(())
-    }
-}
 
 /// A table with a header: drawn to the width of a terminal, plain columns elsewhere.
 pub fn table(header: &[&str]) -> Table {

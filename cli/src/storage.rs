@@ -17,7 +17,7 @@ use auditlake_store::{ErrorKind, SharedStore, StoreError};
 
 use crate::arguments::{CodecName, NewLakeArguments, StorageArguments};
 use crate::failure::Failure;
-use crate::output;
+use crate::standard_error;
 use auditlake_lake::length::Length;
 
 /// An open storage. While it lives, a storage over a directory is served to this process on a port of its own.
@@ -67,7 +67,7 @@ pub fn wanted_lake(arguments: &NewLakeArguments) -> Lake {
 pub fn report_differences(arguments: &NewLakeArguments, lake: &Lake) {
     let length = |millis: i64| Length { millis }.to_string();
     let say = |flag: &str, value: String| {
-        output::tell(format_args!(
+        standard_error::tell(format_args!(
             "warning: {flag} has no effect: this lake was created with {value}, and lake.json rules; make another lake with another --data"
         ));
     };

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use super::Outcome;
 use crate::arguments::Arguments;
+use crate::failure::Outcome;
 
 pub fn run(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();

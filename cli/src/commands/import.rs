@@ -22,9 +22,8 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::Outcome;
 use crate::arguments::{ImportArguments, ReportFormat};
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, Outcome};
 use crate::storage::{Storage, storage_failure};
 use crate::{output, progress};
 use files::{Found, LeftOut};

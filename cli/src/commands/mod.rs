@@ -8,16 +8,11 @@ mod seal;
 mod serve;
 mod status;
 
-use std::process::ExitCode;
-
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, Command};
-use crate::failure::Failure;
-use crate::output::ForgivingStderr;
-
-/// What was done, as an exit code.
-pub type Outcome = Result<ExitCode, Failure>;
+use crate::failure::{Failure, Outcome};
+use crate::standard_error::ForgivingStderr;
 
 /// Logs go to standard error; what they say is set by `AUDITLAKE_LOG`.
 fn start_logging(default: &str) {

@@ -14,9 +14,8 @@ use auditlake_query::{
 };
 use serde_json::json;
 
-use super::Outcome;
 use crate::arguments::{FilterArguments, IntervalName, OrderName, QueryArguments, QueryFormat};
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::storage::Storage;
 

@@ -12,9 +12,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use serde::Deserialize;
 
-use super::Outcome;
 use crate::arguments::RedriveArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::storage::storage_failure;
 

@@ -11,9 +11,8 @@ use auditlake_lake::seal::set_aside::{self, Next, SetAsideError};
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
 use serde_json::json;
 
-use super::Outcome;
 use crate::arguments::{ReportFormat, SealArguments};
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, Outcome};
 use crate::storage::{Storage, storage_failure};
 use crate::{output, progress};
 

@@ -10,10 +10,9 @@ use auditlake_embedded::serve::{self, Serving, Settings, StartError};
 use serde_json::json;
 
 use self::signals::Signals;
-use super::Outcome;
 use crate::arguments::ServeArguments;
-use crate::failure::{FAILED, Failure};
-use crate::output;
+use crate::failure::{FAILED, Failure, Outcome};
+use crate::standard_error;
 use crate::storage::{lake_failure, report_differences, storage_failure, wanted_lake};
 
 /// Where the storage listens unless it is told.
@@ -57,7 +56,7 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
     let name = arguments.organization.as_ref().map_or("acme", |organization| organization.as_str());
     let period = auditlake_lake::length::Length { millis: serving.lake.period().millis() };
     let slack = auditlake_lake::length::Length { millis: serving.lake.slack_ms };
-    output::tell(format_args!(
+    standard_error::tell(format_args!(
         "auditlake {version} is ready; Ctrl-C stops it
 
   console  http://{api}/
@@ -72,7 +71,7 @@ fn announce(arguments: &ServeArguments, serving: &Serving) -> Result<(), Failure
         version = env!("CARGO_PKG_VERSION"),
     ));
     if !api.ip().is_loopback() && arguments.sign_in.oidc_issuer.is_none() {
-        output::tell(format_args!(
+        standard_error::tell(format_args!(
             "warning: there is no authentication: whoever reaches {api} can read and write every organization"
         ));
     }
@@ -118,12 +117,12 @@ pub async fn run(arguments: &ServeArguments) -> Outcome {
     report_differences(&arguments.new_lake, &serving.lake);
     announce(arguments, &serving)?;
     signals.next().await?;
-    output::tell("stopping: requests in flight are answered first; ask again to end at once");
+    standard_error::tell("stopping: requests in flight are answered first; ask again to end at once");
     tokio::select! {
         () = serving.stop() => Ok(ExitCode::SUCCESS),
         again = signals.next() => {
             again?;
-            output::tell("ended at once; whatever was acknowledged is on disk");
+            standard_error::tell("ended at once; whatever was acknowledged is on disk");
             // Threads that still work must not hold up the end.
             std::process::exit(i32::from(FAILED))
         }

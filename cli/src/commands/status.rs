@@ -12,9 +12,8 @@ use auditlake_lake::seal::{SealSettings, Sealer};
 
 use serde_json::json;
 
-use super::Outcome;
 use crate::arguments::{ReportFormat, StatusArguments};
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::storage::{Storage, storage_failure};
 use crate::{failure, output};
 use auditlake_lake::length::Length;

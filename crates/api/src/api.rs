@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use auditlake_lake::landing::{Clock, Entropy};
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::header::{ALLOW, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use serde::Serialize;
 
+use crate::answer::{Asked, Counted, counted};
 use crate::caller::Caller;
+use crate::context::{Context, QUERIES, compute, shown_path};
 use crate::delivery::deliver;
 use crate::directory;
 use crate::exports;
@@ -19,21 +20,14 @@ use crate::openapi;
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
 use crate::queries;
-use crate::reader::{self, Reader};
-use crate::recording::{Asked, Record, Recorder};
+use crate::reads;
+use crate::recording::{Record, Recorder};
 use crate::room::Room;
+use crate::state::Reader;
 use crate::status::{self, Vitals};
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Below this lie the questions that are still being answered.
-const QUERIES: &str = "/v1/queries/";
-
-/// A path as logs may show it: an id of a question holds its filters, and those name people.
-pub fn shown_path(path: &str) -> &str {
-    if path.starts_with(QUERIES) { "/v1/queries/{id}" } else { path }
-}
 
 /// Longest URL that is read, path and query together (32 KiB).
 const MAX_URI_BYTES: usize = 32 * 1024;
@@ -58,40 +52,6 @@ pub struct Api {
     pub room: Room,
     /// How the server itself does, where one process does everything.
     pub vitals: Option<Arc<dyn Vitals>>,
-}
-
-/// What an answer is about, in numbers: an extension of the response, for an edge that counts. It is not sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Events taken in.
-    pub accepted: u64,
-    /// Events refused.
-    pub refused: u64,
-    /// Events or groups answered.
-    pub rows: u64,
-    /// Bytes an engine read for the answer.
-    pub scanned_bytes: u64,
-}
-
-/// The answer to a question, with its numbers.
-pub(crate) fn answered(mut response: Response<Bytes>, asked: Asked, numbers: Counted) -> Response<Bytes> {
-    response.extensions_mut().insert(asked);
-    counted(response, numbers)
-}
-
-/// The answer with its numbers.
-pub(crate) fn counted(mut response: Response<Bytes>, counted: Counted) -> Response<Bytes> {
-    response.extensions_mut().insert(counted);
-    response
-}
-
-/// What a handler needs to know of a request besides its own parts.
-pub(crate) struct Context<'r> {
-    pub caller: &'r Caller,
-    pub headers: &'r HeaderMap,
-    pub path: &'r str,
-    pub query: Option<&'r str>,
-    pub room: &'r Room,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,28 +82,6 @@ impl Route<'_> {
                 event.or_else(|| one_of(QUERIES).map(Route::Query)).or_else(|| one_of("/v1/exports/").map(Route::Export))
             }
         }
-    }
-}
-
-/// A JSON answer.
-pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response<Bytes>, Problem> {
-    let body = serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "answer cannot be serialised");
-        Problem::internal()
-    })?;
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-/// Runs what computes for long without holding up the other requests of a runtime that has several threads.
-pub(crate) fn compute<T>(work: impl FnOnce() -> T) -> T {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
     }
 }
 
@@ -292,21 +230,21 @@ impl Api {
             }
             (Route::OpenApi, ..) if is_read => Ok(openapi::response()),
             (Route::Events, Some(ingest), _) if *method == Method::POST => {
-                ingest::post_events(self, ingest, context, body).await
+                ingest::post_events(self.clock.as_ref(), self.entropy.as_ref(), ingest, context, body).await
             }
-            (Route::Events, _, Some(reader)) if is_read => reader::list_events(reader, context).await,
+            (Route::Events, _, Some(reader)) if is_read => reads::list_events(reader, context).await,
             (Route::Event(id), _, Some(reader)) if is_read => {
                 let id = decode_path_part(id).ok_or_else(not_found)?;
-                reader::one_event(self, reader, context, &id).await
+                reads::one_event(reader, context, &id).await
             }
             (Route::Query(id), _, Some(reader)) if is_read => queries::poll(reader, context, id).await,
             (Route::Query(id), _, Some(reader)) if *method == Method::DELETE => queries::cancel(reader, context, id).await,
-            (Route::Stats, _, Some(reader)) if is_read => reader::stats(reader, context).await,
+            (Route::Stats, _, Some(reader)) if is_read => reads::stats(reader, context).await,
             (Route::Actors, _, Some(reader)) if is_read => directory::list_actors(&reader.directory, context).await,
             (Route::Actors, _, Some(reader)) if *method == Method::PUT => {
                 directory::replace_actors(&reader.directory, context, body).await
             }
-            (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
+            (Route::Status, _, Some(reader)) if is_read => status::status(reader, self.vitals.as_deref()).await,
             (Route::Exports, _, Some(reader)) if *method == Method::POST => {
                 exports::start_export(reader, context, body).await
             }

@@ -20,13 +20,13 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
-use crate::api::{Context, Counted, answered, json as json_answer};
+use crate::answer::{Asked, Counted, Verb, answered, json as json_answer};
 use crate::body::{self, BodyFormat};
+use crate::context::Context;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::reader::{Reader, actors_of, invalid, query_problem};
-use crate::recording::{Asked, Verb};
 use crate::room::Claim;
+use crate::state::{Reader, actors_of, invalid, query_problem};
 
 /// How long an export can be asked for, in ms (24 hours).
 pub const KEPT_MS: i64 = 24 * Timestamp::HOUR_MS;

@@ -7,14 +7,16 @@ use auditlake_event::input::{
 };
 use auditlake_event::limits::MAX_EVENTS_PER_REQUEST;
 use auditlake_event::{Event, Region};
+use auditlake_lake::landing::{Clock, Entropy};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
-use crate::api::{Api, Context, Counted, compute, counted, json};
+use crate::answer::{Counted, counted, json};
 use crate::body::{self, BodyFormat};
 use crate::cloudevent_headers;
+use crate::context::{Context, compute};
 use crate::door::{Door, DoorError};
 use crate::event_json::event_link;
 use crate::parameters::Parameters;
@@ -160,7 +162,8 @@ fn text_of(headers: &HeaderMap, body: &Bytes, claim: &mut Claim) -> Result<(Byte
 }
 
 pub(crate) async fn post_events(
-    api: &Api,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
     ingest: &Ingest,
     context: &Context<'_>,
     body: &Bytes,
@@ -178,9 +181,9 @@ pub(crate) async fn post_events(
         large_events: ingest.large_events,
         lookalikes,
         default_organization: context.caller.default_organization(),
-        ..DoorContext::api(api.clock.now(), &ingest.region, context.caller.bound_to())
+        ..DoorContext::api(clock.now(), &ingest.region, context.caller.bound_to())
     };
-    let parsed = compute(|| parse_body(&text, shape, &door_context, &mut || api.entropy.bytes()));
+    let parsed = compute(|| parse_body(&text, shape, &door_context, &mut || entropy.bytes()));
     let mut parsed = parsed.map_err(|error| body_problem(&error))?;
     if cloudevent_headers::is_binary_mode(context.headers) {
         parsed.errors = cloudevent_headers::theirs(std::mem::take(&mut parsed.errors), context.headers);

@@ -7,11 +7,13 @@
 //! - a **question** that takes longer than its caller waits goes on under a signed id;
 //! - errors are RFC 9457 **problems**.
 
+pub mod answer;
 pub mod api;
 pub mod body;
 pub mod caller;
 pub mod claims;
 pub mod cloudevent_headers;
+pub mod context;
 pub mod delivery;
 pub mod directory;
 pub mod door;
@@ -19,21 +21,25 @@ pub mod event_json;
 pub mod exports;
 pub mod ingest;
 pub mod openapi;
+mod pages;
 pub mod parameters;
 pub mod problem;
 pub mod queries;
-pub mod reader;
+mod question;
+mod reads;
 pub mod recording;
 pub mod room;
+pub mod state;
 pub mod status;
 
-pub use api::{Api, Counted};
+pub use answer::Counted;
+pub use api::Api;
 pub use caller::{Caller, Identity};
 pub use directory::Directory;
 pub use door::{Door, DoorError};
 pub use ingest::Ingest;
 pub use problem::Problem;
-pub use reader::Reader;
 pub use recording::Recorder;
 pub use room::Room;
+pub use state::Reader;
 pub use status::Vitals;

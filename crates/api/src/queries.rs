@@ -7,17 +7,19 @@
 use std::time::Duration;
 
 use auditlake_event::{Organization, Timestamp};
-use auditlake_query::{Answer, Counts, Progress, Query, QueryError, QueryErrorKind, Ticket, signed};
+use auditlake_query::{Progress, QueryErrorKind, Ticket, signed};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Context, Counted, answered, json};
-use crate::directory::Actors;
+use crate::answer::{Counted, answered, json};
+use crate::context::Context;
+use crate::pages;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::reader::{self, EventQuestion, ListQuestion, Reader, StatsQuestion, actors_of, asked, query_problem};
+use crate::question::{Question, asked};
+use crate::state::{Reader, actors_of, query_problem};
 
 /// Longest wait of a caller in seconds, and how long is waited where none is stated: an HTTP API gives up after 30 s.
 const MAX_WAIT_SECONDS: usize = 20;
@@ -36,15 +38,6 @@ const COMPRESSION: i32 = 9;
 /// When a caller should come back, in seconds.
 const COME_BACK_SECONDS: u32 = 2;
 
-/// What is asked, as far as an answer depends on it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Question {
-    Events(ListQuestion),
-    Event(EventQuestion),
-    Stats(StatsQuestion),
-}
-
 /// What an id holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Slow {
@@ -61,74 +54,6 @@ struct Running<'a> {
     status: &'static str,
     link: &'a str,
     expires: Timestamp,
-}
-
-/// What an engine has to say to a question.
-enum Found {
-    Events(Answer),
-    Counts(Counts),
-}
-
-impl Question {
-    fn query(&self) -> &Query {
-        match self {
-            Question::Events(question) => &question.query,
-            Question::Event(question) => &question.query,
-            Question::Stats(question) => &question.query,
-        }
-    }
-
-    const fn what(&self) -> &'static str {
-        match self {
-            Question::Events(_) => "events",
-            Question::Event(_) => "event",
-            Question::Stats(_) => "stats",
-        }
-    }
-
-    async fn find(
-        &self,
-        reader: &Reader,
-        widened: Query,
-        ticket: Option<&Ticket>,
-        patience: Duration,
-    ) -> Result<Progress<Found>, QueryError> {
-        let request = match self {
-            Question::Events(question) => question.request(widened),
-            Question::Event(question) => question.request(),
-            Question::Stats(question) => {
-                let request = question.request(widened);
-                let counts = match ticket {
-                    None => reader.engine.begin_count(&request, patience).await,
-                    Some(ticket) => reader.engine.resume_count(&request, ticket, patience).await,
-                };
-                return counts?.and_then(|counts| Ok(Found::Counts(counts)));
-            }
-        };
-        let answer = match ticket {
-            None => reader.engine.begin_search(&request, patience).await,
-            Some(ticket) => reader.engine.resume_search(&request, ticket, patience).await,
-        };
-        answer?.and_then(|answer| Ok(Found::Events(answer)))
-    }
-
-    fn answer(
-        &self,
-        reader: &Reader,
-        context: &Context<'_>,
-        actors: &Actors,
-        found: Found,
-    ) -> Result<Response<Bytes>, Problem> {
-        match (self, found) {
-            (Question::Events(question), Found::Events(answer)) => {
-                reader::page_of_events(reader, context, question, actors, answer)
-            }
-            (Question::Event(question), Found::Events(answer)) => reader::event_in_full(context, question, actors, &answer),
-            (Question::Stats(question), Found::Counts(counts)) => reader::statistics(question, actors, counts),
-            // `find` never mixes them up.
-            (_, Found::Events(_) | Found::Counts(_)) => Err(Problem::internal()),
-        }
-    }
 }
 
 impl Slow {
@@ -176,8 +101,8 @@ pub(crate) async fn ask(
     let created = reader.clock.now();
     let actors = actors_of(reader, &question.query().organization).await?;
     let widened = actors.widen(question.query())?;
-    match question.find(reader, widened, None, wait).await.map_err(query_problem)? {
-        Progress::Done(found) => question.answer(reader, context, &actors, found),
+    match question.find(reader.engine.as_ref(), widened, None, wait).await.map_err(query_problem)? {
+        Progress::Done(found) => pages::of(&question, reader, context, &actors, found),
         Progress::Pending(ticket) => running(reader, Slow { question, ticket, created }, wait).await,
     }
 }
@@ -277,12 +202,15 @@ pub(crate) async fn poll(reader: &Reader, context: &Context<'_>, id: &str) -> Re
     // The directory may have changed since; the windows that run already are answered as they were asked.
     let actors = actors_of(reader, &slow.question.query().organization).await?;
     let widened = actors.widen(slow.question.query())?;
-    let found = slow.question.find(reader, widened, Some(&slow.ticket), wait).await.map_err(|error| match error.kind {
-        QueryErrorKind::Cancelled => gone("the query was cancelled"),
-        _ => query_problem(error),
-    })?;
+    let found =
+        slow.question.find(reader.engine.as_ref(), widened, Some(&slow.ticket), wait).await.map_err(
+            |error| match error.kind {
+                QueryErrorKind::Cancelled => gone("the query was cancelled"),
+                _ => query_problem(error),
+            },
+        )?;
     match found {
-        Progress::Done(found) => slow.question.answer(reader, context, &actors, found),
+        Progress::Done(found) => pages::of(&slow.question, reader, context, &actors, found),
         Progress::Pending(ticket) => {
             let mut response = running(reader, Slow { ticket, ..slow }, wait).await?;
             // The caller has an id already: what cannot be recorded now is not given up.

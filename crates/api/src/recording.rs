@@ -12,8 +12,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Counted, shown_path};
+use crate::answer::{Asked, Counted, Verb};
 use crate::caller::Caller;
+use crate::context::shown_path;
 use crate::door::Door;
 use crate::problem::Problem;
 
@@ -38,28 +39,6 @@ pub struct Recorder {
     pub door: Arc<dyn Door>,
     /// The region of the records.
     pub region: Region,
-}
-
-/// What a call did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verb {
-    /// It read.
-    Read,
-    /// It changed the directory.
-    Change,
-}
-
-/// What a call asked: an extension of its answer, which is not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
-    /// What it did.
-    pub verb: Verb,
-    /// Whose log was read.
-    pub organization: Organization,
-    /// What of it: `events`, `event`, `stats`, `exports`, `directory`.
-    pub what: &'static str,
-    /// The question, in canonical JSON.
-    pub filters: Option<String>,
 }
 
 /// What an event of the record is made of.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::api::{Api, json};
+use crate::answer::json;
 use crate::problem::Problem;
-use crate::reader::{Reader, storage_problem};
+use crate::state::{Reader, storage_problem};
 
 /// Where the lake stands.
 #[derive(Debug, Serialize)]
@@ -116,9 +116,9 @@ impl Status {
     }
 }
 
-pub(crate) async fn status(api: &Api, reader: &Reader) -> Result<Response<Bytes>, Problem> {
+pub(crate) async fn status(reader: &Reader, vitals: Option<&dyn Vitals>) -> Result<Response<Bytes>, Problem> {
     let sealed_until = auditlake_lake::status::sealed_until(reader.store.as_ref(), &reader.lake, None).await;
     let sealed_until = sealed_until.map_err(|error| storage_problem(&error))?;
-    let server = api.vitals.as_ref().map(|vitals| vitals.vitals());
-    json(StatusCode::OK, &Status { server, ..Status::new(&reader.lake, sealed_until, api.clock.now()) })
+    let server = vitals.map(|vitals| vitals.vitals());
+    json(StatusCode::OK, &Status { server, ..Status::new(&reader.lake, sealed_until, reader.clock.now()) })
 }

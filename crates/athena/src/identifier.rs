@@ -7,7 +7,7 @@ pub struct InvalidIdentifier;
 
 /// The name of a database or table: `[a-z_][a-z0-9_]{0,127}`, what Glue, Athena and Trino spell alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identifier(String);
+pub struct Identifier(pub(crate) String);
 
 impl Identifier {
     /// Parses a name. Fails unless it matches `[a-z_][a-z0-9_]{0,127}`.
@@ -34,37 +34,6 @@ impl std::str::FromStr for Identifier {
         Self::parse(text)
     }
 }
-
-/// The two tables that our own statements read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tables {
-    /// The database (Trino: the schema).
-    pub database: Identifier,
-    /// The archive with the one range column `dt`.
-    pub events_hourly: Identifier,
-    /// Landing.
-    pub events_landing: Identifier,
-}
-
-impl Tables {
-    /// The usual names in a database.
-    pub fn in_database(database: Identifier) -> Self {
-        Self {
-            database,
-            events_hourly: Identifier(crate::tables::EVENTS_HOURLY.to_owned()),
-            events_landing: Identifier(crate::tables::EVENTS_LANDING.to_owned()),
-        }
-    }
-
-    pub(crate) fn hourly_sql(&self) -> String {
-        format!("\"{}\".\"{}\"", self.database.as_str(), self.events_hourly.as_str())
-    }
-
-    pub(crate) fn landing_sql(&self) -> String {
-        format!("\"{}\".\"{}\"", self.database.as_str(), self.events_landing.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,11 +14,13 @@ pub mod identifier;
 pub mod rows;
 pub mod run;
 pub mod sql;
+mod table_names;
 pub mod tables;
 
 pub use engine::{AthenaEngine, EngineOptions, LakeStatus};
 pub use export::{AthenaExporter, Results};
 pub use failure::{Failure, FailureKind};
-pub use identifier::{Identifier, InvalidIdentifier, Tables};
+pub use identifier::{Identifier, InvalidIdentifier};
 pub use run::{ExecutionId, Progress, RunOptions, Runner, Statistics};
 pub use sql::{Sides, Snapshot, Statement, Window};
+pub use table_names::Tables;

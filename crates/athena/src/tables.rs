@@ -21,13 +21,7 @@ use serde_json::{Value, json};
 
 use crate::identifier::Identifier;
 use crate::sql::{Statement, arrival_value, time_literal};
-
-/// The table of the archive with a column for each part of the path.
-pub const EVENTS: &str = "events";
-/// The table of the archive with the one range column `dt`.
-pub const EVENTS_HOURLY: &str = "events_hourly";
-/// The table of landing.
-pub const EVENTS_LANDING: &str = "events_landing";
+pub use crate::table_names::{EVENTS, EVENTS_HOURLY, EVENTS_LANDING};
 
 /// The first year of projections: that of [`auditlake_event::limits::EARLIEST_EVENT_TIME_MS`].
 const FIRST_YEAR: u32 = 2000;

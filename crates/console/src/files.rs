@@ -16,6 +16,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
+use crate::plain_text::text;
+
 static BUILT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../console/dist");
 
 /// Where the assets are.
@@ -125,7 +127,7 @@ impl Files {
     pub(crate) fn answer(&self, path: &str, asked: &HeaderMap) -> Response<Bytes> {
         match self.by_path.get(path) {
             Some(file) => file.answer(asked),
-            None => crate::text(StatusCode::NOT_FOUND, "there is no such file\n"),
+            None => text(StatusCode::NOT_FOUND, "there is no such file\n"),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod files;
 pub mod headers;
+mod plain_text;
 pub mod settings;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use crate::files::Files;
 pub use crate::headers::InvalidOrigin;
 use crate::headers::SecurityHeaders;
+use crate::plain_text::text;
 pub use crate::settings::{Mode, Settings, SignIn};
 
 /// Where the page's settings are.
@@ -99,14 +101,6 @@ impl Console {
 }
 
 /// An answer in words, for what is no file.
-fn text(status: StatusCode, words: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(words.as_bytes()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 fn not_allowed() -> Response<Bytes> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "allowed: GET, HEAD\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

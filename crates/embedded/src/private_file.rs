@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+/// The folder of a lake's directory that is no part of the lake.
+pub const FOLDER: &str = ".auditlake";
+
 /// Writes a file that is not there yet, readable by its owner only; on disk when it returns. One that is there stays: whoever was
 /// first decides.
 pub fn create(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {

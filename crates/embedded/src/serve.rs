@@ -32,6 +32,7 @@ use crate::exports::{self, LocalExporter};
 use crate::http_server::{Callers, HttpServer, is_loopback};
 use crate::lake_copy::{self, LakeCopyError};
 use crate::organizations::NotingDoor;
+use crate::private_file;
 use crate::s3::{self, EmbeddedS3, EmbeddedS3Error, Others};
 use crate::schedule::{self, Housekeeping, Schedule};
 use crate::storage_keys;
@@ -54,8 +55,6 @@ const MAX_BODY_MEMORY_BYTES: usize = 128 * 1024 * 1024;
 const MAX_SENT_BODY_BYTES: usize = 128 * 1024 * 1024;
 /// Expired landing objects are looked for this often at most.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// The folder of the directory that is no part of the lake.
-pub(crate) const PRIVATE: &str = ".auditlake";
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -270,7 +269,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let s3_store = Arc::new(s3.store().await?);
     let store: SharedStore = Arc::clone(&s3_store) as SharedStore;
     let lake = open_or_create(store.as_ref(), &settings.wanted).await?;
-    lake_copy::check(&settings.data.join(PRIVATE), &lake)?;
+    lake_copy::check(&settings.data.join(private_file::FOLDER), &lake)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy = Arc::new(SystemEntropy);
@@ -284,7 +283,7 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
     let door = Arc::new(NotingDoor::new(group_commit, settings.data.clone(), Arc::clone(&clock), Arc::clone(&witness)));
     let console = console(&settings, Arc::clone(&door))?;
     let callers = callers(&settings, &clock)?;
-    let private = settings.data.join(PRIVATE);
+    let private = settings.data.join(private_file::FOLDER);
     let cursor_key = cursor_key::load_or_create(&private, entropy.as_ref())
         .map_err(|error| StartError::Directory { path: private.clone(), error })?;
     let recorder = (settings.record_reads || settings.tokens.is_some())

@@ -21,7 +21,7 @@ struct Stored {
 /// The file of the keys of the lake in `directory`.
 #[must_use]
 pub fn path(directory: &Path) -> PathBuf {
-    directory.join(crate::serve::PRIVATE).join(FILE)
+    directory.join(private_file::FOLDER).join(FILE)
 }
 
 /// The keys of the lake in `directory`; `None` if none were made yet.
@@ -45,7 +45,7 @@ pub fn load_or_create(directory: &Path, entropy: &dyn Entropy) -> io::Result<Emb
     }
     let EmbeddedS3Credentials { access_key, secret_key } = EmbeddedS3Credentials::random(entropy);
     let bytes = serde_json::to_vec(&Stored { access_key, secret_key })?;
-    private_file::create(&directory.join(crate::serve::PRIVATE), FILE, &bytes)?;
+    private_file::create(&directory.join(private_file::FOLDER), FILE, &bytes)?;
     // Another process may have been quicker: then its keys count.
     load(directory)?.ok_or_else(|| io::Error::other("the file of the storage's keys vanished"))
 }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_file_without_keys_is_an_error_and_not_an_open_door() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join(crate::serve::PRIVATE)).unwrap();
+        fs::create_dir(folder.path().join(private_file::FOLDER)).unwrap();
         for text in ["", "{}", "{\"access_key\":\"\",\"secret_key\":\"\"}"] {
             fs::write(path(folder.path()), text).unwrap();
             assert!(load_or_create(folder.path(), &SystemEntropy).is_err(), "{text}");

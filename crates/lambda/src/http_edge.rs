@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use auditlake_api::api::shown_path;
 use auditlake_api::claims::{ClaimNames, caller};
+use auditlake_api::context::shown_path;
 use auditlake_api::{Api, Caller, Counted, Problem};
 use auditlake_console::Console;
 use base64::Engine as _;

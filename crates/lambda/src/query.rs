@@ -6,9 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auditlake_api::claims::ClaimNames;
 use auditlake_api::{Api, Counted, Directory, Reader, Recorder, Room};
-use auditlake_athena::{
-    AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, identifier::Tables,
-};
+use auditlake_athena::{AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, Tables};
 use auditlake_console::Console;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};

@@ -10,7 +10,43 @@ use auditlake_event::time::Civil;
 use jiff::civil;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::engine::Interval;
+/// The length of a time bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interval {
+    /// One minute.
+    Minute,
+    /// One hour.
+    Hour,
+    /// One day of a time zone.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// One month of the calendar.
+    Month,
+}
+
+impl Interval {
+    /// Every interval's text, for messages.
+    pub const TEXTS: [&'static str; 5] = ["minute", "hour", "day", "week", "month"];
+
+    /// The interval of a text.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "minute" => Some(Self::Minute),
+            "hour" => Some(Self::Hour),
+            "day" => Some(Self::Day),
+            "week" => Some(Self::Week),
+            "month" => Some(Self::Month),
+            _ => None,
+        }
+    }
+
+    /// Whether it is made of days, so that a time zone says where it begins.
+    pub const fn is_by_date(self) -> bool {
+        matches!(self, Self::Day | Self::Week | Self::Month)
+    }
+}
 
 const DAY_MS: i64 = 24 * Timestamp::HOUR_MS;
 /// 1 January 1970 was a Thursday: so many days after a Monday.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::engine::{Answer, CountRequest, Counts, Engine, Order, Position, QueryError, QueryErrorKind, SearchRequest};
+use crate::engine::{Answer, CountRequest, Counts, Engine, Order, Position, SearchRequest};
+use crate::error::{QueryError, QueryErrorKind};
 use crate::progress::{Progress, Ticket};
 use crate::scan::{Estimate, ScanEngine};
 use crate::typed::Query;

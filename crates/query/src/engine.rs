@@ -7,7 +7,8 @@ use auditlake_event::{Column, Event, Timestamp};
 use auditlake_lake::SealTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::buckets::TimeZone;
+use crate::buckets::{Interval, TimeZone};
+use crate::error::QueryError;
 use crate::metadata_key::MetadataKey;
 use crate::progress::{Progress, Ticket};
 use crate::typed::Query;
@@ -123,44 +124,6 @@ pub struct Cost {
     /// Whether a stored result was used again: late events since then may be missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reused_result: bool,
-}
-
-/// The length of a time bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Interval {
-    /// One minute.
-    Minute,
-    /// One hour.
-    Hour,
-    /// One day of a time zone.
-    Day,
-    /// From Monday to Sunday.
-    Week,
-    /// One month of the calendar.
-    Month,
-}
-
-impl Interval {
-    /// Every interval's text, for messages.
-    pub const TEXTS: [&'static str; 5] = ["minute", "hour", "day", "week", "month"];
-
-    /// The interval of a text.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "minute" => Some(Self::Minute),
-            "hour" => Some(Self::Hour),
-            "day" => Some(Self::Day),
-            "week" => Some(Self::Week),
-            "month" => Some(Self::Month),
-            _ => None,
-        }
-    }
-
-    /// Whether it is made of days, so that a time zone says where it begins.
-    pub const fn is_by_date(self) -> bool {
-        matches!(self, Self::Day | Self::Week | Self::Month)
-    }
 }
 
 /// What is counted by.
@@ -310,44 +273,6 @@ pub struct Counts {
     pub unreadable_objects: usize,
     /// `scan` or `athena`.
     pub engine: &'static str,
-}
-
-/// What an error of a query means for its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueryErrorKind {
-    /// The query itself cannot be answered: say what to change (400).
-    Invalid,
-    /// It would read too much (422).
-    TooLarge,
-    /// Storage or engine is away: try again (503).
-    Unavailable,
-    /// Too much is asked of the engine at once, or a quota of it is used up: try again, later (429).
-    Throttled,
-    /// It was cancelled.
-    Cancelled,
-    /// The caller's rights do not suffice for storage or engine.
-    Denied,
-    /// An object that the answer needs is damaged or not there: the message names it (503).
-    Damaged,
-    /// Stored data contradicts its own rules, or a defect of ours (500).
-    Internal,
-}
-
-/// Why a query failed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct QueryError {
-    /// What it means for the caller.
-    pub kind: QueryErrorKind,
-    /// What happened, in words.
-    pub message: String,
-}
-
-impl QueryError {
-    /// An error of `kind`.
-    pub fn new(kind: QueryErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
-    }
 }
 
 /// Answers typed queries. Each answer is exact at its `sealed_until`: every event that was acknowledged before the call

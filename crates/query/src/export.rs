@@ -12,7 +12,7 @@ use auditlake_lake::SealTime;
 use auditlake_store::presign::Download;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::QueryError;
+use crate::error::QueryError;
 use crate::typed::Query;
 
 /// The format of an export's files.

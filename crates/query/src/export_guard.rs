@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use auditlake_store::presign::Download;
 
 use crate::choosing::refusal;
-use crate::engine::{QueryError, QueryErrorKind};
+use crate::error::{QueryError, QueryErrorKind};
 use crate::export::{ExportFile, ExportJob, ExportProgress, ExportRequest, Exporter, StartedExport};
 use crate::scan::ScanEngine;
 

@@ -13,6 +13,7 @@ pub mod choosing;
 pub mod csv;
 pub mod cursor;
 pub mod engine;
+pub mod error;
 pub mod export;
 pub mod export_guard;
 pub mod export_id;
@@ -25,13 +26,11 @@ pub mod scan;
 pub mod signed;
 pub mod typed;
 
-pub use buckets::TimeZone;
+pub use buckets::{Interval, TimeZone};
 pub use choosing::{Choice, ChoosingEngine};
 pub use cursor::{Cursor, CursorError};
-pub use engine::{
-    Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Interval, Order, Position, QueryError,
-    QueryErrorKind, SearchRequest,
-};
+pub use engine::{Answer, Bucket, Cost, Count, CountRequest, Counts, Engine, GroupBy, Order, Position, SearchRequest};
+pub use error::{QueryError, QueryErrorKind};
 pub use export::{ExportFile, ExportFormat, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, StartedExport};
 pub use export_guard::GuardedExporter;
 pub use export_id::{ExportId, NotAnExportId};

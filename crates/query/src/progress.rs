@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{QueryError, QueryErrorKind};
+use crate::error::{QueryError, QueryErrorKind};
 
 /// Where an answer stands when the caller's patience is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

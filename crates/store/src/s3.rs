@@ -26,6 +26,9 @@ use crate::retry::Retrier;
 pub use crate::retry::RetryPolicy;
 pub use connect::{S3Credentials, S3Settings, connect, connect_with, http_client};
 
+/// How long an answer, or the next bytes of one, may take.
+const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The CRC-32 of bytes as S3 writes it: big-endian, base64.
 fn crc32(bytes: &[u8]) -> String {
     use base64::Engine as _;
@@ -53,7 +56,7 @@ impl S3Store {
     /// A store over a client that is configured already. The client's own retries should be off (see the module's text).
     /// `prefix` is a folder inside the bucket, empty for all of it; waits between tries follow from `seed`.
     pub fn new(client: Client, bucket: impl Into<String>, prefix: &str, retry: RetryPolicy, seed: u64) -> Self {
-        let read_timeout = connect::READ_TIMEOUT;
+        let read_timeout = READ_TIMEOUT;
         Self::with_read_timeout(client, bucket.into(), prefix, Retrier::new(retry, seed), read_timeout)
     }
 

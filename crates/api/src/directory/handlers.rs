@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::upload::{Form, parse};
 use super::{Actor, Directory};
-use crate::api::{Context, Counted, answered, compute, json};
+use crate::answer::{Asked, Counted, Verb, answered, json};
 use crate::body;
+use crate::context::{Context, compute};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::reader::storage_problem;
-use crate::recording::{Asked, Verb};
+use crate::state::storage_problem;
 
 /// Actors on a page when the caller does not say.
 const DEFAULT_LIMIT: usize = 1_000;

@@ -5,7 +5,10 @@ use auditlake_event::{ActorType, Category, Column, Outcome};
 use auditlake_query::{Field, GroupBy, Interval};
 use serde_json::{Map, Value, json};
 
-use super::reference;
+/// A reference to a schema of the document.
+pub(super) fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
 
 /// What names of organizations and regions look like.
 pub(super) const NAME: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";

@@ -7,35 +7,19 @@
 //! counts agree. It matters only for copies that differ and came in one batch; the seal sets the later one aside as a conflict.
 
 use auditlake_event::{Column, Timestamp};
-use auditlake_lake::SealTime;
-use auditlake_lake::period::SealRule;
 use auditlake_query::{Order, Position, Query};
 
 use super::condition::write_conditions;
+use super::snapshot::Snapshot;
 use super::statement::{Writer, time_literal};
 use super::window::{CLOCK_SKEW_MS, Window};
-use crate::identifier::Tables;
+use crate::table_names::Tables;
 
 /// What the key of an event is made of, besides the organization.
 const KEY: [Column; 4] = [Column::Region, Column::Source, Column::EventTime, Column::EventId];
 
 /// What an event states below the millisecond, in ns.
 pub(crate) const NANOS: &str = "coalesce(event_time_nanos, 0)";
-
-/// What a statement is bound to. Read before the statement is made; an older one is as right as a newer one while landing is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The first period that is not sealed.
-    pub sealed_until: SealTime,
-    /// No event of the organization in the archive is older than this: partitions before it are not looked at. A late event may
-    /// be older than the seal it came with, so this is the earliest *hour* that the organization's digests name, not the seal
-    /// time of the first one.
-    pub archive_since: Timestamp,
-    /// The moment of asking.
-    pub now: Timestamp,
-    /// The seal rule of the lake.
-    pub rule: SealRule,
-}
 
 /// Which sides of the exact read are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use auditlake_query::export::{FORMULA_STARTS, export_columns, is_guarded};
 use auditlake_query::{ExportFormat, Query, QueryError};
 
 use super::condition::check;
-use super::exact::{Reading, Snapshot};
+use super::exact::Reading;
+use super::snapshot::Snapshot;
 use super::statement::{Statement, Writer, text_literal};
 use super::window::{Window, count_window};
 

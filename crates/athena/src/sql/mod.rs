@@ -17,6 +17,7 @@ pub mod count;
 pub mod exact;
 pub mod export;
 pub mod search;
+mod snapshot;
 pub mod statement;
 pub mod window;
 
@@ -24,9 +25,10 @@ mod condition;
 
 pub use count::count_statement;
 pub(crate) use exact::arrival_value;
-pub use exact::{Reading, Sides, Snapshot};
+pub use exact::{Reading, Sides};
 pub use export::{export_statement, export_window};
 pub use search::{search_columns, search_statement};
+pub use snapshot::Snapshot;
 pub(crate) use statement::time_literal;
 pub use statement::{MAX_STATEMENT_BYTES, Statement};
 pub use window::{Window, count_window, search_windows};

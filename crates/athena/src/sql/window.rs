@@ -4,7 +4,7 @@ use auditlake_event::Timestamp;
 use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
 use auditlake_query::{Field, Order, Position, Query};
 
-use super::exact::Snapshot;
+use super::snapshot::Snapshot;
 
 /// How far beyond the lead a time may lie ahead of our clock, in ms: writers' clocks differ, and an hour costs nothing.
 pub(crate) const CLOCK_SKEW_MS: i64 = Timestamp::HOUR_MS;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
 use super::encode::{EncodeError, FileEncoder};
-use super::{End, Manifest, ManifestError, Numbers, manifest_key};
+use super::manifest::{End, Manifest, ManifestError, Numbers, manifest_key};
 
 /// Events that are read at once.
 const PAGE: usize = 1_000;

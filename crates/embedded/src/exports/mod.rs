@@ -10,6 +10,7 @@
 
 mod encode;
 mod job;
+mod manifest;
 pub mod sweep;
 
 use std::collections::HashMap;
@@ -24,10 +25,10 @@ use auditlake_query::{
 };
 use auditlake_store::presign::{Download, Presign};
 use auditlake_store::{ErrorKind, SharedStore, StoreError};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
 use job::Job;
+use manifest::{Manifest, Numbers, manifest_key};
 
 /// Where exports lie.
 pub const EXPORTS: &str = "exports/";
@@ -38,42 +39,6 @@ const MOST_STARTED: usize = 32;
 
 /// A file ends after the page with which it reaches this size (64 MiB): small enough to be fetched again, large enough to be few.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// How an export ended, beside its files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
-    status: End,
-    rows: u64,
-    scanned_bytes: u64,
-    unreadable_objects: usize,
-    files: Vec<ExportFile>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<ManifestError>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum End {
-    Done,
-    Failed,
-    Cancelled,
-}
-
-/// Why an export failed, as far as its caller is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct ManifestError {
-    /// Whether asking for less may help; else trying again may.
-    too_large: bool,
-    message: String,
-}
-
-/// What is known of an export that runs.
-#[derive(Debug, Clone, Copy, Default)]
-struct Numbers {
-    rows: u64,
-    scanned_bytes: u64,
-    unreadable_objects: usize,
-}
 
 /// An export that waits or runs.
 struct Running {
@@ -105,10 +70,6 @@ fn folder(organization: &Organization, handle: &str) -> String {
     format!("{EXPORTS}{organization}/{handle}/")
 }
 
-fn manifest_key(folder: &str) -> String {
-    format!("{folder}manifest.json")
-}
-
 impl LocalExporter {
     /// An exporter that reads through `engine` and writes to `store`. Its exports are given up when `stop` turns true.
     pub fn new(
@@ -133,26 +94,6 @@ impl LocalExporter {
 fn locked(running: &RunningExports) -> std::sync::MutexGuard<'_, HashMap<String, Running>> {
     // A panic elsewhere leaves the map whole: each change of it is one call.
     running.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Manifest {
-    fn into_progress(self) -> ExportProgress {
-        let state = match (self.status, self.error) {
-            (End::Done, _) => ExportState::Done(self.files),
-            (End::Cancelled, _) => ExportState::Cancelled,
-            (End::Failed, error) => {
-                let error = error.unwrap_or(ManifestError { too_large: false, message: String::new() });
-                let kind = if error.too_large { QueryErrorKind::TooLarge } else { QueryErrorKind::Unavailable };
-                ExportState::Failed(QueryError::new(kind, error.message))
-            }
-        };
-        ExportProgress {
-            state,
-            rows: Some(self.rows),
-            scanned_bytes: self.scanned_bytes,
-            unreadable_objects: self.unreadable_objects,
-        }
-    }
 }
 
 #[async_trait]

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use auditlake_lake::layout;
 
-/// The folder beneath the root that holds what files cannot say of themselves: tags, parts, unfinished files.
-pub(super) const PRIVATE: &str = ".auditlake";
+pub(super) use crate::private_file::FOLDER as PRIVATE;
 /// Most bytes of a key, as S3 has it.
 const LONGEST_KEY: usize = 1024;
 /// Most bytes of one part of a key, as file systems have it.

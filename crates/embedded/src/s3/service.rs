@@ -1,6 +1,7 @@
 //! The S3 calls over files.
 
 mod body;
+mod bucket;
 mod conditions;
 mod page;
 mod refusals;
@@ -10,15 +11,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response};
 
-use super::files::{Files, Published, Stamp};
+use super::files::Published;
 use super::list::Listing;
 use super::receive::{Expected, receive};
 use super::tags::{Tags, check_tags, parse_header, read_tags, renew_tags, write_tags};
-use super::uploads::{MOST_PARTS, Uploads};
+use super::uploads::MOST_PARTS;
 use super::{Failure, blocking};
 use body::{CHUNK, body, read_chunk};
+pub(super) use bucket::Service;
+use bucket::{Answer, etag};
 use conditions::{Conditions, mode};
 use page::{entry_text, page_limit, read_token, split, token};
 use refusals::{invalid_argument, invalid_tag, no_such_upload, taken};
@@ -26,16 +29,6 @@ use steps::complete;
 
 /// The region every request may name.
 const REGION: &str = "us-east-1";
-
-/// One bucket over one directory.
-pub(super) struct Service {
-    pub files: Arc<Files>,
-    pub bucket: String,
-    pub uploads: Arc<Uploads>,
-    pub started: SystemTime,
-}
-
-type Answer<T> = S3Result<S3Response<T>>;
 
 /// The checksums a request states, whichever call it is.
 macro_rules! stated_checksum {
@@ -479,8 +472,4 @@ impl S3 for Service {
         blocking(move || Ok(write_tags(&files, &key, &Tags::new())?)).await?;
         Ok(S3Response::new(DeleteObjectTaggingOutput::default()))
     }
-}
-
-fn etag(stamp: &Stamp) -> ETag {
-    ETag::Strong(stamp.etag())
 }

@@ -17,7 +17,8 @@ use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
 use super::window::Window;
 use super::{Context, NAME, ScanError, filter, prune};
-use crate::engine::{CountRequest, Counts, Order, QueryError};
+use crate::engine::{CountRequest, Counts, Order};
+use crate::error::QueryError;
 
 struct Counting<'a> {
     context: &'a Context<'a>,

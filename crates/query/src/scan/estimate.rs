@@ -5,7 +5,8 @@ use auditlake_event::Timestamp;
 use super::listing::{Archive, Spans};
 use super::window::Window;
 use super::{Attempts, Context, ScanEngine, ScanError};
-use crate::engine::{Order, Position, QueryError};
+use crate::engine::{Order, Position};
+use crate::error::QueryError;
 use crate::typed::Query;
 
 /// The objects that can hold rows of a query: all of the organization's in the hours of its range, and all of landing that is not

@@ -48,7 +48,8 @@ use auditlake_store::{ErrorKind, SharedStore, Store, StoreError};
 use bytes::Bytes;
 use futures::FutureExt;
 
-use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, Order, QueryError, QueryErrorKind, SearchRequest};
+use crate::engine::{Answer, Cost, CountRequest, Counts, Engine, Order, SearchRequest};
+use crate::error::{QueryError, QueryErrorKind};
 use cache::ByteLru;
 pub use cache::CacheUse;
 pub use estimate::Estimate;

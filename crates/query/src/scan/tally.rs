@@ -9,8 +9,10 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use auditlake_event::{Column, Timestamp};
 
 use super::json_member;
+use crate::buckets::Interval;
 use crate::buckets::{self, TimeZone};
-use crate::engine::{Count, CountRequest, GroupBy, Interval, QueryError, QueryErrorKind};
+use crate::engine::{Count, CountRequest, GroupBy};
+use crate::error::{QueryError, QueryErrorKind};
 use crate::fold::fold;
 
 /// Most different values, and most groups, that are counted.

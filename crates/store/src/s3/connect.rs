@@ -13,12 +13,10 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use super::{RetryPolicy, S3Store};
+use super::{READ_TIMEOUT, RetryPolicy, S3Store};
 use crate::retry::Retrier;
 use crate::{ErrorKind, StoreError};
 
-/// How long an answer, or the next bytes of one, may take.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where credentials come from.

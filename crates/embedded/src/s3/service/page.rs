@@ -4,7 +4,7 @@ use s3s::S3Result;
 use s3s::dto::*;
 
 use super::super::list::{Entry, Page};
-use super::etag;
+use super::bucket::etag;
 use super::refusals::invalid_argument;
 
 /// Most entries of a page.

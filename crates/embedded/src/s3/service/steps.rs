@@ -13,8 +13,8 @@ use super::super::receive::{Expected, receive};
 use super::super::tags::{clear_tags, renew_tags};
 use super::super::uploads::{AssembleError, Upload, assemble};
 use super::super::{Failure, blocking};
+use super::bucket::{Answer, Service, etag};
 use super::refusals::{invalid_argument, write_once};
-use super::{Answer, Service, etag};
 
 impl Service {
     pub(super) fn check_bucket(&self, bucket: &str) -> S3Result<()> {

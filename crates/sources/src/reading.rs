@@ -34,13 +34,16 @@ impl Counted<'_> {
         match verdict {
             Verdict::Event => Ok(()),
             Verdict::SetAside(kind) => self.set_aside(&SetAside { kind, position, bytes }),
-            Verdict::Quarantine(reason) => self.quarantined(&Quarantined { reason: &reason, position, bytes, length }),
+            Verdict::Quarantine(reason) => {
+                self.quarantined(&Quarantined { reason: &reason, position, bytes, length, member: "" })
+            }
         }
     }
 }
 
-/// Quarantines an object that no source knows, cut to the largest record.
+/// Quarantines an object that is not read, cut to the largest record.
 pub(crate) fn quarantine_whole(
+    reason: &str,
     input: &mut dyn BufRead,
     context: &ImportContext,
     sink: &mut dyn Sink,
@@ -66,9 +69,22 @@ pub(crate) fn quarantine_whole(
         input.consume(count);
     }
     if length > 0 {
-        sink.quarantined(&Quarantined { reason: UNKNOWN_FORMAT, position: Position::default(), bytes: &kept, length })?;
+        let position = Position::default();
+        sink.quarantined(&Quarantined { reason, position, bytes: &kept, length, member: "" })?;
     }
     Ok(sink.finish(length))
+}
+
+/// Sets an object aside.
+pub(crate) fn set_aside_whole(
+    kind: SetAsideKind,
+    input: &mut dyn BufRead,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ReadError> {
+    let mut sink = Counted::new(sink);
+    let bytes = input.fill_buf()?.to_vec();
+    sink.set_aside(&SetAside { kind, position: Position::default(), bytes: &bytes })?;
+    Ok(sink.finish(bytes.len() as u64))
 }
 
 /// What `look` says of the first bytes of an object. `Err` holds the end of its reading, if they could not be had: what breaks there
@@ -87,7 +103,8 @@ pub(crate) fn look_at_head<T>(
     }
 }
 
-fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+/// The end of an object whose first bytes could not be had; fails if that is not its own fault.
+pub(crate) fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
     let Some(reason) = broken_content(&error) else { return Err(error.into()) };
     let mut sink = Counted::new(sink);
     sink.judged(Verdict::Quarantine(reason.to_string().into()), Position::default(), &[], 0)?;

@@ -1,6 +1,7 @@
 //! A sink that keeps what it is handed, and short ways to read.
 #![allow(dead_code)]
 
+pub mod archives;
 pub mod azure;
 pub mod samples;
 
@@ -19,6 +20,8 @@ pub type Columns = BTreeMap<&'static str, String>;
 pub struct Collector {
     pub events: Vec<Columns>,
     pub quarantined: Vec<(String, Position, Vec<u8>, u64)>,
+    /// The members of archives that the quarantined records lie in.
+    pub members: Vec<String>,
     pub set_aside: Vec<(SetAsideKind, Position, Vec<u8>)>,
 }
 
@@ -29,6 +32,7 @@ impl Sink for Collector {
     }
 
     fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
+        self.members.push(record.member.to_owned());
         self.quarantined.push((record.reason.to_owned(), record.position, record.bytes.to_vec(), record.length));
         Ok(())
     }

@@ -51,13 +51,19 @@ pub(crate) fn quarantine_whole(
     let mut sink = Counted::new(sink);
     let mut kept = Vec::new();
     let mut length = 0_u64;
+    let mut broken = None;
     loop {
         let chunk = match input.fill_buf() {
             Ok(chunk) => chunk,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // What cannot be inflated is as unknown as what was.
-            Err(error) if broken_content(&error).is_some() => &[],
-            Err(error) => return Err(error.into()),
+            Err(error) => match broken_content(&error) {
+                Some(why) => {
+                    broken = Some(format!("{reason}; {why}"));
+                    &[]
+                }
+                None => return Err(error.into()),
+            },
         };
         if chunk.is_empty() {
             break;
@@ -68,8 +74,8 @@ pub(crate) fn quarantine_whole(
         length += count as u64;
         input.consume(count);
     }
-    if length > 0 {
-        let position = Position::default();
+    if length > 0 || broken.is_some() {
+        let (reason, position) = (broken.as_deref().unwrap_or(reason), Position::default());
         sink.quarantined(&Quarantined { reason, position, bytes: &kept, length, member: "" })?;
     }
     Ok(sink.finish(length))

@@ -7,19 +7,13 @@ mod lakefs_support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use auditlake_sources::{SOURCES, Summary, by_name, import_by_source};
+use auditlake_sources::{SOURCES, import_by_source};
 use common::archives::{As, Tar, Zip, tar, zip};
 use common::samples::files;
 use common::{Collector, context, gzip};
 
 fn collect(object: &[u8], name: &str, source: Option<&str>) -> Collector {
-    let mut collector = Collector::default();
-    let source = source.map(|name| by_name(name).unwrap());
-    let by_source = import_by_source(object, name, source, &context(), &mut collector).unwrap();
-    let mut total = Summary::default();
-    by_source.values().for_each(|summary| total += *summary);
-    collector.check(total);
-    collector
+    common::collect(object, name, source, &context())
 }
 
 /// What has to be the same: all but where a record is said to lie.

@@ -55,7 +55,7 @@ pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// How a zip member is written.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct As {
     pub deflated: bool,
     /// Sizes and checksum behind the content, as programs write that cannot go back.

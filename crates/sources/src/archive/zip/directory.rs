@@ -126,8 +126,10 @@ impl Entry {
             return Some("the member is encrypted".to_owned());
         }
         match self.mode & 0o170_000 {
-            0 | 0o100_000 | 0o040_000 => {}
             0o120_000 => return Some("the member is a link, which is not followed".to_owned()),
+            0 | 0o100_000 | 0o040_000 => {}
+            // What was written from a pipe (`… | zip - -`) has a pipe's mode, and content.
+            _ if self.size > 0 => {}
             _ => return Some("the member is a device, a pipe or a socket".to_owned()),
         }
         self.method.refusal()

@@ -35,7 +35,7 @@ fn deflated() -> As {
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    common::fixture_file(&format!("archives/{name}"))
+    common::fixture_file(&format!("../archive_files/{name}"))
 }
 
 #[test]

@@ -70,6 +70,8 @@ pub struct As {
     pub wrong: u32,
     /// Another size than the content's.
     pub size: Option<u64>,
+    /// Another size in the archive than that of the bytes given.
+    pub stored: Option<u64>,
 }
 
 /// A zip archive that grows.
@@ -104,6 +106,7 @@ impl Zip {
         let method = how.method.unwrap_or(if how.deflated { 8 } else { 0 });
         let flags = u16::from(how.encrypted) | (u16::from(how.descriptor) << 3) | (1 << 11);
         let (crc, size) = (crc.wrapping_add(how.wrong), how.size.unwrap_or(size));
+        let stored_size = how.stored.unwrap_or(stored.len() as u64);
         let offset = self.bytes.len() as u64;
         let large = |value: u64| if how.zip64 { u32::MAX } else { u32::try_from(value).unwrap() };
         let sizes = |extra: &mut Vec<u8>, with_offset: bool| {
@@ -111,7 +114,7 @@ impl Zip {
                 extra.extend_from_slice(&1_u16.to_le_bytes());
                 extra.extend_from_slice(&(if with_offset { 24_u16 } else { 16 }).to_le_bytes());
                 extra.extend_from_slice(&size.to_le_bytes());
-                extra.extend_from_slice(&(stored.len() as u64).to_le_bytes());
+                extra.extend_from_slice(&stored_size.to_le_bytes());
                 if with_offset {
                     extra.extend_from_slice(&offset.to_le_bytes());
                 }
@@ -119,7 +122,7 @@ impl Zip {
         };
         let numbers = |target: &mut Vec<u8>, known: bool| {
             target.extend_from_slice(&(if known { crc } else { 0 }).to_le_bytes());
-            target.extend_from_slice(&(if known { large(stored.len() as u64) } else { 0 }).to_le_bytes());
+            target.extend_from_slice(&(if known { large(stored_size) } else { 0 }).to_le_bytes());
             target.extend_from_slice(&(if known { large(size) } else { 0 }).to_le_bytes());
         };
         let head = |target: &mut Vec<u8>| {
@@ -142,7 +145,7 @@ impl Zip {
         if how.descriptor {
             self.bytes.extend_from_slice(b"PK\x07\x08");
             self.bytes.extend_from_slice(&crc.to_le_bytes());
-            self.bytes.extend_from_slice(&u32::try_from(stored.len()).unwrap().to_le_bytes());
+            self.bytes.extend_from_slice(&u32::try_from(stored_size).unwrap().to_le_bytes());
             self.bytes.extend_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
         }
         let mut extra = Vec::new();

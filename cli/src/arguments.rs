@@ -205,7 +205,7 @@ Examples:
 Importing the same files again changes nothing: the same record is the same event.
 Records that cannot be read are kept under quarantine/ with the reason; the exit code is then 3.")]
 pub struct ImportArguments {
-    /// Files and folders (walked to their end); gzip and zstd are inflated.
+    /// Files and folders (walked to their end); gzip and zstd are inflated, tar and zip archives looked into.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// The organization of the events.

@@ -24,7 +24,7 @@ const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const END_OF_DIRECTORY: &[u8] = b"PK\x05\x06";
 
 /// How many archives may be joined in one file; each is looked for at the end of what lies before the next.
-const MAX_JOINED: usize = 1_000;
+const MAX_JOINED: usize = 100;
 
 /// Whether an object that begins so is a zip archive. The first of several volumes has a mark before its first member (section 8.5).
 pub(super) fn begins(head: &[u8]) -> bool {

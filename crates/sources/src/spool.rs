@@ -65,6 +65,15 @@ impl Spool {
         Ok(Self { content, length, broken })
     }
 
+    /// Like [`Self::some_bytes`]; fails if the bytes cannot be had.
+    pub(crate) fn try_bytes(&self, start: u64, limit: usize) -> io::Result<Bytes> {
+        let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
+        match limit.min(left) {
+            0 => Ok(Bytes::new()),
+            length => self.get_bytes(start, length).map_err(unavailable),
+        }
+    }
+
     /// At most `limit` bytes from `start`; fewer where the file ends.
     pub(crate) fn some_bytes(&self, start: u64, limit: usize) -> Bytes {
         let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);

@@ -76,7 +76,7 @@ fn read_end(file: &Spool, tail: &[u8], at: usize, tail_start: u64) -> io::Result
     let Some(start) = end.checked_sub(bytes) else { return Ok(None) };
     // Where something was put before the archive, its offsets are too small by that much.
     let Some(base) = start.checked_sub(offset) else { return Ok(None) };
-    let is_list = if bytes == 0 { members == 0 } else { file.some_bytes(start, 4) == ENTRY };
+    let is_list = if bytes == 0 { members == 0 } else { file.try_bytes(start, 4)? == ENTRY };
     Ok(is_list.then_some(Directory { start, end, members, base }))
 }
 
@@ -90,7 +90,7 @@ fn zip64_end(file: &Spool, tail: &[u8], at: usize, tail_start: u64) -> io::Resul
     // Where it says, or, if something was put before the archive, right before this.
     let before = (tail_start + locator_at as u64).saturating_sub(ZIP64_END_BYTES as u64);
     for at in [before, number(locator, 8, 8).unwrap_or_default()] {
-        let record = file.some_bytes(at, ZIP64_END_BYTES);
+        let record = file.try_bytes(at, ZIP64_END_BYTES)?;
         if record.starts_with(ZIP64_END) && record.len() == ZIP64_END_BYTES {
             return Ok(Some((at, record.to_vec())));
         }

@@ -26,19 +26,21 @@ pub(super) struct LocalHeader {
 }
 
 /// Reads the header at an offset; `None` if there is none.
-pub(super) fn read(file: &Spool, at: u64) -> Option<LocalHeader> {
-    let fixed = file.some_bytes(at, HEADER_BYTES);
+pub(super) fn read(file: &Spool, at: u64) -> io::Result<Option<LocalHeader>> {
+    let fixed = file.try_bytes(at, HEADER_BYTES)?;
     if !fixed.starts_with(LOCAL_HEADER) || fixed.len() < HEADER_BYTES {
-        return None;
+        return Ok(None);
     }
     let field = |at, length| number(&fixed, at, length).unwrap_or_default();
     let length = |at| usize::try_from(field(at, 2)).unwrap_or_default();
     let varying_at = at + HEADER_BYTES as u64;
-    let varying = file.some_bytes(varying_at, length(26) + length(28));
-    let name = varying.get(..length(26))?;
-    let mut large = Zip64::of(varying.get(length(26)..length(26) + length(28))?);
+    let varying = file.try_bytes(varying_at, length(26) + length(28))?;
+    let (Some(name), Some(extra)) = (varying.get(..length(26)), varying.get(length(26)..length(26) + length(28))) else {
+        return Ok(None);
+    };
+    let mut large = Zip64::of(extra);
     let flags = field(6, 2);
-    Some(LocalHeader {
+    Ok(Some(LocalHeader {
         name: name.to_vec(),
         method: Method::of(field(8, 2)),
         crc32: u32::try_from(field(14, 4)).unwrap_or_default(),
@@ -47,12 +49,12 @@ pub(super) fn read(file: &Spool, at: u64) -> Option<LocalHeader> {
         is_encrypted: flags & 1 != 0,
         has_descriptor: flags & 8 != 0,
         content: varying_at + varying.len() as u64,
-    })
+    }))
 }
 
 /// Where the content of the member with a header at this offset begins, or why that is not to be found.
 pub(super) fn content_at(file: &Spool, at: u64) -> io::Result<Result<u64, String>> {
-    Ok(read(file, at)
+    Ok(read(file, at)?
         .map(|header| header.content)
         .ok_or_else(|| "the archive's list names a place where the member is not".to_owned()))
 }

@@ -52,11 +52,11 @@ pub(super) fn read(file: &Spool, members: &mut Members<'_>) -> Result<(), ReadEr
         }
         end = directory.base;
         // What lies before an archive is a program, or another archive: then it was joined with this one.
-        if end == 0 || !begins(&file.some_bytes(0, 8)) {
+        if end == 0 || !begins(&file.try_bytes(0, 8)?) {
             break;
         }
     }
-    if joined == 0 || (end > 0 && begins(&file.some_bytes(0, 8))) {
+    if joined == 0 || (end > 0 && begins(&file.try_bytes(0, 8)?)) {
         return salvage::read(file, end, members);
     }
     if let Some(reason) = &file.broken {

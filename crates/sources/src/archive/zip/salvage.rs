@@ -34,10 +34,10 @@ enum Content {
 /// Reads what lies before `end`, from the file's beginning.
 pub(super) fn read(file: &Spool, end: u64, members: &mut Members<'_>) -> Result<(), ReadError> {
     // The mark of a first volume.
-    let mut at = if local::read(file, 0).is_some() { 0 } else { 4 };
+    let mut at = if local::read(file, 0)?.is_some() { 0 } else { 4 };
     while at < end {
-        let Some(header) = local::read(file, at) else {
-            if file.some_bytes(at, LIST.len()) == LIST {
+        let Some(header) = local::read(file, at)? else {
+            if file.try_bytes(at, LIST.len())? == LIST {
                 // The list begins, and is cut off: nothing else is.
                 break;
             }
@@ -74,7 +74,7 @@ fn member(
         } else {
             Content::Whole(header.content..content_end)
         };
-        let next = if header.has_descriptor { after_descriptor(file, content_end) } else { content_end };
+        let next = if header.has_descriptor { after_descriptor(file, content_end)? } else { content_end };
         (content, Some(Checked { bytes: header.size, crc32: header.crc32 }), next)
     };
     let reason = header.is_encrypted.then(|| "the member is encrypted".to_owned()).or_else(|| header.method.refusal());
@@ -142,22 +142,25 @@ fn described(
     let content_end = header.content + stored;
     let crc32 = hasher.finalize();
     // The record begins with the checksum, or with a mark before it.
-    let record = file.some_bytes(content_end, 8);
+    let record = file.try_bytes(content_end, 8)?;
     let stated = number(record.strip_prefix(DESCRIPTOR).unwrap_or(&record), 0, 4).unwrap_or_default();
     if stated != u64::from(crc32) {
         let reason = "the member was altered: its checksum (CRC-32) is another".to_owned();
         return Ok((Content::Lost(reason), None, end));
     }
-    let next = after_descriptor(file, content_end);
+    let next = after_descriptor(file, content_end)?;
     Ok((Content::Whole(header.content..content_end), Some(Checked { bytes, crc32 }), next))
 }
 
 /// Where the record behind a content ends: its mark is optional, and its sizes have four or eight bytes.
-fn after_descriptor(file: &Spool, content_end: u64) -> u64 {
-    let is_next = |at: &u64| local::read(file, *at).is_some() || file.some_bytes(*at, LIST.len()) == LIST;
-    let lengths = if file.some_bytes(content_end, 4) == DESCRIPTOR { [16, 24] } else { [12, 20] };
-    let ends = lengths.map(|length| content_end + length);
-    ends.into_iter().find(is_next).unwrap_or(ends[0]).min(file.length())
+fn after_descriptor(file: &Spool, content_end: u64) -> io::Result<u64> {
+    let lengths = if file.try_bytes(content_end, 4)? == DESCRIPTOR { [16, 24] } else { [12, 20] };
+    for end in lengths.map(|length| content_end.saturating_add(length)) {
+        if local::read(file, end)?.is_some() || file.try_bytes(end, LIST.len())? == LIST {
+            return Ok(end);
+        }
+    }
+    Ok(content_end.saturating_add(lengths[0]).min(file.length()))
 }
 
 /// A content that is cut off: its end says so.

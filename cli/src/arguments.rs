@@ -205,7 +205,7 @@ Examples:
 Importing a file again changes nothing: the same record becomes the same event.
 Records that cannot be read go to quarantine/ with the reason, and the exit code is 3.")]
 pub struct ImportArguments {
-    /// Files and folders (read recursively); gzip and zstd are decompressed.
+    /// Files and folders (read recursively); gzip and zstd are decompressed, and tar and zip archives are read.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Organization of the events.

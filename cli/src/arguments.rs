@@ -25,37 +25,37 @@ Start here:
 Exit codes:
   0  done
   1  failed; the message says what to do
-  2  the command line is wrong
-  3  done, but something was quarantined or set aside and needs a look
+  2  invalid command line
+  3  done, but something was quarantined or set aside and needs attention
 
-Settings are environment variables too, as each --help shows: --seal-period is AUDITLAKE_SEAL_PERIOD.
-AUDITLAKE_LOG sets what is logged, such as AUDITLAKE_LOG=debug.";
+Flags can be set as environment variables; each --help lists them. Example: AUDITLAKE_SEAL_PERIOD for --seal-period.
+Use AUDITLAKE_LOG to set the log level, such as AUDITLAKE_LOG=debug.";
 
-/// An audit-log lake: events in, hours sealed into write-once Parquet, questions answered.
+/// An audit-log lake: ingests events, seals each hour into write-once Parquet, and answers queries.
 #[derive(Debug, Parser)]
 #[command(name = "auditlake", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
 pub struct Arguments {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the lake on this machine: API, storage and seal schedule in one process.
+    /// Run a lake on this machine: API, storage and seal schedule in one process.
     Serve(Box<ServeArguments>),
-    /// Read audit logs of other systems from files and folders into the lake.
+    /// Import audit logs of other systems from files and folders.
     Import(ImportArguments),
-    /// Seal every period that is over.
+    /// Seal all periods that have ended.
     Seal(SealArguments),
-    /// Ask for events, or for their numbers.
+    /// Search or count events.
     Query(Box<QueryArguments>),
-    /// Bring back what a deployed lake's queues gave up: dead letters and quarantined messages.
+    /// Redrive dead letters and quarantined messages of a deployed lake.
     Redrive(RedriveArguments),
-    /// Say where the lake stands.
+    /// Show lake status.
     Status(StatusArguments),
-    /// Write a completion script for a shell.
+    /// Print a shell completion script.
     #[command(after_help = "Example:\n  auditlake completions bash > ~/.local/share/bash-completion/completions/auditlake")]
     Completions {
         /// The shell.
@@ -63,38 +63,38 @@ pub enum Command {
     },
 }
 
-/// Where the lake lies.
+/// The location of the lake.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArguments {
-    /// The directory of a lake on this machine; may be in use by `auditlake serve`.
+    /// Directory of a local lake; `auditlake serve` may be running on it.
     #[arg(long, env = "AUDITLAKE_DATA", value_name = "DIR", default_value = "./data")]
     pub data: PathBuf,
-    /// An S3 endpoint other than AWS's own, such as http://127.0.0.1:8788.
+    /// S3 endpoint to use instead of AWS, such as http://127.0.0.1:8788.
     #[arg(long, env = "AUDITLAKE_ENDPOINT", value_name = "URL", requires = "bucket")]
     pub endpoint: Option<String>,
-    /// The bucket of a lake on S3, in place of --data. Credentials come from the environment (AWS_ACCESS_KEY_ID, …).
+    /// Bucket of a lake on S3 (instead of --data). Credentials are read from the environment (AWS_ACCESS_KEY_ID, …).
     #[arg(long, env = "AUDITLAKE_BUCKET", value_name = "NAME")]
     pub bucket: Option<String>,
-    /// The bucket of the archive, where a lake on S3 has one of its own, as a deployed lake has.
+    /// Bucket of the archive, if it is a separate one (as in a deployed lake).
     #[arg(long, env = "AUDITLAKE_ARCHIVE_BUCKET", value_name = "NAME", requires = "bucket")]
     pub archive_bucket: Option<String>,
-    /// The folder inside the bucket.
+    /// Prefix inside the bucket.
     #[arg(long, env = "AUDITLAKE_PREFIX", value_name = "PREFIX", requires = "bucket")]
     pub prefix: Option<String>,
 }
 
-/// How a lake is created, if there is none yet.
+/// Settings of a new lake.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "A new lake (an existing one keeps what its lake.json says)")]
+#[command(next_help_heading = "New lake (an existing lake keeps the settings in its lake.json)")]
 pub struct NewLakeArguments {
-    /// How much is sealed at once: one hour or a divisor of it, 10s at least [default: 1h].
+    /// Length of a seal period: one hour or a divisor of it, at least 10s [default: 1h].
     #[arg(long, env = "AUDITLAKE_SEAL_PERIOD", value_name = "LENGTH", value_parser = period)]
     pub seal_period: Option<Period>,
-    /// How long after a period's end its events may still arrive [default: 5m].
+    /// How long to wait for late events after a period ends [default: 5m].
     #[arg(long, env = "AUDITLAKE_SLACK", value_name = "LENGTH")]
     pub slack: Option<Length>,
-    /// How archive objects are compressed [default: snappy].
+    /// Compression of archive objects [default: snappy].
     #[arg(long, env = "AUDITLAKE_CODEC", value_enum)]
     pub codec: Option<CodecName>,
 }
@@ -102,9 +102,9 @@ pub struct NewLakeArguments {
 /// Compression of archive objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CodecName {
-    /// Read by everything, fast.
+    /// Fast, and supported by every reader.
     Snappy,
-    /// Smaller, slower to write.
+    /// Smaller files, slower to write.
     Zstd,
 }
 
@@ -114,74 +114,74 @@ pub enum CodecName {
 Examples:
   auditlake serve
   auditlake serve --data /srv/audit --organization acme
-  auditlake serve --data /tmp/demo --seal-period 10s --slack 1s     see sealed Parquet within seconds
+  auditlake serve --data /tmp/demo --seal-period 10s --slack 1s     sealed Parquet within seconds
   auditlake serve --oidc-issuer https://id.example --oidc-audience auditlake --oidc-client-id console
 
-The directory holds plain files. With DuckDB:
+The directory holds plain Parquet files. To read them with DuckDB:
   SELECT * FROM read_parquet('data/etl/v1/data/*/*/*/*/*/*/*.parquet', hive_partitioning = true);
 
-Ctrl-C stops it after the requests in flight are answered. Whatever was acknowledged is on disk.")]
+Ctrl-C stops the server after it finishes the requests in flight. Acknowledged events are on disk.")]
 pub struct ServeArguments {
-    /// The directory of the lake; made if it is not there.
+    /// Directory of the lake; created if missing.
     #[arg(long, env = "AUDITLAKE_DATA", value_name = "DIR", default_value = "./data")]
     pub data: PathBuf,
-    /// Where the API listens; port 0 takes a free one.
+    /// Address of the API; port 0 picks a free port.
     #[arg(long, env = "AUDITLAKE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
-    /// Where the storage listens, as S3, for other tools; port 0 takes a free one. `auditlake status --storage-keys` prints its keys
-    /// [default: 127.0.0.1:8788; closed with --oidc-issuer].
+    /// Address of the S3-compatible storage for other tools; port 0 picks a free port. `auditlake status --storage-keys` prints its
+    /// access keys [default: 127.0.0.1:8788; closed with --oidc-issuer].
     #[arg(long, env = "AUDITLAKE_S3_LISTEN", value_name = "ADDRESS")]
     pub s3_listen: Option<SocketAddr>,
-    /// Let other tools write to the lake through the storage, as functions that are tried on this machine do. Whoever holds the keys
-    /// can then say what the lake holds.
+    /// Let other tools write to the lake through the storage, for example functions under test. Anyone with the keys can then change
+    /// what the lake holds.
     #[arg(long, env = "AUDITLAKE_S3_FULL_ACCESS")]
     pub s3_full_access: bool,
-    /// The organization of events and questions that name none.
+    /// Organization of events and queries that name none.
     #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
     pub organization: Option<Organization>,
-    /// The installation region of posted events.
+    /// Installation region of posted events.
     #[arg(long, env = "AUDITLAKE_REGION", value_name = "NAME", default_value = "local", value_parser = region)]
     pub region: Region,
-    /// How long landing objects stay after they were sealed.
+    /// How long to keep landing objects after they are sealed.
     #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
     pub landing_retention: Length,
-    /// Seal by the clock also where it is far ahead of what the lake shows. Without it the server waits for an event that a client posts
-    /// with a time of about now.
+    /// Trust this machine's clock even if it is far ahead of the newest event. Without this flag, sealing waits until a client posts
+    /// an event with a current time.
     #[arg(long, env = "AUDITLAKE_TRUST_CLOCK")]
     pub trust_clock: bool,
-    /// Record reads of the log as events, as a deployed lake does.
+    /// Record every read of the log as an event, as a deployed lake does.
     #[arg(long, env = "AUDITLAKE_RECORD_READS")]
     pub record_reads: bool,
-    /// What happens to members of posted events that look like ours, misspelt, where the request does not say (`?unknown=`).
+    /// What to do with misspelt fields of posted events, unless the request says (`?unknown=`).
     #[arg(long, env = "AUDITLAKE_UNKNOWN_MEMBERS", value_name = "WHAT", value_enum, default_value_t = UnknownMembers::Refuse)]
     pub unknown_members: UnknownMembers,
-    /// Cut the largest free fields of events over the limit, with a marker, instead of refusing them.
+    /// Truncate the largest free-form fields of oversized events, with a marker, instead of refusing the event.
     #[arg(long, env = "AUDITLAKE_TRIM_LARGE_EVENTS")]
     pub trim_large_events: bool,
-    /// Print one line of JSON with the addresses to standard output once ready, for scripts.
+    /// Print the addresses as one line of JSON once the server is ready.
     #[arg(long, env = "AUDITLAKE_READY_JSON")]
     pub ready_json: bool,
-    /// How a new lake is made.
+    /// Settings of a new lake.
     #[command(flatten)]
     pub new_lake: NewLakeArguments,
-    /// Who may call, and how the console signs in.
+    /// Access control, and console sign-in.
     #[command(flatten)]
     pub sign_in: SignInArguments,
 }
 
 impl ServeArguments {
-    /// What happens to posted events over the limit.
+    /// What to do with oversized events.
     pub fn large_events(&self) -> LargeEvents {
         if self.trim_large_events { LargeEvents::Trim } else { LargeEvents::Refuse }
     }
 }
 
-/// What happens to members of posted events that look like ours, misspelt.
+/// What to do with misspelt fields of posted events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UnknownMembers {
-    /// The event is refused with the name that was probably meant.
+    /// Refuse the event and suggest the correct name.
     Refuse,
-    /// They are kept in `metadata`, as other unknown members are.
+    /// Keep them in `metadata`, like other unknown fields.
     Keep,
 }
 
@@ -202,13 +202,13 @@ Examples:
   auditlake import trail.json.gz --source aws.cloudtrail --organization acme --region us-east-1
   auditlake import logs/ --organization acme --account 111122223333=globex --dry-run
 
-Importing the same files again changes nothing: the same record is the same event.
-Records that cannot be read are kept under quarantine/ with the reason; the exit code is then 3.")]
+Importing a file again changes nothing: the same record becomes the same event.
+Records that cannot be read go to quarantine/ with the reason, and the exit code is 3.")]
 pub struct ImportArguments {
-    /// Files and folders (walked to their end); gzip and zstd are inflated.
+    /// Files and folders (read recursively); gzip and zstd are decompressed, and tar and zip archives are read.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// The organization of the events.
+    /// Organization of the events.
     #[arg(
         long,
         env = "AUDITLAKE_ORGANIZATION",
@@ -217,31 +217,31 @@ pub struct ImportArguments {
         required_unless_present = "any_organization"
     )]
     pub organization: Option<Organization>,
-    /// Move a lake: events that a lake answered or exported keep their organization, region, source and id. Only they are read.
+    /// Move a lake: events exported from a lake keep their organization, region, source and id. Other formats are refused.
     #[arg(long, conflicts_with = "accounts")]
     pub any_organization: bool,
-    /// The organization of one cloud account's events; may be given many times.
+    /// Organization for the events of one cloud account; repeatable.
     #[arg(long = "account", value_name = "ACCOUNT=ORGANIZATION", value_parser = account)]
     pub accounts: Vec<(String, Organization)>,
-    /// The installation region of the events.
+    /// Installation region of the events.
     #[arg(long, env = "AUDITLAKE_REGION", value_name = "NAME", default_value = "local", value_parser = region)]
     pub region: Region,
-    /// The log format; recognised from the content if not given.
+    /// Log format [default: detected from the content].
     #[arg(long, env = "AUDITLAKE_SOURCE", value_name = "SOURCE")]
     pub source: Option<String>,
-    /// Leave the original records out of the column `raw`.
+    /// Do not keep the original records in the column `raw`.
     #[arg(long, env = "AUDITLAKE_NO_RAW")]
     pub no_raw: bool,
-    /// Read and count only; write nothing.
+    /// Read and count the records, but write nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,
-    /// How a new lake is made.
+    /// Settings of a new lake.
     #[command(flatten)]
     pub new_lake: NewLakeArguments,
-    /// Where the lake lies.
+    /// The location of the lake.
     #[command(flatten)]
     pub storage: StorageArguments,
 }
@@ -253,25 +253,25 @@ Examples:
   auditlake seal --dry-run
   auditlake seal --until 2026-03-01T12:00:00Z
 
-`auditlake serve` seals by itself. Running this beside it is safe: both come to the same result.")]
+`auditlake serve` seals on its own. It is safe to run this command at the same time.")]
 pub struct SealArguments {
-    /// Say what would be sealed; write nothing.
+    /// Show what would be sealed, but write nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Only periods that begin before this time.
+    /// Seal only periods that start before this time.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
-    /// Seal nothing, but take this object, which keeps seals from going on, out of the way: it is copied to quarantine, and a
-    /// write-once statement says so. Sound objects are refused.
+    /// Do not seal; move this object, which blocks sealing, out of the way. It is copied to quarantine and a write-once statement
+    /// records it. Valid objects are refused.
     #[arg(long, value_name = "KEY", requires = "reason", conflicts_with_all = ["dry_run", "until"])]
     pub set_aside: Option<String>,
-    /// Why the object is set aside, for the statement.
+    /// Reason, for the statement.
     #[arg(long, value_name = "TEXT", requires = "set_aside")]
     pub reason: Option<String>,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,
-    /// Where the lake lies.
+    /// The location of the lake.
     #[command(flatten)]
     pub storage: StorageArguments,
 }
@@ -290,133 +290,133 @@ Examples:
   auditlake query --organization acme --changes-field role --changes-after admin --order asc
   auditlake query --organization acme --interval week --time-zone Europe/Berlin --last 90d
 
-A filter given twice takes either value. The newest events come first unless --order says otherwise.")]
+Repeat a filter to match any of its values. Events are sorted newest first unless --order is given.")]
 pub struct QueryArguments {
-    /// The organization that is asked about.
+    /// Organization to query.
     #[arg(long, env = "AUDITLAKE_ORGANIZATION", value_name = "NAME", value_parser = organization)]
     pub organization: Organization,
-    /// The conditions.
+    /// Filters.
     #[command(flatten)]
     pub filters: FilterArguments,
-    /// How the answer is written.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = QueryFormat::Table)]
     pub output: QueryFormat,
-    /// The columns of a table or CSV, with commas between.
+    /// Columns of the table or CSV, separated by commas.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// Most events to answer; with --count-by most values.
+    /// Maximum number of events (with --count-by: of values).
     #[arg(long, value_name = "NUMBER", default_value_t = 100, conflicts_with = "all", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
-    /// Answer all events, however many.
+    /// Return all events, with no limit.
     #[arg(long)]
     pub all: bool,
-    /// Which events come first.
+    /// Sort order.
     #[arg(long, value_enum, default_value_t = OrderName::Desc)]
     pub order: OrderName,
-    /// Count events by the values of a column, or of metadata.KEY.
+    /// Count events by the value of a column or of metadata.KEY.
     #[arg(long, value_name = "COLUMN")]
     pub count_by: Option<String>,
-    /// Count events in buckets of time.
+    /// Count events per time interval.
     #[arg(long, value_enum, value_name = "LENGTH")]
     pub interval: Option<IntervalName>,
-    /// The zone whose days, weeks and months are counted, such as Europe/Berlin [default: UTC].
+    /// Time zone for days, weeks and months, such as Europe/Berlin [default: UTC].
     #[arg(long, value_name = "ZONE", requires = "interval")]
     pub time_zone: Option<String>,
-    /// Read the original records too (json, ndjson).
+    /// Include the original records (json, ndjson).
     #[arg(long)]
     pub raw: bool,
-    /// Where the lake lies.
+    /// The location of the lake.
     #[command(flatten)]
     pub storage: StorageArguments,
 }
 
-/// The conditions of a query.
+/// Filters of a query.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Filters")]
 #[allow(missing_docs, reason = "each is the parameter of that name")]
 pub struct FilterArguments {
-    /// The earliest event time, inclusive: an RFC 3339 time or a date.
+    /// Earliest event time, inclusive: an RFC 3339 time or a date.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
-    /// The latest event time, exclusive.
+    /// Latest event time, exclusive.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Only this long back from now, in place of --from.
+    /// Time range up to now, such as 24h (instead of --from).
     #[arg(long, value_name = "LENGTH", conflicts_with = "from")]
     pub last: Option<Length>,
-    /// Who: id, name or e-mail address.
+    /// Actor: id, name or email address.
     #[arg(long)]
     pub actor: Vec<String>,
-    /// Who: e-mail address.
+    /// Actor's email address.
     #[arg(long)]
     pub actor_email: Vec<String>,
-    /// Who: credential or role behind the actor.
+    /// Credential or role the actor used.
     #[arg(long)]
     pub actor_via: Vec<String>,
-    /// Everything one access key did, and the call that issued it.
+    /// Access key: everything it did, and the call that issued it.
     #[arg(long)]
     pub credential: Vec<String>,
-    /// What was done.
+    /// Action.
     #[arg(long)]
     pub action: Vec<String>,
-    /// The kind of action, such as role_management.
+    /// Category of the action, such as role_management.
     #[arg(long)]
     pub category: Vec<String>,
-    /// success, failure, denied or unknown.
+    /// Outcome: success, failure, denied or unknown.
     #[arg(long)]
     pub outcome: Vec<String>,
-    /// What it was done to: the kind.
+    /// Resource type.
     #[arg(long)]
     pub resource_type: Vec<String>,
-    /// What it was done to: the id.
+    /// Resource id.
     #[arg(long)]
     pub resource_id: Vec<String>,
-    /// The door the event came through, such as api or aws.cloudtrail.
+    /// Source of the event, such as api or aws.cloudtrail.
     #[arg(long)]
     pub source: Vec<String>,
-    /// From where: an address, a block (203.0.113.0/24) or a range (203.0.113.7-203.0.113.20).
+    /// Source address, CIDR block (203.0.113.0/24) or range (203.0.113.7-203.0.113.20).
     #[arg(long)]
     pub source_ip: Vec<String>,
-    /// Where it applies: the kind, such as workspace.
+    /// Scope type, such as workspace.
     #[arg(long)]
     pub scope_type: Vec<String>,
-    /// Where it applies: the id.
+    /// Scope id.
     #[arg(long)]
     pub scope_id: Vec<String>,
-    /// The request of the caller.
+    /// Request id.
     #[arg(long)]
     pub request_id: Vec<String>,
-    /// The service that was called.
+    /// Service that was called.
     #[arg(long)]
     pub service_name: Vec<String>,
-    /// Why it failed, such as AccessDenied.
+    /// Error code, such as AccessDenied.
     #[arg(long)]
     pub error_code: Vec<String>,
-    /// The status of the answer, such as 403.
+    /// HTTP status, such as 403.
     #[arg(long)]
     pub http_status: Vec<String>,
-    /// A field that was changed; with the next three, of one and the same change.
+    /// Changed field. This and the next three filters must match the same change.
     #[arg(long, value_name = "FIELD")]
     pub changes_field: Vec<String>,
-    /// The value before a change.
+    /// Value before the change.
     #[arg(long, value_name = "VALUE")]
     pub changes_before: Vec<String>,
-    /// The value after a change.
+    /// Value after the change.
     #[arg(long, value_name = "VALUE")]
     pub changes_after: Vec<String>,
-    /// The value before or after a change.
+    /// Value before or after the change.
     #[arg(long, value_name = "VALUE")]
     pub changes_value: Vec<String>,
-    /// A member of the metadata as KEY=VALUE; a dot goes deeper.
+    /// Metadata field as KEY=VALUE; use dots for nested keys.
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
-    /// Text contained in actor or resource.
+    /// Text in the actor or resource.
     #[arg(long, short, value_name = "TEXT")]
     pub q: Vec<String>,
-    /// The event's id.
+    /// Event id.
     #[arg(long)]
     pub event_id: Vec<String>,
-    /// The installation region.
+    /// Installation region.
     #[arg(long, value_name = "NAME")]
     pub region: Option<String>,
     /// Any filter as NAME=VALUE, or NAME!=VALUE to exclude.
@@ -427,40 +427,40 @@ pub struct FilterArguments {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// Print the keys by which other tools reach the storage of `auditlake serve`, and nothing else.
+    /// Print only the access keys of the storage of `auditlake serve`.
     #[arg(long, conflicts_with = "bucket")]
     pub storage_keys: bool,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,
-    /// Where the lake lies.
+    /// The location of the lake.
     #[command(flatten)]
     pub storage: StorageArguments,
 }
 
-/// How a report is written.
+/// Output format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// For people.
+    /// Human-readable.
     Table,
-    /// For programs.
+    /// JSON.
     Json,
 }
 
-/// How an answer is written.
+/// Output format of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum QueryFormat {
-    /// For people.
+    /// Human-readable.
     Table,
     /// One JSON document.
     Json,
-    /// One JSON document a line.
+    /// One JSON document per line.
     Ndjson,
     /// Comma-separated values with a header.
     Csv,
 }
 
-/// The length of a bucket of time.
+/// Length of a time interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IntervalName {
     /// One minute.
@@ -475,12 +475,12 @@ pub enum IntervalName {
     Month,
 }
 
-/// The order of a list.
+/// Sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OrderName {
-    /// The newest first.
+    /// Newest first.
     Desc,
-    /// The oldest first.
+    /// Oldest first.
     Asc,
 }
 
@@ -540,33 +540,33 @@ mod tests {
     }
 }
 
-/// What is brought back.
+/// What to redrive.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Dead letters are what a function crashed on; they go back to their queue and leave the dead-letter queue.
-Quarantined messages are what a function could not understand; they stay in quarantine, and each goes back once.
-Upgrade or mend first: what fails again ends where it was.
+Dead letters are messages that a function crashed on; they move from the dead-letter queue back to their queue.
+Quarantined messages are messages that a function could not parse; they stay in quarantine, and each is sent again once.
+Fix the cause first: messages that fail again end up where they were.
 
 Examples:
   auditlake redrive --queue-url https://sqs…/lake-ingest --dead-letter-queue-url https://sqs…/lake-ingest-dead
   auditlake redrive --queue-url https://sqs…/lake-ingest --bucket lake-landing --dry-run")]
 pub struct RedriveArguments {
-    /// The bucket of landing, whose quarantined messages are brought back.
+    /// Landing bucket with the quarantined messages.
     #[arg(long, env = "AUDITLAKE_BUCKET", value_name = "NAME")]
     pub bucket: Option<String>,
-    /// An S3 and SQS endpoint other than AWS's own.
+    /// S3 and SQS endpoint to use instead of AWS.
     #[arg(long, env = "AUDITLAKE_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
-    /// The queue that messages go back to.
+    /// Queue to send messages to.
     #[arg(long, env = "AUDITLAKE_QUEUE_URL", value_name = "URL")]
     pub queue_url: String,
-    /// The queue of dead letters.
+    /// Dead-letter queue.
     #[arg(long, value_name = "URL")]
     pub dead_letter_queue_url: Option<String>,
-    /// Which queue's quarantine is meant.
+    /// Queue whose quarantine to redrive.
     #[arg(long, value_name = "NAME", value_parser = ["ingest", "import"], default_value = "ingest")]
     pub queue: String,
-    /// Say what would be brought back, and leave it there.
+    /// Show what would be redriven, but change nothing.
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -102,6 +102,43 @@ fn objects_of_every_source_imported_twice_and_in_halves_are_each_event_once() {
 }
 
 #[test]
+fn archives_are_looked_into_and_their_records_are_the_same_events() {
+    let (data, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/sources/tests/archive_files");
+    let fixture = |name: &str| std::fs::read(format!("{fixtures}/{name}")).unwrap();
+    std::fs::create_dir(logs.path().join("months")).unwrap();
+    // One record in all, another in the first.
+    std::fs::write(logs.path().join("months/trail.tar.gz"), gzip(&fixture("gnu-long-name.tar"))).unwrap();
+    std::fs::write(logs.path().join("trail.zip"), fixture("info-zip.zip")).unwrap();
+    std::fs::write(logs.path().join("odd.zip"), fixture("bzip2.zip")).unwrap();
+    std::fs::write(logs.path().join("secret.zip"), fixture("encrypted.zip")).unwrap();
+    let folder = logs.path().to_str().unwrap();
+    let file = logs.path().join("months/trail.tar.gz");
+    let one = on(data.path(), &["import", file.to_str().unwrap(), "--organization", "acme", "--output", "json"]);
+    assert_eq!((one.code, one.json()["sources"]["aws.cloudtrail"]["events"].as_u64()), (Some(0), Some(2)), "{one:?}");
+    let all = on(data.path(), &["import", folder, "--organization", "acme", "--output", "json"]);
+    assert_eq!(all.code, Some(3), "{all:?}");
+    let report = all.json();
+    let counts = |source: &str| {
+        let counts = &report["sources"][source];
+        ["files", "read", "events", "quarantined", "set_aside"].map(|name| counts[name].as_u64().unwrap())
+    };
+    assert_eq!((counts("aws.cloudtrail"), counts("unknown")), ([3, 4, 4, 0, 0], [2, 2, 0, 2, 0]), "{all:?}");
+    let unrecognised = report["unrecognised"].as_array().unwrap();
+    assert!(unrecognised.len() == 1 && unrecognised[0].as_str().unwrap().ends_with("secret.zip"), "{report}");
+    let found = on(data.path(), &["query", "--organization", "acme", "--all", "--output", "ndjson"]).stdout;
+    assert_eq!(found.lines().count(), 2, "{found}");
+    let kept = files(&data.path().join("quarantine"), ".ndjson").into_iter();
+    let mut kept: Vec<(String, String, String)> = kept
+        .map(|path| serde_json::from_str::<Value>(std::fs::read_to_string(path).unwrap().trim()).unwrap())
+        .map(|line| ["file", "member", "reason"].map(|name| line[name].as_str().unwrap().to_owned()).into())
+        .collect();
+    kept.sort();
+    assert!(kept[0].0.ends_with("odd.zip") && kept[0].1 == "logs/odd.json" && kept[0].2.contains("bzip2"), "{kept:?}");
+    assert!(kept[1].0.ends_with("secret.zip") && kept[1].1 == "logs/1.json" && kept[1].2.contains("encrypted"), "{kept:?}");
+}
+
+#[test]
 fn what_cannot_be_read_is_quarantined_with_its_reason_and_the_exit_code_says_so() {
     let (data, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut bad = trail_record(1, "GetObject", None);

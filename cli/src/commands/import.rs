@@ -93,7 +93,7 @@ fn read_files(
         match result {
             Ok(read) => {
                 let most = auditlake_sources::most_of(&read);
-                if most == UNKNOWN && read.values().any(|summary| summary.records > 0) {
+                if most == UNKNOWN && read.values().any(|summary| summary.quarantined > 0) {
                     report.unrecognised.push(name);
                 }
                 sink.end(most).map_err(|error| quarantine_failure(&error))?;
@@ -182,7 +182,7 @@ pub async fn run(arguments: ImportArguments) -> Outcome {
         ReportFormat::Json => print_json(&report, landed.as_ref(), seconds)?,
     }
     for name in report.unrecognised.iter().take(MOST_NAMED) {
-        eprintln!("warning: {name}: no known log format; name it with --source if it is one");
+        eprintln!("warning: {name}: no record of a known log format; name it with --source if it is one");
     }
     if report.unrecognised.len() > MOST_NAMED {
         let more = report.unrecognised.len() - MOST_NAMED;

@@ -35,11 +35,11 @@ mod door;
 mod errors;
 mod foreign;
 mod lookalike;
+mod problem;
 mod trim;
 
 pub use body::{Shape, parse_body};
 pub use context::{DoorContext, IDEMPOTENCY_NAMESPACE, LargeEvents, Lookalikes};
-pub(crate) use door::is_event_id;
 pub use errors::{BodyError, BodyErrorKind, FieldError};
 pub use foreign::read_converted;
 

@@ -18,6 +18,7 @@ mod byte_buffer;
 pub mod canonical;
 pub mod columns;
 mod escape;
+mod event_id;
 pub mod input;
 mod json;
 pub mod limits;

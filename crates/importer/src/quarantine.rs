@@ -21,6 +21,9 @@ const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Serialize)]
 struct Line<'a> {
     file: &'a str,
+    /// Where the file is an archive.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    member: &'a str,
     reason: &'a str,
     byte_offset: u64,
     record_index: u64,
@@ -53,6 +56,7 @@ impl Quarantine {
         let text = std::str::from_utf8(record.bytes).ok();
         let line = Line {
             file: &self.file,
+            member: record.member,
             reason: record.reason,
             byte_offset: record.position.byte_offset,
             record_index: record.position.record_index,
@@ -99,7 +103,7 @@ mod tests {
         quarantine.begin("a.json");
         let position = Position { byte_offset: 7, record_index: 2 };
         for bytes in [b"{\"x\":".as_slice(), b"\xff\xfe"] {
-            quarantine.add(&Quarantined { reason: "is broken", position, bytes, length: 5 }).unwrap();
+            quarantine.add(&Quarantined { reason: "is broken", position, bytes, length: 5, member: "" }).unwrap();
         }
         let (key, bytes) = quarantine.take_object("aws.cloudtrail").unwrap().unwrap();
         let expected = concat!(
@@ -114,13 +118,30 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_an_archive_names_the_member() {
+        let mut quarantine = Quarantine::default();
+        quarantine.begin("logs.tar");
+        let record = Quarantined {
+            reason: "is broken",
+            position: Position::default(),
+            bytes: b"x",
+            length: 1,
+            member: "a.zip!/b.json",
+        };
+        quarantine.add(&record).unwrap();
+        let (_, bytes) = quarantine.take_object("unknown").unwrap().unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((&line["file"], &line["member"]), (&"logs.tar".into(), &"a.zip!/b.json".into()));
+    }
+
+    #[test]
     fn a_file_of_rubbish_is_kept_whole_in_several_objects() {
         let mut quarantine = Quarantine::default();
         quarantine.begin("rubbish");
         let rubbish = vec![b'x'; 4 * 1024 * 1024];
         for record_index in 0..9 {
             let position = Position { byte_offset: 0, record_index };
-            quarantine.add(&Quarantined { reason: "is broken", position, bytes: &rubbish, length: 4 }).unwrap();
+            quarantine.add(&Quarantined { reason: "is broken", position, bytes: &rubbish, length: 4, member: "" }).unwrap();
         }
         let (mut objects, mut lines) = (0, 0);
         while let Some((_, bytes)) = quarantine.take_object("s").unwrap() {

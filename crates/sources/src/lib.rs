@@ -1,7 +1,8 @@
 //! Reads the audit logs of other systems and turns each record into an [`Event`](auditlake_event::Event).
 //!
 //! - A **source** ([`Source`]) is one format, named as in the column `source`: `aws.cloudtrail`.
-//! - An **object** is what is imported at once: a file, or an object of a bucket. [`open`] takes off gzip or zstd.
+//! - An **object** is what is imported at once: a file, or an object of a bucket. [`open`] takes off gzip or zstd. A tar or zip
+//!   **archive** holds **members**, each of which is read as an object of its own.
 //! - A **record** is the smallest part of an object that can be judged alone. Each one becomes an event, goes to
 //!   **quarantine** with a reason, or is **set aside** (recognised, but no event: a digest, an Insights record).
 //!
@@ -11,7 +12,7 @@
 //! 2. memory is bounded by the largest record ([`ImportContext::max_record_bytes`]), whatever the object's size;
 //! 3. time is linear in the (inflated) input, whatever it holds, and the inflated size is bounded too
 //!    ([`ImportContext::max_inflated_bytes`]);
-//! 4. the same record gives the same event, however often and in whatever envelope it is delivered.
+//! 4. the same record gives the same event, however often and in whatever envelope or archive it is delivered.
 //!
 //! ```
 //! use auditlake_event::{Event, Organization, Region, Timestamp};
@@ -42,6 +43,7 @@
 
 mod absent;
 pub mod airbyte;
+mod archive;
 pub mod azure;
 pub mod cloudtrail;
 mod csv;
@@ -61,9 +63,11 @@ pub mod s3access;
 mod secret;
 pub mod shapes;
 mod source;
+mod spool;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, Read};
+use std::rc::Rc;
 
 use nested::Root;
 
@@ -107,7 +111,7 @@ pub const UNKNOWN: &str = "unknown";
 /// What was read of one object, by the names of the sources that read it.
 pub type BySource = BTreeMap<&'static str, Summary>;
 
-/// Reads one object: inflates it, finds its source unless the caller states it, looks through envelopes, and hands every record to
+/// Reads one object: inflates it, finds its source unless the caller states it, looks through archives and envelopes, and hands every record to
 /// `sink`. Returns the name of the source that read most of it, and what was read. An object that no source knows is one record in
 /// quarantine, under the name [`UNKNOWN`]; an empty one holds no record.
 ///
@@ -126,12 +130,15 @@ pub fn import(
     Ok((most_of(&by_source), total))
 }
 
-/// The name of the source that read most of an object.
+/// The name of the source that read most of an object: [`UNKNOWN`] only if no source read a record, for beside the logs in an
+/// archive there may lie anything.
 pub fn most_of(by_source: &BySource) -> &'static str {
-    by_source.iter().max_by_key(|(_, summary)| summary.records).map_or(UNKNOWN, |(name, _)| *name)
+    let read = |name: &str, summary: &Summary| (name != UNKNOWN && summary.records > 0, summary.records);
+    by_source.iter().max_by_key(|(name, summary)| read(name, summary)).map_or(UNKNOWN, |(name, _)| *name)
 }
 
-/// Like [`import`], with what was read by each source: an object may hold envelopes around records of several.
+/// Like [`import`], with what was read by each source: an object may hold envelopes around records of several, and an archive
+/// members of several.
 pub fn import_by_source(
     object: impl Read,
     object_name: &str,
@@ -140,7 +147,8 @@ pub fn import_by_source(
     sink: &mut dyn Sink,
 ) -> Result<BySource, ReadError> {
     let mut root = Root::new(sink, context, object_name, source);
-    let (name, summary) = read_object(object, object_name, source, context, &mut root)?;
+    let mut object = archive::Weighed::new(object, root.budget());
+    let (name, summary) = read_object(&mut object, object_name, source, context, &mut root)?;
     let mut by_source = root.inside();
     // What only carried others is no source of its own.
     if summary.records > 0 || by_source.is_empty() {
@@ -151,27 +159,80 @@ pub fn import_by_source(
     Ok(by_source)
 }
 
+/// Who reads an object.
+enum Found {
+    Archive(archive::Kind),
+    FileAttributes,
+    Reader(Option<nested::Reader>),
+}
+
+/// Reads an object, or a member of an archive. What envelopes and members in it held is counted in the sink's nesting.
 fn read_object(
-    object: impl Read,
+    object: &mut dyn Read,
     object_name: &str,
     source: Option<&'static dyn Source>,
     context: &ImportContext,
     sink: &mut dyn Sink,
 ) -> Result<(&'static str, Summary), ReadError> {
-    let mut reader = open(object, context.max_inflated_bytes)?;
-    let found = reading::look_at_head(&mut reader, sink, |head| nested::reader_of(head, object_name, source));
-    let found = match (found, source) {
-        (Ok(found), source) => found.or(source.map(nested::Reader::Source)),
-        (Err(ended), source) => {
-            let name = source.or_else(|| detect(&[], object_name)).map_or(UNKNOWN, Source::name);
-            return Ok((name, ended?));
-        }
+    let named = || source.or_else(|| detect(&[], object_name)).map_or(UNKNOWN, Source::name);
+    let reader = match open(object, context.max_inflated_bytes) {
+        Ok(reader) => reader,
+        Err(error) => return Ok((named(), reading::broken_from_the_start(error, sink)?)),
     };
-    match found {
+    let is_inflated = reader.compression() != Compression::None;
+    let mut reader = archive::Metered::new(reader);
+    let budget = sink.nesting().filter(|_| is_inflated).map(|nesting| (nesting.budget(), nesting.archives()));
+    // What is inflated counts in an archive, and so does an archive that is.
+    if let Some((budget, archives)) = &budget
+        && *archives > 0
+    {
+        reader.count(Rc::clone(budget));
+    }
+    let found = reading::look_at_head(&mut reader, sink, |head| {
+        if archive::is_file_attributes(head, object_name) {
+            return Found::FileAttributes;
+        }
+        archive::kind_of(head, object_name)
+            .map_or_else(|| Found::Reader(nested::reader_of(head, object_name, source)), Found::Archive)
+    });
+    let kind = match found {
+        Ok(Found::Archive(kind)) => kind,
+        Ok(Found::FileAttributes) => {
+            return Ok((UNKNOWN, reading::set_aside_whole(SetAsideKind::FileAttributes, &mut reader, sink)?));
+        }
+        Ok(Found::Reader(found)) => return read_with(found, &mut reader, object_name, source, context, sink),
+        Err(ended) => return Ok((named(), ended?)),
+    };
+    if let Some((budget, _)) = budget {
+        reader.count(budget);
+    }
+    match archive::read(kind, &mut reader, object_name, source, context, sink)? {
+        archive::Read::Archive(summary) => Ok((UNKNOWN, summary)),
+        archive::Read::Other(file) => {
+            let mut content = file.content();
+            let found = reading::look_at_head(&mut content, sink, |head| nested::reader_of(head, object_name, source));
+            match found {
+                Ok(found) => read_with(found, &mut content, object_name, source, context, sink),
+                Err(ended) => Ok((named(), ended?)),
+            }
+        }
+    }
+}
+
+/// Reads an object with whom it was found to be of, or else with the stated source.
+fn read_with(
+    found: Option<nested::Reader>,
+    input: &mut dyn BufRead,
+    object_name: &str,
+    source: Option<&'static dyn Source>,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<(&'static str, Summary), ReadError> {
+    match found.or(source.map(nested::Reader::Source)) {
         Some(found) => {
             let name = source.map_or(found.name(), Source::name);
-            Ok((name, found.read(&mut reader, object_name, context, sink)?))
+            Ok((name, found.read(input, object_name, context, sink)?))
         }
-        None => Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
+        None => Ok((UNKNOWN, reading::quarantine_whole(reading::UNKNOWN_FORMAT, input, context, sink)?)),
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Cursor};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -15,6 +16,7 @@ use base64::engine::{DecodePaddingMode, general_purpose};
 
 use auditlake_event::Event;
 
+use crate::archive::Budget;
 use crate::csv;
 use crate::envelope::{self, Envelope, LISTS, Opened, Payload};
 use crate::json::{Failure, Json, Outer, Parser, write_whole};
@@ -50,8 +52,11 @@ pub struct Nesting {
     left: u64,
     /// Whether characters of an envelope had to be replaced.
     is_replaced: bool,
-    /// What was read inside of envelopes, by source.
+    /// What was read inside of envelopes and archives, by source.
     inside: BTreeMap<&'static str, Summary>,
+    /// How many archives lie around what is read.
+    archives: usize,
+    budget: Rc<Budget>,
 }
 
 impl Nesting {
@@ -64,6 +69,32 @@ impl Nesting {
 
     fn stated(&self) -> Option<&'static dyn Source> {
         self.stated.and_then(crate::by_name)
+    }
+
+    /// How many archives lie around what is read.
+    pub(crate) fn archives(&self) -> usize {
+        self.archives
+    }
+
+    /// What archives may still cost.
+    pub(crate) fn budget(&self) -> Rc<Budget> {
+        Rc::clone(&self.budget)
+    }
+
+    /// A member of an archive begins: the object name that was in force.
+    pub(crate) fn enter(&mut self, object_name: &str) -> Arc<str> {
+        self.archives += 1;
+        std::mem::replace(&mut self.object_name, Arc::from(object_name))
+    }
+
+    /// It ends, and this was read of it.
+    pub(crate) fn leave(&mut self, object_name: Arc<str>, name: &'static str, summary: Summary) {
+        self.archives -= 1;
+        self.object_name = object_name;
+        // A source is named for what holds no record, too; an empty member is nothing.
+        if summary.records > 0 || (summary.bytes > 0 && name != UNKNOWN) {
+            *self.inside.entry(name).or_default() += summary;
+        }
     }
 
     /// Whether characters of what lies around the records had to be replaced.
@@ -93,11 +124,18 @@ impl<'s> Root<'s> {
             left: 0,
             is_replaced: false,
             inside: BTreeMap::new(),
+            archives: 0,
+            budget: Rc::new(Budget::new(context.max_inflated_bytes)),
         };
         Self { sink, nesting }
     }
 
-    /// What was read inside of envelopes, by source.
+    /// What archives may cost.
+    pub(crate) fn budget(&self) -> Rc<Budget> {
+        self.nesting.budget()
+    }
+
+    /// What was read inside of envelopes and archives, by source.
     pub(crate) fn inside(self) -> BTreeMap<&'static str, Summary> {
         self.nesting.inside
     }
@@ -361,7 +399,7 @@ fn payloads(
     let mut counted = Counted::new(sink);
     for (bytes, reason) in unknown {
         let length = bytes.len() as u64;
-        counted.quarantined(&Quarantined { reason: &reason, position, bytes: &bytes, length })?;
+        counted.quarantined(&Quarantined { reason: &reason, position, bytes: &bytes, length, member: "" })?;
     }
     let summary = counted.finish(0);
     add(sink, UNKNOWN, summary);

@@ -44,7 +44,8 @@ pub(crate) fn broken_content(error: &io::Error) -> Option<&BrokenContent> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-fn broken(reason: impl Into<String>) -> io::Error {
+/// An error that says so.
+pub(crate) fn broken(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, BrokenContent(reason.into()))
 }
 

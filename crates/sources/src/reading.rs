@@ -34,13 +34,16 @@ impl Counted<'_> {
         match verdict {
             Verdict::Event => Ok(()),
             Verdict::SetAside(kind) => self.set_aside(&SetAside { kind, position, bytes }),
-            Verdict::Quarantine(reason) => self.quarantined(&Quarantined { reason: &reason, position, bytes, length }),
+            Verdict::Quarantine(reason) => {
+                self.quarantined(&Quarantined { reason: &reason, position, bytes, length, member: "" })
+            }
         }
     }
 }
 
-/// Quarantines an object that no source knows, cut to the largest record.
+/// Quarantines an object that is not read, cut to the largest record.
 pub(crate) fn quarantine_whole(
+    reason: &str,
     input: &mut dyn BufRead,
     context: &ImportContext,
     sink: &mut dyn Sink,
@@ -48,13 +51,19 @@ pub(crate) fn quarantine_whole(
     let mut sink = Counted::new(sink);
     let mut kept = Vec::new();
     let mut length = 0_u64;
+    let mut broken = None;
     loop {
         let chunk = match input.fill_buf() {
             Ok(chunk) => chunk,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // What cannot be inflated is as unknown as what was.
-            Err(error) if broken_content(&error).is_some() => &[],
-            Err(error) => return Err(error.into()),
+            Err(error) => match broken_content(&error) {
+                Some(why) => {
+                    broken = Some(format!("{reason}; {why}"));
+                    &[]
+                }
+                None => return Err(error.into()),
+            },
         };
         if chunk.is_empty() {
             break;
@@ -65,10 +74,23 @@ pub(crate) fn quarantine_whole(
         length += count as u64;
         input.consume(count);
     }
-    if length > 0 {
-        sink.quarantined(&Quarantined { reason: UNKNOWN_FORMAT, position: Position::default(), bytes: &kept, length })?;
+    if length > 0 || broken.is_some() {
+        let (reason, position) = (broken.as_deref().unwrap_or(reason), Position::default());
+        sink.quarantined(&Quarantined { reason, position, bytes: &kept, length, member: "" })?;
     }
     Ok(sink.finish(length))
+}
+
+/// Sets an object aside.
+pub(crate) fn set_aside_whole(
+    kind: SetAsideKind,
+    input: &mut dyn BufRead,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ReadError> {
+    let mut sink = Counted::new(sink);
+    let bytes = input.fill_buf()?.to_vec();
+    sink.set_aside(&SetAside { kind, position: Position::default(), bytes: &bytes })?;
+    Ok(sink.finish(bytes.len() as u64))
 }
 
 /// What `look` says of the first bytes of an object. `Err` holds the end of its reading, if they could not be had: what breaks there
@@ -87,7 +109,8 @@ pub(crate) fn look_at_head<T>(
     }
 }
 
-fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+/// The end of an object whose first bytes could not be had; fails if that is not its own fault.
+pub(crate) fn broken_from_the_start(error: io::Error, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
     let Some(reason) = broken_content(&error) else { return Err(error.into()) };
     let mut sink = Counted::new(sink);
     sink.judged(Verdict::Quarantine(reason.to_string().into()), Position::default(), &[], 0)?;

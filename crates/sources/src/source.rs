@@ -120,9 +120,11 @@ impl ImportContext {
 /// Where in an object a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
-    /// The record's first byte, counted in the inflated object from 0.
+    /// The record's first byte, counted from 0 in the inflated object, or in the inflated member of an archive. For a member that
+    /// could not be read: where it begins in the archive.
     pub byte_offset: u64,
-    /// The record's number in the object, from 0, quarantined ones and those set aside included.
+    /// The record's number in the object or member, from 0, quarantined ones and those set aside included. For a member that could
+    /// not be read: its number in the archive.
     pub record_index: u64,
 }
 
@@ -137,6 +139,9 @@ pub struct Quarantined<'a> {
     pub bytes: &'a [u8],
     /// How many bytes it has; more than `bytes` holds if it was cut.
     pub length: u64,
+    /// The member of an archive that it lies in, with `!/` between an archive and a member of it where archives lie in each other
+    /// (`inner.zip!/trail.json`); empty if it lies in the object itself. Whoever made the archive chose it: it is no path to follow.
+    pub member: &'a str,
 }
 
 /// What a record is that was recognised but is no event.
@@ -154,17 +159,20 @@ pub enum SetAsideKind {
     Notification,
     /// An entry of a log that is shared with audit records and is known to be none: a program's own messages.
     NotAudit,
+    /// What macOS keeps about files and folders beside them: `._…` and `.DS_Store`.
+    FileAttributes,
 }
 
 impl SetAsideKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [SetAsideKind; 6] = [
+    pub const ALL: [SetAsideKind; 7] = [
         SetAsideKind::Digest,
         SetAsideKind::Insight,
         SetAsideKind::Aggregated,
         SetAsideKind::Notification,
         SetAsideKind::Control,
         SetAsideKind::NotAudit,
+        SetAsideKind::FileAttributes,
     ];
 
     /// The kind's name in reports and metrics.
@@ -176,6 +184,7 @@ impl SetAsideKind {
             SetAsideKind::Notification => "notification",
             SetAsideKind::Control => "control",
             SetAsideKind::NotAudit => "not_audit",
+            SetAsideKind::FileAttributes => "file_attributes",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::str::Utf8Error;
 use super::context::DoorContext;
 use super::door::{Door, Foreign};
 use super::errors::BodyError;
+use super::foreign;
 use super::{ParsedBody, Receipt};
 use crate::columns::Column;
 use crate::json::{Reader, SyntaxError};
@@ -297,7 +298,7 @@ impl<'a> Batch<'a> {
     ) -> Result<bool, SyntaxError> {
         let mut reader = Reader::new(line);
         reader.skip_whitespace();
-        let is_event = self.door.read(index, &mut reader, random, &mut self.parsed.events)?;
+        let is_event = foreign::read(&mut self.door, index, &mut reader, random, &mut self.parsed.events)?;
         reader.skip_whitespace();
         if reader.rest().is_empty() { Ok(is_event) } else { Err(reader.error("the end of the line")) }
     }
@@ -355,7 +356,7 @@ impl<'a> Batch<'a> {
     fn read_event(&mut self, reader: &mut Reader<'a>, random: &mut dyn FnMut() -> [u8; 10]) -> Result<(), BodyError> {
         let index = self.next_index()?;
         let (start, body_bytes) = (reader.position, reader.rest().len());
-        if self.door.read(index, reader, random, &mut self.parsed.events)? {
+        if foreign::read(&mut self.door, index, reader, random, &mut self.parsed.events)? {
             if index == 0 {
                 self.expect_events(body_bytes, reader.position - start);
             }

@@ -1,6 +1,6 @@
 //! `changes` in its three shapes, and the one it is kept in.
 
-use super::door::Problem;
+use super::problem::Problem;
 use crate::byte_buffer::ByteBuffer;
 use crate::limits::MAX_SHORT_TEXT_BYTES;
 use crate::normal_json::{NodeId, Tree, compare_names};

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::context::{DoorContext, IDEMPOTENCY_NAMESPACE};
 use super::errors::{FieldError, WHOLE_EVENT};
-use super::foreign::read_converted;
 use super::lookalike::Meanings;
 use super::trim::trim;
 use crate::byte_buffer::ByteBuffer;
@@ -21,16 +20,6 @@ use crate::json::{RawString, Reader, SyntaxError};
 use crate::model::Event;
 use crate::normal_json::{DUPLICATE_KEY, Fault, LONE_SURROGATE, Member, NodeId, Tree};
 use crate::shapes::ForeignShape;
-pub(crate) use columns::is_event_id;
-
-/// A rule that is broken at a place below a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    /// The path below the column, such as `[0].field`; empty for the column itself.
-    pub path: String,
-    /// The rule, in words.
-    pub detail: Cow<'static, str>,
-}
 
 /// The value of a column as it was sent.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +35,17 @@ enum Value<'a> {
     Container,
     /// Something whose error has been noted.
     Refused,
+}
+
+/// What became of an event that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken<'a> {
+    /// It keeps every rule.
+    Event,
+    /// It breaks one, which was noted.
+    Refused,
+    /// It has a shape of others: this is its text.
+    Foreign(ForeignShape, &'a str),
 }
 
 /// What a door does about events in shapes of others.
@@ -108,15 +108,14 @@ impl<'a> Door<'a> {
     }
 
     /// Reads the event that is next, which is the one of position `index`, appends it to `events` and its canonical form to
-    /// [`Door::forms`]. Gives whether it keeps every rule; the errors are in [`Door::take_errors`], and the reader stands behind the
-    /// event. Fails if it is not JSON.
+    /// [`Door::forms`]. Gives what became of it; the errors are in [`Door::take_errors`], and the reader stands behind the event. Fails if it is not JSON.
     pub fn read(
         &mut self,
         index: usize,
         reader: &mut Reader<'a>,
         random: &mut dyn FnMut() -> [u8; 10],
         events: &mut Vec<Event<'a>>,
-    ) -> Result<bool, SyntaxError> {
+    ) -> Result<Taken<'a>, SyntaxError> {
         self.index = index;
         self.stated = 0;
         self.plain = PlainColumns::default();
@@ -127,15 +126,15 @@ impl<'a> Door<'a> {
         if reader.peek() != Some(b'{') {
             reader.skip_value()?;
             self.refuse_event("must be a JSON object");
-            return Ok(false);
+            return Ok(Taken::Refused);
         }
         if let Foreign::Announced(shape) = self.foreign {
             let text = reader.skip_value()?;
             if self.context.is_refused_for_its_size(text.len()) {
                 self.refuse_large_event();
-                return Ok(false);
+                return Ok(Taken::Refused);
             }
-            return Ok(self.read_foreign(shape, text, random, events));
+            return Ok(Taken::Foreign(shape, text));
         }
         let errors_before = self.errors.len();
         self.read_members(reader)?;
@@ -143,27 +142,27 @@ impl<'a> Door<'a> {
         if self.context.is_refused_for_its_size(bytes) {
             self.forget(index);
             self.refuse_large_event();
-            return Ok(false);
+            return Ok(Taken::Refused);
         }
         if let Some(shape) = self.foreign_shape(reader, start) {
             self.forget(index);
-            return Ok(self.read_foreign(shape, reader.text_from(start), random, events));
+            return Ok(Taken::Foreign(shape, reader.text_from(start)));
         }
         events.push(self.event());
         if self.errors.len() > errors_before {
             events.pop();
-            return Ok(false);
+            return Ok(Taken::Refused);
         }
         if let Some(event) = events.last_mut() {
             let is_large = bytes > self.context.max_event_bytes || !self.trimmed.is_empty();
             if is_large && !trim(event, self.context.max_event_bytes, &mut self.trimmed) {
                 events.pop();
                 self.refuse_large_event();
-                return Ok(false);
+                return Ok(Taken::Refused);
             }
             self.identify(event, random);
         }
-        Ok(true)
+        Ok(Taken::Event)
     }
 
     /// The shape of the event that was read from `start` on, if it is none of ours. An event of ours states its time, so that it
@@ -177,27 +176,20 @@ impl<'a> Door<'a> {
         ForeignShape::of_posted(reader.text_from(start))
     }
 
-    /// Takes an event in another shape in, or notes what is wrong with it.
-    fn read_foreign(
-        &mut self,
-        shape: ForeignShape,
-        text: &str,
-        random: &mut dyn FnMut() -> [u8; 10],
-        events: &mut Vec<Event<'a>>,
-    ) -> bool {
-        let index = self.index;
-        let read = shape.convert(text).and_then(|converted| read_converted(&converted, index, &self.context, random));
-        match read {
-            Ok(event) => {
-                append_canonical(&event, self.forms.next());
-                events.push(event);
-                true
-            }
-            Err(errors) => {
-                self.errors.extend(errors.into_iter().map(|error| FieldError { index, ..error }));
-                false
-            }
-        }
+    /// Appends an event that was read elsewhere, and its canonical form.
+    pub(super) fn append(&mut self, event: Event<'a>, events: &mut Vec<Event<'a>>) {
+        append_canonical(&event, self.forms.next());
+        events.push(event);
+    }
+
+    /// Notes what is wrong with the event of position `index`.
+    pub(super) fn refuse_with(&mut self, index: usize, errors: Vec<FieldError>) {
+        self.errors.extend(errors.into_iter().map(|error| FieldError { index, ..error }));
+    }
+
+    /// What the events are read by.
+    pub(super) const fn context(&self) -> &DoorContext<'a> {
+        &self.context
     }
 
     /// The canonical forms of the events that are kept, and of the one that was read last.

@@ -1,11 +1,47 @@
 //! Events in shapes of others, on their way through the door.
 
 use super::context::{DoorContext, LargeEvents};
-use super::door::{Door, Foreign};
+use super::door::{Door, Foreign, Taken};
 use super::errors::{FieldError, WHOLE_EVENT};
-use crate::json::Reader;
+use crate::json::{Reader, SyntaxError};
 use crate::model::Event;
-use crate::shapes::{Converted, OwnId};
+use crate::shapes::{Converted, ForeignShape, OwnId};
+
+/// Takes an event in a shape of others in, or notes what is wrong with it. Gives whether it was taken in.
+pub(super) fn take<'a>(
+    door: &mut Door<'a>,
+    index: usize,
+    (shape, text): (ForeignShape, &str),
+    random: &mut dyn FnMut() -> [u8; 10],
+    events: &mut Vec<Event<'a>>,
+) -> bool {
+    let read = shape.convert(text).and_then(|converted| read_converted(&converted, index, door.context(), random));
+    match read {
+        Ok(event) => {
+            door.append(event, events);
+            true
+        }
+        Err(errors) => {
+            door.refuse_with(index, errors);
+            false
+        }
+    }
+}
+
+/// Reads the next event through a door, whatever its shape. Gives whether it was taken in; fails if it is not JSON.
+pub(super) fn read<'a>(
+    door: &mut Door<'a>,
+    index: usize,
+    reader: &mut Reader<'a>,
+    random: &mut dyn FnMut() -> [u8; 10],
+    events: &mut Vec<Event<'a>>,
+) -> Result<bool, SyntaxError> {
+    Ok(match door.read(index, reader, random, events)? {
+        Taken::Event => true,
+        Taken::Refused => false,
+        Taken::Foreign(shape, text) => take(door, index, (shape, text), random, events),
+    })
+}
 
 /// Reads an event that was converted from another shape: the rules of the door hold, but that for its size, and errors are under
 /// the sender's names. An id that the context knows goes before the event's own.

@@ -9,8 +9,10 @@
 //! | `metadata.cloudevent` | the envelope: every attribute but `specversion`, extensions included, and `data` that is no object |
 
 use super::converted::{Draft, OwnId, object_json};
+use super::outline::Outline;
 use super::record::Record;
-use super::{ForeignShape, Outline, exported, retraced, workos};
+use super::shape::ForeignShape;
+use super::{exported, retraced, workos};
 use crate::columns::Column;
 
 /// The member of `metadata` under which the envelope is kept.

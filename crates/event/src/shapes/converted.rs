@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::error;
+use super::errors::error;
 use super::record::Record;
 use crate::byte_buffer::ByteBuffer;
 use crate::columns::Column;
-use crate::input::{FieldError, is_event_id};
+use crate::event_id::is_event_id;
+use crate::input::FieldError;
 use crate::normal_json::NodeId;
 
 /// The namespace of ids derived from several texts that identify together, as a CloudEvent's `source` and `id`, or from one that

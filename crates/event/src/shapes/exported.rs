@@ -8,7 +8,7 @@
 use super::converted::{Draft, OwnId, object_json};
 use super::record::Record;
 use crate::columns::Column;
-use crate::input::is_event_id;
+use crate::event_id::is_event_id;
 use crate::limits::MAX_EVENT_ID_CHARS;
 
 /// The member of `metadata` that holds what the exporting lake had set.

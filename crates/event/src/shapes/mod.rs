@@ -12,37 +12,25 @@
 
 mod cloudevents;
 mod converted;
+mod errors;
 mod exported;
 mod outline;
 mod record;
 mod retraced;
+mod shape;
 mod workos;
 
 use crate::input::FieldError;
 use crate::json::Reader;
-use crate::normal_json::{Fault, Tree};
+use crate::normal_json::Tree;
 
 pub use converted::{Converted, OwnId};
 pub use outline::Outline;
+pub use shape::ForeignShape;
 
 use converted::Draft;
+use errors::{WHOLE_EVENT, error, fault_error};
 use record::Record;
-
-/// A shape in which events of other systems come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ForeignShape {
-    /// CloudEvents 1.0, JSON format: an envelope around any event, a WorkOS or Retraced one included.
-    CloudEvents,
-    /// WorkOS Audit Logs, bare or as its API takes them.
-    WorkOs,
-    /// Retraced.
-    Retraced,
-    /// Our own JSON as a lake answers or a program spools it, with what a lake has set itself.
-    Exported,
-}
-
-/// The `field` of an error that concerns an event as a whole.
-const WHOLE_EVENT: &str = "event";
 
 impl ForeignShape {
     /// The shape of an event that was posted as JSON and is none of ours, by members that our model lacks. `None` for one that
@@ -70,17 +58,5 @@ impl ForeignShape {
             ForeignShape::Exported => exported::convert(record, &mut draft),
         }
         draft.finish()
-    }
-}
-
-fn error(field: impl Into<String>, detail: impl Into<std::borrow::Cow<'static, str>>) -> FieldError {
-    FieldError { index: 0, field: field.into(), detail: detail.into() }
-}
-
-fn fault_error(fault: Fault) -> FieldError {
-    match fault {
-        Fault::Syntax(syntax) => error(WHOLE_EVENT, format!("is not JSON: {syntax}")),
-        Fault::Rule { path, detail } if path.is_empty() => error(WHOLE_EVENT, detail),
-        Fault::Rule { path, detail } => error(path.strip_prefix('.').unwrap_or(&path), detail),
     }
 }

@@ -1,7 +1,7 @@
 //! What an event looks like from outside: the names of its members.
 
-use super::ForeignShape;
 use super::record::Record;
+use super::shape::ForeignShape;
 use crate::columns::Column;
 use crate::json::{Reader, SyntaxError};
 

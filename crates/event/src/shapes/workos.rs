@@ -17,7 +17,7 @@ use super::record::Record;
 use crate::absence::stated;
 use crate::address::client_address;
 use crate::columns::Column;
-use crate::input::is_event_id;
+use crate::event_id::is_event_id;
 use crate::model::ActorType;
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! A sink that keeps what it is handed, and short ways to read.
 #![allow(dead_code)]
 
+pub mod archives;
 pub mod azure;
 pub mod samples;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_sources::{
     ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, SinkError, Source, Summary, by_name,
-    import,
+    import, import_by_source,
 };
 
 /// The columns of an event that are not null, as text.
@@ -19,6 +20,8 @@ pub type Columns = BTreeMap<&'static str, String>;
 pub struct Collector {
     pub events: Vec<Columns>,
     pub quarantined: Vec<(String, Position, Vec<u8>, u64)>,
+    /// The members of archives that the quarantined records lie in.
+    pub members: Vec<String>,
     pub set_aside: Vec<(SetAsideKind, Position, Vec<u8>)>,
 }
 
@@ -29,6 +32,7 @@ impl Sink for Collector {
     }
 
     fn quarantined(&mut self, record: &Quarantined<'_>) -> Result<(), SinkError> {
+        self.members.push(record.member.to_owned());
         self.quarantined.push((record.reason.to_owned(), record.position, record.bytes.to_vec(), record.length));
         Ok(())
     }
@@ -185,6 +189,17 @@ pub fn read_sniffed(object: &[u8], name: &str) -> Result<(Collector, Summary), R
     let (_, summary) = import(object, name, None, &context(), &mut collector)?;
     collector.check(summary);
     Ok((collector, summary))
+}
+
+/// Reads an object whose source is found, looks through what lies around the records, and checks the counts of all sources.
+pub fn collect(object: &[u8], name: &str, source: Option<&str>, context: &ImportContext) -> Collector {
+    let mut collector = Collector::default();
+    let source = source.map(|name| by_name(name).unwrap());
+    let by_source = import_by_source(object, name, source, context, &mut collector).unwrap();
+    let mut total = Summary::default();
+    by_source.values().for_each(|summary| total += *summary);
+    collector.check(total);
+    collector
 }
 
 /// The bytes of a file under `tests/fixtures`.

@@ -4,37 +4,20 @@ use std::borrow::Cow;
 
 use super::super::changes;
 use super::super::context::{LargeEvents, Lookalikes};
+use super::super::problem::Problem;
 use super::super::trim;
-use super::{Door, Problem, Value, bit};
+use super::{Door, Value, bit};
 use crate::address::{canonical_address, client_address};
 use crate::columns::{Column, ColumnKind};
+use crate::event_id::is_event_id;
 use crate::json::LoneSurrogate;
-use crate::limits::{EARLIEST_EVENT_TIME_MS, MAX_EVENT_ID_CHARS, max_text_bytes};
+use crate::limits::{EARLIEST_EVENT_TIME_MS, max_text_bytes};
 use crate::model::{ActorType, Category, Event, Outcome};
 use crate::name::{Organization, Region};
 use crate::normal_json::{DUPLICATE_KEY, LONE_SURROGATE, Member};
 use crate::time::Timestamp;
 
 const ALREADY_IN_METADATA: &str = "is no column, and `metadata` has a member of this name already";
-
-/// Which bytes an event id may hold: a table, because most ids are long.
-const IS_ID_BYTE: [bool; 256] = {
-    let mut table = [false; 256];
-    let allowed = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._~:@+=-";
-    let mut position = 0;
-    while position < allowed.len() {
-        table[allowed[position] as usize] = true;
-        position += 1;
-    }
-    table
-};
-
-/// Whether a text may be the id of an event. It stands in the path of a link, where `.` and `..` are steps, encoded or not.
-pub(crate) fn is_event_id(text: &str) -> bool {
-    (1..=MAX_EVENT_ID_CHARS).contains(&text.len())
-        && text.bytes().all(|byte| IS_ID_BYTE[usize::from(byte)])
-        && !matches!(text, "." | "..")
-}
 
 impl<'a> Door<'a> {
     #[inline]

@@ -5,8 +5,8 @@ use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::Length;
 
-use super::spool::Spool;
 use super::thrift::{Compact, I32, LIST, STRUCT};
+use crate::spool::Spool;
 
 /// The length of the footer and the magic word behind it.
 const TAIL_BYTES: u64 = 8;

@@ -17,7 +17,6 @@
 mod limits;
 mod render;
 mod schema;
-mod spool;
 mod thrift;
 
 use std::fmt::Display;
@@ -32,11 +31,11 @@ use parquet::file::reader::Length;
 use crate::json::{Failure, Json, Parser};
 use crate::reading::Verdict;
 use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, Sink, Summary};
+use crate::spool::Spool;
 
 use super::record::is_column;
 use render::Renderer;
 use schema::Columns;
-use spool::Spool;
 
 const MAGIC: &[u8] = b"PAR1";
 /// The shortest file: magic, an empty footer's length, magic.
@@ -75,7 +74,13 @@ pub(super) fn read(
         }
         Err(reason) => {
             let bytes = file.some_bytes(0, context.max_record_bytes);
-            sink.quarantined(&Quarantined { reason: &reason, position: Position::default(), bytes: &bytes, length })?;
+            sink.quarantined(&Quarantined {
+                reason: &reason,
+                position: Position::default(),
+                bytes: &bytes,
+                length,
+                member: "",
+            })?;
         }
     }
     Ok(sink.finish(length))
@@ -162,7 +167,13 @@ impl Reading<'_, '_> {
             if let Some(reason) = reason {
                 let bytes = self.file.some_bytes(byte_offset, self.context.max_record_bytes.min(length));
                 let position = progress.position();
-                sink.quarantined(&Quarantined { reason: &reason, position, bytes: &bytes, length: length as u64 })?;
+                sink.quarantined(&Quarantined {
+                    reason: &reason,
+                    position,
+                    bytes: &bytes,
+                    length: length as u64,
+                    member: "",
+                })?;
             }
             if matches!(stop, Stop::TooLarge) {
                 break;

@@ -1,4 +1,4 @@
-//! A Parquet file as a whole: its description stands at its end, so it has to be there before anything can be read.
+//! An object as a whole: a Parquet file or a zip archive says at its end what it holds, so all of it has to be there first.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
@@ -7,13 +7,15 @@ use bytes::{Buf, Bytes};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::reader::broken_content;
+use crate::reader::{broken, broken_content};
 
 /// Files below this size stay in memory (16 MiB); larger ones lie in an unnamed temporary file.
 const IN_MEMORY_BYTES: usize = 16 * 1024 * 1024;
+/// How much of a part is read at once.
+const PART_BYTES: usize = 64 * 1024;
 
 /// An object's bytes, all of them, to be read anywhere.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     content: Content,
     length: u64,
     /// Why the object could not be read to its end, if so: its compressed stream breaks, or it is too large.
@@ -27,7 +29,7 @@ enum Content {
 
 impl Spool {
     /// Takes in everything there is. Fails if the bytes cannot be had or not be stored.
-    pub(super) fn fill(input: &mut dyn BufRead) -> io::Result<Self> {
+    pub(crate) fn fill(input: &mut dyn BufRead) -> io::Result<Self> {
         let mut memory = Vec::new();
         let mut disk: Option<File> = None;
         let mut length = 0_u64;
@@ -63,14 +65,23 @@ impl Spool {
         Ok(Self { content, length, broken })
     }
 
+    /// Like [`Self::some_bytes`]; fails if the bytes cannot be had.
+    pub(crate) fn try_bytes(&self, start: u64, limit: usize) -> io::Result<Bytes> {
+        let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
+        match limit.min(left) {
+            0 => Ok(Bytes::new()),
+            length => self.get_bytes(start, length).map_err(unavailable),
+        }
+    }
+
     /// At most `limit` bytes from `start`; fewer where the file ends.
-    pub(super) fn some_bytes(&self, start: u64, limit: usize) -> Bytes {
+    pub(crate) fn some_bytes(&self, start: u64, limit: usize) -> Bytes {
         let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
         self.get_bytes(start, limit.min(left)).unwrap_or_default()
     }
 
     /// The same file for a reader that wants one of its own.
-    pub(super) fn share(&self) -> io::Result<Self> {
+    pub(crate) fn share(&self) -> io::Result<Self> {
         let content = match &self.content {
             Content::Memory(bytes) => Content::Memory(bytes.clone()),
             Content::Disk(file) => Content::Disk(file.try_clone()?),
@@ -83,6 +94,101 @@ impl Spool {
         is_inside.then_some(()).ok_or_else(|| {
             ParquetError::EOF(format!("{length} bytes at byte {start} lie outside a file of {} bytes", self.length))
         })
+    }
+}
+
+impl Spool {
+    /// How many bytes there are.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// All bytes, as the object gave them.
+    pub(crate) fn content(&self) -> Whole<'_> {
+        Whole { part: self.part(0, self.length), broken: self.broken.as_deref() }
+    }
+
+    /// The bytes from `start` to `end` (or the end of the file), as a stream.
+    pub(crate) fn part(&self, start: u64, end: u64) -> Part<'_> {
+        Part { spool: self, at: start, end: end.min(self.length), buffer: Bytes::new() }
+    }
+}
+
+/// A whole file, as a stream that breaks where the object's own did.
+pub(crate) struct Whole<'s> {
+    part: Part<'s>,
+    broken: Option<&'s str>,
+}
+
+impl BufRead for Whole<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.part.fill_buf()?.is_empty()
+            && let Some(reason) = self.broken.take()
+        {
+            return Err(broken(reason));
+        }
+        self.part.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.part.consume(amount);
+    }
+}
+
+impl Read for Whole<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// Some of a file's bytes, as a stream.
+pub(crate) struct Part<'s> {
+    spool: &'s Spool,
+    at: u64,
+    end: u64,
+    buffer: Bytes,
+}
+
+impl Part<'_> {
+    /// The position in the file of the next byte.
+    pub(crate) fn position(&self) -> u64 {
+        self.at - self.buffer.len() as u64
+    }
+}
+
+impl BufRead for Part<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.is_empty() && self.at < self.end {
+            let limit = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(PART_BYTES);
+            self.buffer = self.spool.get_bytes(self.at, limit).map_err(unavailable)?;
+            self.at += self.buffer.len() as u64;
+        }
+        Ok(&self.buffer)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.buffer.advance(amount.min(self.buffer.len()));
+    }
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(target)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// The error of the disk below: the range was checked before.
+fn unavailable(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(other) => io::Error::other(other),
+        },
+        other => io::Error::other(other),
     }
 }
 

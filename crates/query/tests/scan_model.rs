@@ -31,6 +31,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             object_cache_bytes: memory,
             index_cache_bytes: memory,
             list_cache_bytes: memory,
+            ..Settings::default()
         },
     )
 }

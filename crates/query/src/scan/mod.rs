@@ -6,6 +6,7 @@
 //! - every event that was acknowledged before the call and matches is in the answer once, whatever seals run meanwhile;
 //! - copies that are not sealed yet collapse as the seal will collapse them: an archived copy wins, else the first arrived; this
 //!   happens before the conditions are evaluated, so a later copy never shows what the first one does not hold;
+//! - an archive object that a digest of the range names and that is gone fails the query ([`ArchiveExpiry`] apart), and is named;
 //! - memory is bounded by the page asked for, the largest hour and the settings, not by how many objects there are.
 //!
 //! Reading order: newest hour first, and no further than the page needs; in an object the footer (or the whole object, if it is
@@ -22,9 +23,11 @@ mod json_member;
 mod landing;
 mod listing;
 mod meter;
+mod named;
 mod object;
 mod output;
 mod predicate;
+mod presence;
 mod prune;
 mod rows;
 mod search;
@@ -54,7 +57,9 @@ pub use estimate::Estimate;
 use landing::ObjectGroups;
 use listing::Listed;
 use meter::Meter;
+use named::KnownNames;
 use object::{Damaged, Footer, Handle};
+pub use presence::ArchiveExpiry;
 use window::Window;
 
 /// The engine's name in answers.
@@ -83,8 +88,14 @@ pub struct Settings {
     pub object_cache_bytes: usize,
     /// Memory for the indexes of landing objects.
     pub index_cache_bytes: usize,
-    /// Memory for lists of archive objects.
+    /// Memory for lists of folders and digests.
     pub list_cache_bytes: usize,
+    /// Memory for what digests name.
+    pub digest_cache_bytes: usize,
+    /// Digests that follow the range of a query and are read for objects of late events that must be there.
+    pub late_digests: usize,
+    /// The lifecycle rule that removes archive objects, if there is one: what it may have removed is not missed.
+    pub archive_expiry: Option<ArchiveExpiry>,
 }
 
 impl Default for Settings {
@@ -101,7 +112,10 @@ impl Default for Settings {
             // A hundred thousand landing objects of a group or two each: forgetting one of a list that is read in order means
             // forgetting all.
             index_cache_bytes: 56 * 1024 * 1024,
-            list_cache_bytes: 6 * 1024 * 1024,
+            list_cache_bytes: 2 * 1024 * 1024,
+            digest_cache_bytes: 4 * 1024 * 1024,
+            late_digests: 48,
+            archive_expiry: None,
         }
     }
 }
@@ -115,6 +129,7 @@ pub struct ScanEngine {
     objects: ByteLru<Bytes>,
     indexes: ByteLru<Arc<ObjectGroups>>,
     lists: ByteLru<Arc<Listed>>,
+    named: KnownNames,
     /// The newest `sealed until` seen: where to look for a newer one.
     last_sealed_until: Mutex<Option<SealTime>>,
     /// Keys of the hashes that stand for events when copies are looked for: unknown to whoever posts events.
@@ -131,6 +146,7 @@ impl ScanEngine {
             objects: ByteLru::new(settings.object_cache_bytes),
             indexes: ByteLru::new(settings.index_cache_bytes),
             lists: ByteLru::new(settings.list_cache_bytes),
+            named: KnownNames::new(settings.digest_cache_bytes),
             settings,
             last_sealed_until: Mutex::new(None),
             hash_keys: [RandomState::new(), RandomState::new()],
@@ -138,12 +154,15 @@ impl ScanEngine {
     }
 
     /// How full its caches are.
-    pub fn caches(&self) -> [CacheUse; 4] {
+    pub fn caches(&self) -> [CacheUse; 6] {
+        let [digests, late_objects] = self.named.usage();
         [
             self.footers.usage("footers"),
             self.objects.usage("objects"),
             self.indexes.usage("landing_indexes"),
             self.lists.usage("lists"),
+            digests,
+            late_objects,
         ]
     }
 

@@ -22,6 +22,7 @@ pub mod landing_file;
 pub mod layout;
 pub mod length;
 pub mod merkle;
+pub mod named;
 mod page_crc;
 pub mod period;
 pub mod plan;

@@ -1,5 +1,8 @@
 //! Chooses by what a query could read: refuses it, scans by itself, or asks Athena. Same answers either way.
 //!
+//! Athena answers without the events of an archive object that is gone. Before it is asked, the objects that the digests name are
+//! compared with those that are there, as a scan does.
+//!
 //! The estimate is made of lists, before anything is read or billed. It is an upper bound: a page of the newest events usually
 //! reads a small part of it.
 
@@ -15,6 +18,8 @@ use crate::scan::{Estimate, ScanEngine};
 use crate::typed::Query;
 
 const MIB: u64 = 1024 * 1024;
+/// Most digests that are read before Athena is asked, besides those that are known: a second or two of requests.
+pub(crate) const MOST_DIGESTS: usize = 2_000;
 
 /// By what is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,6 +60,9 @@ impl ChoosingEngine {
     /// Fails as too large if the query may not be asked.
     async fn choose(&self, query: &Query, after: Option<&Position>) -> Result<Chosen, QueryError> {
         let Choice { scan_up_to_bytes, refuse_above_bytes } = self.choice;
+        if !self.choice.is_needed() {
+            return Ok(Chosen::Athena);
+        }
         let enough = scan_up_to_bytes.max(refuse_above_bytes);
         let estimate = match self.scan.estimate(query, after, enough).await {
             Ok(estimate) => estimate,
@@ -102,14 +110,20 @@ impl Engine for ChoosingEngine {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
         match self.choose(&request.query, newest_of(request)).await? {
             Chosen::Scan => self.scan.search(request).await,
-            Chosen::Athena => self.athena.search(request).await,
+            Chosen::Athena => {
+                self.scan.check_presence(&request.query, newest_of(request), MOST_DIGESTS).await?;
+                self.athena.search(request).await
+            }
         }
     }
 
     async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
         match self.choose(&request.query, None).await? {
             Chosen::Scan => self.scan.count(request).await,
-            Chosen::Athena => self.athena.count(request).await,
+            Chosen::Athena => {
+                self.scan.check_presence(&request.query, None, MOST_DIGESTS).await?;
+                self.athena.count(request).await
+            }
         }
     }
 
@@ -122,6 +136,7 @@ impl Engine for ChoosingEngine {
                 Err(_) => tracing::info!("a scan took longer than the caller waits, asking athena"),
             }
         }
+        self.scan.check_presence(&request.query, newest_of(request), MOST_DIGESTS).await?;
         self.athena.begin_search(request, left(patience, began)).await
     }
 
@@ -142,6 +157,7 @@ impl Engine for ChoosingEngine {
                 Err(_) => tracing::info!("a scan took longer than the caller waits, asking athena"),
             }
         }
+        self.scan.check_presence(&request.query, None, MOST_DIGESTS).await?;
         self.athena.begin_count(request, left(patience, began)).await
     }
 

@@ -1,4 +1,5 @@
-//! Refuses exports that could read too much, before anything is started or billed.
+//! Refuses exports that could read too much, or that would lack the events of an archive object that is gone, before anything is
+//! started or billed.
 //!
 //! The estimate is that of [`ChoosingEngine`](crate::ChoosingEngine): made of lists, an upper bound. An export, which has no page to end
 //! at, comes closer to it than a list does.
@@ -8,12 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auditlake_store::presign::Download;
 
-use crate::choosing::refusal;
+use crate::choosing::{MOST_DIGESTS, refusal};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::export::{ExportFile, ExportJob, ExportProgress, ExportRequest, Exporter, StartedExport};
 use crate::scan::ScanEngine;
 
-/// An exporter with a limit.
+/// An exporter of what is all there, with a limit.
 pub struct GuardedExporter {
     exporter: Arc<dyn Exporter>,
     scan: Arc<ScanEngine>,
@@ -21,7 +22,7 @@ pub struct GuardedExporter {
 }
 
 impl GuardedExporter {
-    /// Guards an exporter by what `scan` says that an export could read.
+    /// Guards an exporter by what `scan` says that an export could read; 0 refuses none for its size.
     pub fn new(exporter: Arc<dyn Exporter>, scan: Arc<ScanEngine>, refuse_above_bytes: u64) -> Self {
         Self { exporter, scan, refuse_above_bytes }
     }
@@ -31,10 +32,13 @@ impl GuardedExporter {
 impl Exporter for GuardedExporter {
     async fn start(&self, request: &ExportRequest) -> Result<StartedExport, QueryError> {
         let limit = self.refuse_above_bytes;
-        let estimate = self.scan.estimate(&request.query, None, limit).await?;
-        if estimate.bytes() > limit {
-            return Err(QueryError::new(QueryErrorKind::TooLarge, refusal(&estimate, limit)));
+        if limit > 0 {
+            let estimate = self.scan.estimate(&request.query, None, limit).await?;
+            if estimate.bytes() > limit {
+                return Err(QueryError::new(QueryErrorKind::TooLarge, refusal(&estimate, limit)));
+            }
         }
+        self.scan.check_presence(&request.query, None, MOST_DIGESTS).await?;
         self.exporter.start(request).await
     }
 

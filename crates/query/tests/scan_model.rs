@@ -36,6 +36,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 object_cache_bytes: memory,
                 index_cache_bytes: memory,
                 list_cache_bytes: memory,
+                ..Settings::default()
             }
         },
     )

@@ -12,6 +12,7 @@ use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
 use super::object::{Handle, Opened, Texts};
 use super::predicate::Predicate;
+use super::presence::Presence;
 use super::rows::Rows;
 use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
@@ -40,12 +41,13 @@ pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Coun
     };
     let mut unreadable_objects = 0;
     if !counting.window.is_empty() {
-        let (landing, archive) = futures::try_join!(
+        let (landing, archive, presence) = futures::try_join!(
             Landing::open(context, &request.query, counting.window),
-            Archive::open(context, &request.query)
+            Archive::open(context, &request.query),
+            Presence::open(context, &request.query, counting.window, None)
         )?;
         unreadable_objects = landing.unreadable;
-        counting.walk(&landing, &archive).await?;
+        counting.walk(&landing, &archive, &presence).await?;
     }
     let tally = counting.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (counts, truncated) = tally.finish(request);
@@ -61,7 +63,7 @@ pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Coun
 }
 
 impl Counting<'_> {
-    async fn walk(&self, landing: &Landing, archive: &Archive<'_>) -> Result<(), ScanError> {
+    async fn walk(&self, landing: &Landing, archive: &Archive<'_>, presence: &Presence<'_>) -> Result<(), ScanError> {
         let mut months = archive.months(self.window).await?;
         months.extend(landing.by_hour.keys().map(|hour| Month::of(*hour)));
         for span in Spans::new(months, self.window, 31, Order::NewestFirst) {
@@ -82,7 +84,8 @@ impl Counting<'_> {
                     reads.push(self.count_archived(*hour, handle));
                 }
             }
-            futures::stream::iter(reads).buffer_unordered(self.context.concurrency()).try_collect::<()>().await?;
+            let reads = futures::stream::iter(reads).buffer_unordered(self.context.concurrency());
+            futures::try_join!(presence.check(span, span, &archived), reads.try_collect::<()>())?;
         }
         Ok(())
     }

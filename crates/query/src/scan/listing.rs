@@ -1,7 +1,8 @@
 //! Which archive objects there are, newest days first.
 //!
 //! A lake may reach back many years with long gaps, so years and months that exist are asked for first, and days of a month are
-//! listed in growing spans. What was listed at one `sealed until` stays true for it: all earlier seals are complete.
+//! listed in growing spans. Folders and digests that were listed at one `sealed until` stay true for it: all earlier seals are complete.
+//! Objects are listed anew by each query: one that is gone is noticed even if all that is in it is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 
 use auditlake_event::time::Civil;
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::layout::{ARCHIVE, ArchiveKey, organization_prefix};
+use auditlake_lake::SealTime;
+use auditlake_lake::layout::{ARCHIVE, ArchiveKey, digests_prefix, organization_prefix};
 use auditlake_store::list_all;
 use futures::future::try_join_all;
 
@@ -22,16 +24,14 @@ use crate::typed::Query;
 const DAY_MS: i64 = 24 * Timestamp::HOUR_MS;
 /// Queries that span no more months than this list them without asking which exist.
 const MONTHS_WITHOUT_ASKING: i64 = 3;
-/// Rough memory of an archive object in a list.
-const LISTED_BYTES: usize = 320;
 
 /// What was asked of a list and remembered.
 #[derive(Debug)]
 pub enum Listed {
     /// Prefixes.
     Prefixes(Vec<String>),
-    /// Archive objects of seals before `sealed until`.
-    Objects(Vec<Arc<Handle>>),
+    /// The seals before `sealed until` that wrote a digest.
+    Digests(Vec<SealTime>),
 }
 
 /// A month: years since 0, times 12, plus the month from 0.
@@ -63,7 +63,8 @@ impl Month {
         Window { from: self.start(), to: Self(self.0 + 1).start() }
     }
 
-    fn path(self) -> String {
+    /// `year=YYYY/month=MM/`.
+    pub fn path(self) -> String {
         format!("year={:04}/month={:02}/", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
     }
 }
@@ -141,7 +142,7 @@ impl<'a> Archive<'a> {
         Ok(Self { context, query, regions })
     }
 
-    /// The months within `window` that may hold objects.
+    /// The months within `window` that may hold objects, or of which a digest says that they must.
     pub async fn months(&self, window: Window) -> Result<BTreeSet<Month>, ScanError> {
         if window.from != i64::MIN && window.to != i64::MAX {
             let (first, last) = (Month::of(window.from), Month::of(window.to - 1));
@@ -149,7 +150,9 @@ impl<'a> Archive<'a> {
                 return Ok((first.0..=last.0).map(Month).collect());
             }
         }
-        let roots = self.regions.iter().map(|region| organization_prefix(region, &self.query.organization));
+        let organization = &self.query.organization;
+        let roots = self.regions.iter().map(|region| organization_prefix(region, organization));
+        let roots = roots.chain([digests_prefix(organization)]);
         let years = try_join_all(roots.map(|root| prefixes(self.context, root))).await?;
         let may_matter = |prefix: &String| {
             let Some(year) = last_value(prefix, "year=").and_then(|year| year.parse::<i64>().ok()) else { return false };
@@ -175,25 +178,17 @@ impl<'a> Archive<'a> {
     pub async fn objects(&self, span: Window) -> Result<BTreeMap<i64, Vec<Arc<Handle>>>, ScanError> {
         let lists = self.regions.iter().map(|region| self.objects_of_region(region, span));
         let mut by_hour: BTreeMap<i64, Vec<Arc<Handle>>> = BTreeMap::new();
-        for list in try_join_all(lists).await? {
-            let Listed::Objects(objects) = list.as_ref() else { continue };
-            for object in objects {
-                if let Some(partition) = &object.partition {
-                    by_hour.entry(partition.hour.millis()).or_default().push(Arc::clone(object));
-                }
+        for object in try_join_all(lists).await?.into_iter().flatten() {
+            if let Some(partition) = &object.partition {
+                by_hour.entry(partition.hour.millis()).or_default().push(object);
             }
         }
         Ok(by_hour)
     }
 
-    async fn objects_of_region(&self, region: &Region, span: Window) -> Result<Arc<Listed>, ScanError> {
+    async fn objects_of_region(&self, region: &Region, span: Window) -> Result<Vec<Arc<Handle>>, ScanError> {
         let month = format!("{}{}", organization_prefix(region, &self.query.organization), Month::of(span.from).path());
         let bounds = bounds(&month, span);
-        let sealed_until = self.context.sealed_until;
-        let cache_key = format!("{}|{}|{}", sealed_until.key_name(), bounds.start, bounds.end);
-        if let Some(listed) = self.context.engine.lists.get(&cache_key) {
-            return Ok(listed);
-        }
         let found = list_all(self.context.store(), &month, Some(&bounds.start), Some(&bounds.end)).await?;
         let mut objects = Vec::with_capacity(found.len());
         for object in found {
@@ -201,15 +196,12 @@ impl<'a> Archive<'a> {
                 tracing::debug!(key = object.key, "not an archive object");
                 continue;
             };
-            if key.seal_time < sealed_until {
+            if key.seal_time < self.context.sealed_until {
                 let partition = Some(key.partition);
                 objects.push(Arc::new(Handle { key: object.key, size: object.size, partition, merged: None }));
             }
         }
-        let memory = objects.len() * LISTED_BYTES + 64;
-        let listed = Arc::new(Listed::Objects(objects));
-        self.context.engine.lists.insert(&cache_key, Arc::clone(&listed), memory);
-        Ok(listed)
+        Ok(objects)
     }
 }
 

@@ -6,6 +6,7 @@
 //! - every event that was acknowledged before the call and matches is in the answer once, whatever seals run meanwhile;
 //! - copies that are not sealed yet collapse as the seal will collapse them: an archived copy wins, else the first arrived; this
 //!   happens before the conditions are evaluated, so a later copy never shows what the first one does not hold;
+//! - an archive object that a digest of the range names and that is gone fails the query ([`ArchiveExpiry`] apart), and is named;
 //! - memory is bounded by the page asked for, the largest hour and the settings, not by how many objects there are.
 //!
 //! Reading order: newest hour first, and no further than the page needs; in an object the footer (or the whole object, if it is
@@ -23,9 +24,11 @@ mod landing;
 mod listing;
 mod merged;
 mod meter;
+mod named;
 mod object;
 mod output;
 mod predicate;
+mod presence;
 mod prune;
 mod rows;
 mod search;
@@ -57,7 +60,9 @@ use landing::{Landed, ObjectGroups};
 use listing::Listed;
 use merged::Merged;
 use meter::Meter;
+use named::KnownNames;
 use object::{Damaged, Footer, Handle};
+pub use presence::ArchiveExpiry;
 use window::Window;
 
 /// The engine's name in answers.
@@ -92,8 +97,14 @@ pub struct Settings {
     pub merged_cache_bytes: usize,
     /// Memory for the indexes of landing objects.
     pub index_cache_bytes: usize,
-    /// Memory for lists of archive objects.
+    /// Memory for lists of folders and digests.
     pub list_cache_bytes: usize,
+    /// Memory for what digests name.
+    pub digest_cache_bytes: usize,
+    /// Digests that follow the range of a query and are read for objects of late events that must be there.
+    pub late_digests: usize,
+    /// The lifecycle rule that removes archive objects, if there is one: what it may have removed is not missed.
+    pub archive_expiry: Option<ArchiveExpiry>,
 }
 
 impl Default for Settings {
@@ -112,7 +123,10 @@ impl Default for Settings {
             // Some hundred thousand events that arrived one by one.
             merged_cache_bytes: 24 * 1024 * 1024,
             index_cache_bytes: 8 * 1024 * 1024,
-            list_cache_bytes: 6 * 1024 * 1024,
+            list_cache_bytes: 2 * 1024 * 1024,
+            digest_cache_bytes: 4 * 1024 * 1024,
+            late_digests: 48,
+            archive_expiry: None,
         }
     }
 }
@@ -129,6 +143,7 @@ pub struct ScanEngine {
     /// Held while landing objects are merged: that takes memory, so one question at a time does it.
     merging: futures::lock::Mutex<()>,
     lists: ByteLru<Arc<Listed>>,
+    named: KnownNames,
     /// The newest `sealed until` seen: where to look for a newer one.
     last_sealed_until: Mutex<Option<SealTime>>,
     /// Keys of the hashes that stand for events when copies are looked for: unknown to whoever posts events.
@@ -147,6 +162,7 @@ impl ScanEngine {
             merged: ByteLru::new(settings.merged_cache_bytes),
             merging: futures::lock::Mutex::new(()),
             lists: ByteLru::new(settings.list_cache_bytes),
+            named: KnownNames::new(settings.digest_cache_bytes),
             settings,
             last_sealed_until: Mutex::new(None),
             hash_keys: [RandomState::new(), RandomState::new()],
@@ -154,13 +170,16 @@ impl ScanEngine {
     }
 
     /// How full its caches are.
-    pub fn caches(&self) -> [CacheUse; 5] {
+    pub fn caches(&self) -> [CacheUse; 7] {
+        let [digests, late_objects] = self.named.usage();
         [
             self.footers.usage("footers"),
             self.objects.usage("objects"),
             self.indexes.usage("landing_indexes"),
             self.merged.usage("merged_landing"),
             self.lists.usage("lists"),
+            digests,
+            late_objects,
         ]
     }
 

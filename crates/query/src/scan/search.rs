@@ -10,6 +10,7 @@ use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
 use super::object::{Handle, Opened};
 use super::predicate::Predicate;
+use super::presence::Presence;
 use super::top::{Offered, Place, Top};
 use super::unsealed::{self, Run, UnsealedHour};
 use super::window::Window;
@@ -51,12 +52,13 @@ pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<An
     };
     let mut unreadable_objects = 0;
     if !search.window.is_empty() {
-        let (landing, archive) = futures::try_join!(
+        let (landing, archive, presence) = futures::try_join!(
             Landing::open(context, &request.query, search.window),
-            Archive::open(context, &request.query)
+            Archive::open(context, &request.query),
+            Presence::open(context, &request.query, search.window, None)
         )?;
         unreadable_objects = landing.unreadable;
-        search.walk(&landing, &archive).await?;
+        search.walk(&landing, &archive, &presence).await?;
     }
     let mut newest = search.top.into_ordered();
     let has_more = newest.len() > request.limit;
@@ -75,7 +77,7 @@ pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<An
 }
 
 impl Search<'_> {
-    async fn walk(&self, landing: &Landing, archive: &Archive<'_>) -> Result<(), ScanError> {
+    async fn walk(&self, landing: &Landing, archive: &Archive<'_>, presence: &Presence<'_>) -> Result<(), ScanError> {
         let mut months = archive.months(self.window).await?;
         months.extend(landing.by_hour.keys().map(|hour| Month::of(*hour)));
         let mut hours_at_once = 1;
@@ -89,24 +91,39 @@ impl Search<'_> {
             for (hour, groups) in landing.by_hour.range(first_hour..span.to) {
                 hours.entry(*hour).or_default().unsealed = groups;
             }
-            for (hour, handles) in archived {
-                hours.entry(hour).or_default().archived = handles;
+            for (hour, handles) in &archived {
+                hours.entry(*hour).or_default().archived.clone_from(handles);
             }
             let mut hours: Vec<_> = hours.into_iter().collect();
             if self.request.order == Order::NewestFirst {
                 hours.reverse();
             }
-            while !hours.is_empty() {
+            let mut unchecked = span;
+            while let Some((last_hour, _)) = hours.get(hours.len().min(hours_at_once).saturating_sub(1)) {
+                let (part, beyond) = self.order_split(unchecked, *last_hour);
                 let rest = hours.split_off(hours.len().min(hours_at_once));
-                self.read_hours(&hours, span).await?;
+                futures::try_join!(presence.check(span, part, &archived), self.read_hours(&hours, span))?;
+                unchecked = beyond;
                 hours = rest;
                 hours_at_once = (hours_at_once * 2).min(MAX_HOURS);
                 if hours.first().is_some_and(|(hour, _)| self.is_complete_before(window_of(*hour))) {
                     return Ok(());
                 }
             }
+            presence.check(span, unchecked, &archived).await?;
         }
         Ok(())
+    }
+
+    /// What comes up to the end of an hour in the order, and what comes after it.
+    fn order_split(&self, span: Window, hour: i64) -> (Window, Window) {
+        match self.request.order {
+            Order::NewestFirst => (span.since(hour), Window { to: hour.max(span.from), ..span }),
+            Order::OldestFirst => {
+                let end = hour.saturating_add(Timestamp::HOUR_MS).min(span.to);
+                (Window { to: end, ..span }, Window { from: end, ..span })
+            }
+        }
     }
 
     /// Whether nothing of a span, or of what comes after it in the order, can get in any more.

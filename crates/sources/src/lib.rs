@@ -45,6 +45,7 @@ pub mod airbyte;
 pub mod azure;
 pub mod cloudtrail;
 mod csv;
+mod decoding;
 mod envelope;
 pub mod gcp;
 mod json;
@@ -53,6 +54,8 @@ mod lines;
 mod metadata;
 mod names;
 mod nested;
+pub mod ocsf;
+mod parquet_file;
 mod percent;
 mod reader;
 mod reading;
@@ -81,6 +84,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &shapes::WORKOS,
     &shapes::RETRACED,
     &shapes::CLOUDEVENTS,
+    &ocsf::Ocsf,
     &cloudtrail::CloudTrail,
     &lakefs::LakeFs,
     &s3access::S3Access,

@@ -47,6 +47,7 @@ mod archive;
 pub mod azure;
 pub mod cloudtrail;
 mod csv;
+mod decoding;
 mod envelope;
 pub mod gcp;
 mod json;
@@ -55,6 +56,8 @@ mod lines;
 mod metadata;
 mod names;
 mod nested;
+pub mod ocsf;
+mod parquet_file;
 mod percent;
 mod reader;
 mod reading;
@@ -85,6 +88,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &shapes::WORKOS,
     &shapes::RETRACED,
     &shapes::CLOUDEVENTS,
+    &ocsf::Ocsf,
     &cloudtrail::CloudTrail,
     &lakefs::LakeFs,
     &s3access::S3Access,

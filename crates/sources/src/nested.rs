@@ -246,7 +246,7 @@ fn is_cut_off(head: &[u8]) -> bool {
 
 /// The first values of an object, as far as its head holds them whole; behind the bracket of a list of envelopes, if it begins
 /// with one. Second: whether there is such a list.
-fn first_values(head: &[u8]) -> (Vec<Json<'_>>, bool) {
+pub(crate) fn first_values(head: &[u8]) -> (Vec<Json<'_>>, bool) {
     let mut values = Vec::new();
     let mut rest = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     rest = rest.strip_prefix(b"[").unwrap_or(rest);

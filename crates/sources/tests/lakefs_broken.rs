@@ -180,14 +180,14 @@ fn a_schema_that_nests_without_end_is_refused() {
 #[test]
 fn a_codec_that_is_not_built_in_is_named() {
     let mut object = parquet(&rows());
-    // The codec of every column is field 4 of its metadata: SNAPPY is 1 (zigzag 2), GZIP 2 (zigzag 4).
+    // The codec of every column is field 4 of its metadata: SNAPPY is 1 (zigzag 2), BROTLI 4 (zigzag 8).
     let metadata =
         object.len() - 8 - u32::from_le_bytes(object[object.len() - 8..object.len() - 4].try_into().unwrap()) as usize;
     let mut changed = 0;
     for column in rows()[1].as_object().unwrap().keys() {
         let name = [&[0x19, 0x18, column.len() as u8][..], column.as_bytes(), &[0x15, 2]].concat();
         if let Some(at) = object[metadata..].windows(name.len()).position(|window| window == name) {
-            object[metadata + at + name.len() - 1] = 4;
+            object[metadata + at + name.len() - 1] = 8;
             changed += 1;
         }
     }
@@ -195,7 +195,7 @@ fn a_codec_that_is_not_built_in_is_named() {
     let collector = read(&object);
     assert_eq!(collector.quarantined.len(), 1);
     let reason = collector.reasons()[0];
-    assert!(reason.starts_with("row group 0 is broken, 10 rows are lost: ") && reason.contains("flate2"), "{reason}");
+    assert!(reason.starts_with("row group 0 is broken, 10 rows are lost: ") && reason.contains("brotli"), "{reason}");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use crate::json::Json;
 use crate::metadata::Value;
 use crate::names::Names;
 
-use super::decoding::one_or_more;
 use super::facts::{Actor, Facts, Resource, Scope, email};
 use super::record::{ArmId, Record, id_of, name_at, text_at};
 use super::{changes, outcome};
+use crate::decoding::one_or_more;
 
 /// Members of a directory audit record that a column or the metadata has besides those of every record, in lower case: of
 /// the record as Azure Monitor delivers it, and of `properties`, which the Microsoft Graph answers as the record itself.

@@ -51,9 +51,9 @@ use crate::json::Json;
 use crate::metadata::{Metadata, Value};
 use crate::names::Names;
 
-use super::decoding::STRUCTURED;
 use super::record::{Record, named, worded};
 use super::row;
+use super::structured::STRUCTURED;
 
 /// Members of every record that the metadata or a column has.
 const EVERYWHERE: [(&str, &str); 11] = [

@@ -51,7 +51,6 @@ mod activity;
 mod address;
 mod changes;
 mod claims;
-mod decoding;
 mod directory;
 mod facts;
 mod graph;
@@ -68,6 +67,7 @@ mod shape;
 mod sniff;
 mod storage;
 mod storage_resource;
+mod structured;
 mod time;
 
 use std::borrow::Cow;
@@ -76,6 +76,7 @@ use std::io::BufRead;
 use auditlake_event::Event;
 use auditlake_event::address::is_list;
 
+use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::names::Names;
 use crate::reading::{Verdict, read_json};
@@ -154,7 +155,7 @@ impl Reading<'_> {
             return self.table(&columns, rows, layers, sink);
         }
         if layers.texts < decoding::MAX_LAYERS
-            && let (Some(decoded), is_replaced) = decoding::decoded(value)
+            && let (Some(decoded), is_replaced) = decoding::decoded(value, &structured::is_structured)
         {
             let is_replaced = layers.is_replaced || is_replaced;
             return self.value(&decoded, Layers { texts: layers.texts + 1, is_replaced, ..layers }, sink);

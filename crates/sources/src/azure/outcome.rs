@@ -15,9 +15,9 @@ use auditlake_event::Outcome;
 
 use crate::json::{Json, Parser};
 
-use super::decoding::one_or_more;
 use super::facts::Ending;
 use super::record::{Record, text_at, worded};
+use crate::decoding::one_or_more;
 
 /// Error codes of sign-ins of somebody known who was refused: no role in the application (50105), the device or application
 /// is not one that policy allows (53000 to 53002), Conditional Access (53003), proof refused for risk (53004). Source:

@@ -7,11 +7,11 @@ use auditlake_event::{ActorType, Category, Outcome};
 use crate::json::Json;
 use crate::names::Names;
 
-use super::decoding::one_or_more;
 use super::facts::{Actor, Facts, email};
 use super::outcome;
 use super::record::{ArmId, Record, id_of, text_at};
 use super::storage_resource::{self, Url};
+use crate::decoding::one_or_more;
 
 /// Members of the record that a column or the metadata has besides those of every record, in lower case.
 pub(super) static KNOWN: Names =

@@ -3,7 +3,7 @@
 //! # What is read
 //!
 //! - **The audit table of lakeFS Cloud**: Parquet files, `etl/v1/data/region=…/organization=org-…/year=…/…-snappy.parquet`. A
-//!   record is a row. Columns are found by name, in any order and of any fitting type; see `parquet_file/mod.rs` for what
+//!   record is a row. Columns are found by name, in any order and of any fitting type; see `../parquet_file/mod.rs` for what
 //!   is done about broken files. Rows as JSON (`{"data_operation_id":…}`) are read as well.
 //! - **The log of lakeFS Enterprise and open source** in its JSON format: the lines with the message `HTTP call ended`, also
 //!   shipped on by a collector that puts the line as text into `message`, `log` or `_raw`, and in CloudWatch Logs envelopes.
@@ -42,7 +42,6 @@ mod metadata;
 mod object_name;
 mod operation;
 mod outcome;
-mod parquet_file;
 mod peer;
 mod record;
 mod target;
@@ -55,6 +54,7 @@ use auditlake_event::{ActorType, Event};
 
 use crate::absent::stated;
 use crate::json::{self, Json, Parser};
+use crate::parquet_file::{self, ParquetFormat};
 use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::{self, without_secrets};
@@ -64,7 +64,7 @@ use crate::source::{
 };
 
 use object_name::ObjectName;
-use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME};
+use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME, is_column};
 
 /// The name in the column `source`.
 pub const NAME: &str = "lakefs";
@@ -81,6 +81,13 @@ const CALL_ENDED: &str = "HTTP call ended";
 const ROW_MARKS: [&str; 2] = ["data_operation_id", "data_request_id"];
 /// What a server that traces adds to its lines: bodies and headers, in which passwords and tokens stand.
 const TRACED: [&str; 4] = ["request_body", "request_headers", "response_body", "response_headers"];
+
+/// The audit table's files.
+const PARQUET: ParquetFormat = ParquetFormat {
+    is_column,
+    reason: "no lakeFS audit Parquet: none of its columns is one of lakeFS's, such as data_operation_id",
+    maps_are_objects: false,
+};
 
 /// Whether the member of this name holds a secret.
 fn is_secret(name: &str) -> bool {
@@ -128,7 +135,7 @@ impl Source for LakeFs {
             Err(ended) => return ended,
         };
         if is_parquet {
-            return parquet_file::read(input, context, sink, &mut |row, is_replaced, sink| {
+            return parquet_file::read(input, context, &PARQUET, sink, &mut |row, is_replaced, sink| {
                 reading.record(&Record::row(row), is_replaced, sink)
             });
         }

@@ -33,7 +33,6 @@ use crate::reading::Verdict;
 use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, Sink, Summary};
 use crate::spool::Spool;
 
-use super::record::is_column;
 use render::Renderer;
 use schema::Columns;
 
@@ -47,28 +46,55 @@ const BATCH_ROWS: usize = 1024;
 type JudgeRow<'j> = dyn FnMut(&Json<'_>, bool, &mut Counted<'_>) -> Result<Verdict, ReadError> + 'j;
 
 /// Whether an object that begins so is a Parquet file.
-pub(super) fn is_parquet(head: &[u8]) -> bool {
+pub(crate) fn is_parquet(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
 /// Whether these bytes are a whole Parquet file.
-pub(super) fn is_whole(head: &[u8]) -> bool {
+pub(crate) fn is_whole(head: &[u8]) -> bool {
     is_parquet(head) && head.len() >= SHORTEST_BYTES && head.ends_with(MAGIC)
 }
 
+/// What a source expects of a Parquet file.
+#[derive(Clone, Copy)]
+pub(crate) struct ParquetFormat {
+    /// Whether a column of this name is one of the source's. A file without any is quarantined whole.
+    pub is_column: fn(&str) -> bool,
+    /// The reason for that.
+    pub reason: &'static str,
+    /// Whether maps with texts as keys become objects; else arrays of `{"key":…,"value":…}`. A map with a key twice is such an
+    /// array in any case.
+    pub maps_are_objects: bool,
+}
+
+/// The names of the outermost columns of a Parquet file that lies whole in these bytes; none if it cannot be read.
+pub(crate) fn column_names(whole: &[u8]) -> Vec<String> {
+    let names = || -> Result<Vec<String>, String> {
+        let file = Spool::fill(&mut &*whole).map_err(|error| error.to_string())?;
+        limits::check_footer(&file)?;
+        let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file))?;
+        let root = metadata.file_metadata().schema_descr().root_schema();
+        let fields = if root.is_group() { root.get_fields() } else { &[] };
+        Ok(fields.iter().map(|field| field.name().to_owned()).collect())
+    };
+    names().unwrap_or_default()
+}
+
 /// Reads a Parquet file.
-pub(super) fn read(
+pub(crate) fn read(
     input: &mut dyn BufRead,
     context: &ImportContext,
+    format: &ParquetFormat,
     sink: &mut dyn Sink,
     judge: &mut JudgeRow<'_>,
 ) -> Result<Summary, ReadError> {
     let mut sink = Counted::new(sink);
     let file = Spool::fill(input)?;
     let length = file.len();
-    match open(&file) {
+    match open(&file, format) {
         Ok(columns) => {
-            let mut reading = Reading { file: &file, columns: &columns, context, judge, row: String::new(), left: 0 };
+            let mut reading =
+                Reading { file: &file, columns: &columns, context, format, judge, row: String::new(), left: 0 };
             reading.left = context.max_inflated_bytes;
             reading.row_groups(&mut sink)?;
         }
@@ -96,14 +122,14 @@ fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, Stri
 }
 
 /// Reads what the file says about itself.
-fn open(file: &Spool) -> Result<Columns, String> {
+fn open(file: &Spool, format: &ParquetFormat) -> Result<Columns, String> {
     let broken = |reason: String| format!("broken Parquet file: {}", file.broken.clone().unwrap_or(reason));
     limits::check_footer(file).map_err(broken)?;
     let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(file)).map_err(broken)?;
     let names = metadata.file_metadata().schema_descr().root_schema();
     let names = if names.is_group() { names.get_fields() } else { &[] };
-    if !names.iter().any(|field| is_column(field.name())) {
-        return Err("no lakeFS audit Parquet: none of its columns is one of lakeFS's, such as data_operation_id".to_owned());
+    if !names.iter().any(|field| (format.is_column)(field.name())) {
+        return Err(format.reason.to_owned());
     }
     guarded(|| limits::check_metadata(file, &metadata)).map_err(broken)?;
     guarded(|| Columns::new(&metadata)).map_err(broken)
@@ -113,6 +139,7 @@ struct Reading<'f, 'j> {
     file: &'f Spool,
     columns: &'f Columns,
     context: &'f ImportContext,
+    format: &'f ParquetFormat,
     judge: &'f mut JudgeRow<'j>,
     /// The text of a row.
     row: String,
@@ -245,7 +272,8 @@ impl Reading<'_, '_> {
         sink: &mut Counted<'_>,
     ) -> Result<bool, ReadError> {
         self.row.clear();
-        let mut renderer = Renderer { out: &mut self.row, has_replaced: false };
+        let maps_are_objects = self.format.maps_are_objects;
+        let mut renderer = Renderer { out: &mut self.row, has_replaced: false, maps_are_objects };
         let rendered = guarded(|| renderer.row(batch, row, self.columns));
         let has_replaced = renderer.has_replaced;
         let Some(left) = self.left.checked_sub(self.row.len() as u64) else { return Ok(false) };

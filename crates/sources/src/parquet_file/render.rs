@@ -2,7 +2,7 @@
 //!
 //! Texts are texts, numbers and decimals numbers, booleans booleans; times are RFC 3339 texts with as many digits as their
 //! unit has (without a time zone they count as UTC), dates and times of day texts, intervals ISO 8601 durations; lists are
-//! arrays, structures objects, maps arrays of `{"key":…,"value":…}`. Bytes that are neither text nor said to be are
+//! arrays, structures objects, maps arrays of `{"key":…,"value":…}` or, where the source says so, objects. Bytes that are neither text nor said to be are
 //! hexadecimal digits. What is null is left out, in a list it is `null`.
 
 use std::fmt::Write as _;
@@ -27,6 +27,7 @@ use super::schema::{Bytes, Columns};
 pub(super) struct Renderer<'o> {
     pub out: &'o mut String,
     pub has_replaced: bool,
+    pub maps_are_objects: bool,
 }
 
 impl Renderer<'_> {
@@ -96,7 +97,13 @@ impl Renderer<'_> {
                 self.out.push_str(if separator == '{' { "{}" } else { "}" });
             }
             DataType::List(_) => self.elements(array.as_list::<i32>().value(row).as_ref(), bytes)?,
-            DataType::Map(..) => self.elements(&array.as_map().value(row), bytes)?,
+            DataType::Map(..) => {
+                let entries = array.as_map().value(row);
+                match texts_of(entries.column(0).as_ref()).filter(|_| self.maps_are_objects) {
+                    Some(keys) => self.map(&keys, entries.column(1).as_ref(), bytes)?,
+                    None => self.elements(&entries, bytes)?,
+                }
+            }
             DataType::Time32(TimeUnit::Millisecond) => {
                 self.time_of_day(TimeUnit::Millisecond, array.as_primitive::<Time32MillisecondType>().value(row).into());
             }
@@ -127,6 +134,20 @@ impl Renderer<'_> {
             self.value(array, row, bytes)?;
         }
         self.out.push(']');
+        Ok(())
+    }
+
+    fn map(&mut self, keys: &[&str], values: &dyn Array, bytes: Bytes) -> Result<(), ArrowError> {
+        self.out.push('{');
+        for (row, key) in keys.iter().enumerate() {
+            if row > 0 {
+                self.out.push(',');
+            }
+            json::write_text(key, self.out);
+            self.out.push(':');
+            self.value(values, row, bytes)?;
+        }
+        self.out.push('}');
         Ok(())
     }
 
@@ -190,6 +211,17 @@ impl Renderer<'_> {
             if digits == 0 { write!(self.out, "\"{text}Z\"") } else { write!(self.out, "\"{text}.{fraction:0digits$}Z\"") };
         written.unwrap_or_default();
     }
+}
+
+/// The keys of a map, if all of them are texts and none is there twice.
+fn texts_of(keys: &dyn Array) -> Option<Vec<&str>> {
+    let keys = keys.as_binary_view_opt()?;
+    let texts: Option<Vec<&str>> = keys.iter().map(|key| std::str::from_utf8(key?).ok()).collect();
+    let texts = texts?;
+    let mut sorted = texts.clone();
+    sorted.sort_unstable();
+    let has_key_twice = sorted.windows(2).any(|pair| matches!(pair, [left, right] if left == right));
+    (!has_key_twice).then_some(texts)
 }
 
 /// How many of a unit are a second, and with how many digits its fraction is written.

@@ -129,7 +129,11 @@ impl RecordReader<'_> {
         if record.get("message").is_none() && record.get("logSource").is_none() {
             return Ok(Verdict::Quarantine("no Airbyte audit entry: neither operation nor message is there".into()));
         }
-        let message = record.text_at("message").unwrap_or_default();
+        let message = match record.get("message") {
+            Some(Json::Text(message)) => message.as_ref(),
+            Some(_) => return Ok(Verdict::Quarantine("message is no text".into())),
+            None => "",
+        };
         if !message.starts_with(log_message::PREFIX) {
             let is_log_event =
                 record.get("logSource").is_some() || (record.get("level").is_some() && record.get("caller").is_some());

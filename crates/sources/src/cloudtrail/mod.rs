@@ -54,6 +54,7 @@ use std::io::BufRead;
 use auditlake_event::{Event, Timestamp};
 
 use crate::absent::stated;
+use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
@@ -129,6 +130,9 @@ impl Reading<'_> {
         envelopes: usize,
         sink: &mut Counted<'_>,
     ) -> Result<Verdict, ReadError> {
+        if let Some((unquoted, was_replaced)) = decoding::unquoted_members(value, &normal::STRUCTURED, 0) {
+            return self.value(&unquoted, is_replaced || was_replaced, envelopes, sink);
+        }
         // What lies in an envelope is spelled by itself; `lookup-events` has names like a record's beside it.
         let is_envelope = value.get("CloudTrailEvent").is_some();
         match normal::normalised(value).filter(|_| !is_envelope) {

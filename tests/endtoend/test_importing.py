@@ -133,7 +133,7 @@ FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "crates/sources/tests/f
 # One object of each, and what it holds: read off the fixtures by hand.
 OF_EACH_SOURCE = {
     "airbyte/log_events.json": "airbyte", "azure/get_blob_by_token.json": "azure.storage", "cloudtrail/put_role_policy.json": "aws.cloudtrail",
-    "gcp/set_iam_policy.json": "gcp.audit", "lakefs/server.log": "lakefs", "s3access/presigned_url.log": "aws.s3access",
+    "gcp/set_iam_policy.json": "gcp.audit", "lakefs/server.log": "lakefs", "ocsf/group.json": "ocsf", "s3access/presigned_url.log": "aws.s3access",
     "shapes/auditlake.json": "auditlake", "shapes/cloudevents.ndjson": "cloudevents", "shapes/retraced.json": "retraced", "shapes/workos.ndjson": "workos",
 }
 

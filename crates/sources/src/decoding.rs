@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Json, Parser};
+use crate::names::Names;
 
 /// How many layers of text may lie around a member: JSON in a text in JSON in a text.
 pub(crate) const MAX_LAYERS: usize = 4;
@@ -67,6 +68,28 @@ pub(crate) fn structure_in(text: &str) -> Option<(Json<'_>, bool)> {
     let mut parser = Parser::new(text.as_bytes());
     let structure = parser.value(0).ok()?;
     (parser.position() == text.len()).then(|| (structure, parser.has_replaced()))
+}
+
+/// A record in which the quotes are taken off members whose text is a text in JSON that holds an object or array; `inside` says how
+/// deep structures are looked into. Second: whether characters had to be replaced. `None`: there is no such member.
+pub(crate) fn unquoted_members<'r>(record: &'r Json<'r>, structured: &Names, inside: usize) -> Option<(Json<'r>, bool)> {
+    let mut is_replaced = false;
+    let changed = record.members()?.changed(&mut |name, value| {
+        if !structured.contains(name) {
+            return None;
+        }
+        let (value, has_replaced) = match value {
+            Json::Text(text) if text.trim_start().starts_with('"') => {
+                let (text, has_replaced) = unquoted(text)?;
+                (Json::Text(Cow::Owned(text)), has_replaced)
+            }
+            Json::Object(_) if inside > 0 => unquoted_members(value, structured, inside - 1)?,
+            _ => return None,
+        };
+        is_replaced |= has_replaced;
+        Some(value)
+    })?;
+    Some((Json::Object(changed), is_replaced))
 }
 
 /// The object or array in a text that is a text in JSON, which may hold such a text again, and whether characters had to be

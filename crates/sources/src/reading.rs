@@ -19,7 +19,10 @@ pub(crate) enum Verdict {
     /// An event, which was handed to the sink already.
     Event,
     SetAside(SetAsideKind),
+    /// Nothing the source knows, as far as it can say: it may be an envelope.
     Quarantine(Cow<'static, str>),
+    /// A record of the source that is wrong. It is not looked through: what it holds is not a record of its own.
+    Refused(Cow<'static, str>),
 }
 
 impl Counted<'_> {
@@ -34,7 +37,7 @@ impl Counted<'_> {
         match verdict {
             Verdict::Event => Ok(()),
             Verdict::SetAside(kind) => self.set_aside(&SetAside { kind, position, bytes }),
-            Verdict::Quarantine(reason) => {
+            Verdict::Quarantine(reason) | Verdict::Refused(reason) => {
                 self.quarantined(&Quarantined { reason: &reason, position, bytes, length, member: "" })
             }
         }

@@ -176,6 +176,7 @@ fn events_are_found_in_lists_and_envelopes_and_stay_the_same() {
         json!([value]).to_string(),
         json!({ "Records": [value] }).to_string(),
         json!({ "events": [value] }).to_string(),
+        json!({ "results": [value] }).to_string(),
         json!({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": value.to_string()}).to_string(),
         json!({"MessageId": "m", "ReceiptHandle": "r", "Body": value.to_string()}).to_string(),
         json!({"version": "0", "detail-type": "OCSF", "source": "acme", "detail": value}).to_string(),

@@ -139,6 +139,15 @@ fn enumerations_that_say_nothing_decide_nothing() {
 }
 
 #[test]
+fn lists_of_an_event_are_not_lists_of_events() {
+    for name in ["data", "value", "results", "entries"] {
+        let pointer = format!("/{name}");
+        let event = altered("group", &[(&pointer, json!([{"a": 1}]))]);
+        assert_eq!(json_of(&event, "metadata")["rest"][name], json!([{"a": 1}]));
+    }
+}
+
+#[test]
 fn words_for_nothing_are_nothing() {
     let event = altered("group", &[("/actor", json!({"user": {"uid": "-", "name": "unknown", "email_addr": ""}}))]);
     assert_columns(

@@ -10,7 +10,7 @@
 //! | `possible_injection` | `true`: the message of a log event can be read in more than one way, see `log_message.rs` |
 //! | `readings`, `reading_count` | the ways it can be read, action and outcome of the first few; how many there are |
 //! | `injection_attempt` | `true`: a text of the message imitates the message's own syntax, but leaves one reading |
-//! | `rest` | members of the record unknown here; without `raw` also the bodies and the actor, or the whole log event, so that nothing is lost |
+//! | `rest` | members of the record unknown here, and known ones of a type that no column can hold; without `raw` also the bodies and the actor, or the whole log event, so that nothing is lost |
 //! | `source_event_id` | the entry's id where it was too long for `event_id` |
 //! | `unicode_replaced` | `true` if U+FFFD stands for bytes that are no Unicode |
 
@@ -111,13 +111,28 @@ pub(super) fn write<'r>(
     }
 
     let known = if is_entry(record) { &KNOWN_OF_ENTRY[..] } else { &KNOWN_OF_LOG_EVENT };
-    // Only as a boolean is it understood.
-    let is_unknown =
-        |name: &str| !known.contains(&name) || (name == "success" && !matches!(record.get(name), Some(Json::Bool(_))));
-    let is_rest = |name: &str| is_unknown(name) || (!notes.keeps_raw && FULL_IN_RAW.contains(&name));
+    let is_rest = |name: &str, value: &Json<'_>| {
+        let is_full_in_raw = FULL_IN_RAW.contains(&name);
+        !known.contains(&name) || !is_as_expected(name, value) || (!notes.keeps_raw && is_full_in_raw)
+    };
     let members = record.members().into_iter().flat_map(|members| members.iter());
-    entries.members("rest", members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null)).collect());
+    entries.members("rest", members.filter(|(name, value)| !matches!(value, Json::Null) && is_rest(name, value)).collect());
     entries.text("source_event_id", notes.replaced_id.clone());
     entries.flag("unicode_replaced", notes.is_replaced);
     entries.write(out)
+}
+
+/// Whether a known member is of a type that a column or a key of the metadata can hold.
+fn is_as_expected(name: &str, value: &Json<'_>) -> bool {
+    match name {
+        "success" => matches!(value, Json::Bool(_)),
+        "actor" => matches!(value, Json::Object(_)),
+        "request" | "response" => match value {
+            // What is neither an object nor one in a text is no body.
+            Json::Text(text) => text.trim_start().starts_with('{'),
+            value => matches!(value, Json::Object(_)),
+        },
+        "caller" | "throwable" => true,
+        _ => matches!(value, Json::Text(_) | Json::Number(_)),
+    }
 }

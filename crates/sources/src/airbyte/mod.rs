@@ -59,7 +59,9 @@ use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
+use crate::decoding;
 use crate::json::{self, Json, Parser};
+use crate::names::Names;
 use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::source::{
@@ -76,6 +78,8 @@ pub const NAME: &str = "airbyte";
 
 /// The action of an event whose message leaves it open.
 const UNKNOWN_ACTION: &str = "unknown";
+/// Members that are JSON in a text.
+static BODIES: Names = Names::new(&["request", "response"]);
 /// How many readings of a message are kept.
 const MAX_READINGS_KEPT: usize = 8;
 
@@ -120,6 +124,9 @@ struct RecordReader<'c> {
 impl RecordReader<'_> {
     fn record(&mut self, record: &Json<'_>, is_replaced: bool, sink: &mut Counted<'_>) -> Result<Verdict, ReadError> {
         if entry::is_entry(record) {
+            if let Some((unquoted, was_replaced)) = decoding::unquoted_members(record, &BODIES, 0) {
+                return self.record(&unquoted, is_replaced || was_replaced, sink);
+            }
             let mut raw = std::mem::take(&mut self.raw);
             raw.clear();
             let judged = self.json_entry(record, is_replaced, &mut raw, sink);
@@ -129,7 +136,11 @@ impl RecordReader<'_> {
         if record.get("message").is_none() && record.get("logSource").is_none() {
             return Ok(Verdict::Quarantine("no Airbyte audit entry: neither operation nor message is there".into()));
         }
-        let message = record.text_at("message").unwrap_or_default();
+        let message = match record.get("message") {
+            Some(Json::Text(message)) => message.as_ref(),
+            Some(_) => return Ok(Verdict::Quarantine("message is no text".into())),
+            None => "",
+        };
         if !message.starts_with(log_message::PREFIX) {
             let is_log_event =
                 record.get("logSource").is_some() || (record.get("level").is_some() && record.get("caller").is_some());

@@ -54,6 +54,7 @@ use std::io::BufRead;
 use auditlake_event::{Event, Timestamp};
 
 use crate::absent::stated;
+use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
@@ -61,6 +62,9 @@ use crate::secret::{is_secret, without_secrets};
 use crate::source::{
     Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id, stated_nanos,
 };
+
+/// The members of a record that are known, in CloudTrail's spelling.
+pub(crate) use metadata::KNOWN as MEMBERS;
 
 /// The name in the column `source`.
 pub const NAME: &str = "aws.cloudtrail";
@@ -129,6 +133,9 @@ impl Reading<'_> {
         envelopes: usize,
         sink: &mut Counted<'_>,
     ) -> Result<Verdict, ReadError> {
+        if let Some((unquoted, was_replaced)) = decoding::unquoted_members(value, &normal::STRUCTURED, 0) {
+            return self.value(&unquoted, is_replaced || was_replaced, envelopes, sink);
+        }
         // What lies in an envelope is spelled by itself; `lookup-events` has names like a record's beside it.
         let is_envelope = value.get("CloudTrailEvent").is_some();
         match normal::normalised(value).filter(|_| !is_envelope) {

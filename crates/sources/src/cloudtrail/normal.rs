@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::absent::stated;
 use crate::json::{Json, Members, Parser};
+use crate::names::Names;
 
 /// Names that an object may have, each with what is known of its value.
 struct Shape(&'static [(&'static str, Option<&'static Shape>)]);
@@ -80,6 +81,19 @@ static RECORD: Shape = Shape(&[
     ("userIdentity", Some(&IDENTITY)),
     ("vpcEndpointAccountId", None),
     ("vpcEndpointId", None),
+]);
+
+/// Members of a record that are structures.
+pub(super) static STRUCTURED: Names = Names::new(&[
+    "addendum",
+    "additionalEventData",
+    "edgeDeviceDetails",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "tlsDetails",
+    "userIdentity",
 ]);
 
 impl Shape {

@@ -7,6 +7,23 @@
 use auditlake_event::Timestamp;
 
 use crate::json::{Json, Parser};
+use crate::names::Names;
+
+/// Members that are structures, of an entry and of its audit log: exporters write them as JSON in a text, and that in another.
+pub(super) static STRUCTURED: Names = Names::new(&[
+    "protoPayload",
+    "protopayload_auditlog",
+    "request",
+    "requestJson",
+    "response",
+    "responseJson",
+    "metadata",
+    "metadataJson",
+    "serviceData",
+    "serviceDataJson",
+    "resourceOriginalState",
+    "resourceOriginalStateJson",
+]);
 
 /// What a JSON object is.
 #[derive(Debug)]

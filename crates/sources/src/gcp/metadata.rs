@@ -87,6 +87,8 @@ const KNOWN_IN_AUDIT_LOG: [&str; 9] = [
     "serviceName",
     "status",
 ];
+/// Those of them that a key holds as they are, whatever they are.
+const HELD_AS_THEY_ARE: [&str; 2] = ["policyViolationInfo", "resourceLocation"];
 /// Members of an audit log that only `raw` holds in full.
 const AUDIT_LOG_IN_RAW: [&str; 13] = [
     "authenticationInfo",
@@ -237,19 +239,44 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 }
 
 fn rest_of_entry<'r>(entry: &Entry<'r>, keeps_raw: bool) -> Vec<(&'r str, &'r Json<'r>)> {
-    let is_known = |name: &str| {
+    let is_known = |name: &str, value: &Json<'_>| {
         OF_ENTRY.iter().any(|(_, known)| known.eq_ignore_ascii_case(name))
             || name.eq_ignore_ascii_case("timestamp")
             || is_audit_log(name)
-            || (keeps_raw && is_one_of(name, &ENTRY_IN_RAW))
+            || (keeps_raw && is_one_of(name, &ENTRY_IN_RAW) && matches!(value, Json::Object(_)))
     };
-    stated_members(entry.record).filter(|(name, _)| !is_known(name)).collect()
+    stated_members(entry.record).filter(|(name, value)| !is_known(name, value)).collect()
 }
 
 fn rest_of_audit_log<'r>(entry: &Entry<'r>, keeps_raw: bool) -> Vec<(&'r str, &'r Json<'r>)> {
     let is_full_in_raw = |name: &str| is_one_of(name, &AUDIT_LOG_IN_RAW) || name.starts_with("servicedata_v1");
-    let is_known = |name: &str| is_one_of(name, &KNOWN_IN_AUDIT_LOG) || (keeps_raw && is_full_in_raw(name));
-    stated_members(entry.audit_log).filter(|(name, _)| !is_known(name)).collect()
+    let is_known = |name: &str, value: &Json<'_>| {
+        let is_held = is_one_of(name, &KNOWN_IN_AUDIT_LOG) && is_as_expected(name, value);
+        is_held || (keeps_raw && is_full_in_raw(name) && is_of_its_type(name, value))
+    };
+    stated_members(entry.audit_log).filter(|(name, value)| !is_known(name, value)).collect()
+}
+
+/// Whether a member that only `raw` holds in full is of the type that it has in an audit log, or in a table of BigQuery.
+fn is_of_its_type(name: &str, value: &Json<'_>) -> bool {
+    match value {
+        Json::Object(_) => !is_one_of(name, &["authorizationInfo"]),
+        Json::Array(_) => is_one_of(name, &["authorizationInfo"]),
+        Json::Text(text) => text.trim_start().starts_with('{'),
+        _ => false,
+    }
+}
+
+/// Whether a known member of an audit log is of a type that its column or key can hold.
+fn is_as_expected(name: &str, value: &Json<'_>) -> bool {
+    let is_scalar = |value: &Json<'_>| matches!(value, Json::Text(_) | Json::Number(_) | Json::Null);
+    match value {
+        _ if is_one_of(name, &HELD_AS_THEY_ARE) => true,
+        Json::Object(members) if is_one_of(name, &["status"]) => members.iter().all(|(name, value)| {
+            is_one_of(name, &["details"]) || (is_one_of(name, &["code", "message"]) && is_scalar(value))
+        }),
+        value => is_scalar(value) && !is_one_of(name, &["status"]),
+    }
 }
 
 fn stated_members<'r>(value: &'r Json<'r>) -> impl Iterator<Item = (&'r str, &'r Json<'r>)> {

@@ -51,6 +51,7 @@ use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
+use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
@@ -124,6 +125,9 @@ impl Reading<'_> {
     ) -> Result<Verdict, ReadError> {
         if value.members().is_none() {
             return Ok(Verdict::Quarantine("a record must be a JSON object".into()));
+        }
+        if let Some((unquoted, was_replaced)) = decoding::unquoted_members(value, &entry::STRUCTURED, 1) {
+            return self.value(&unquoted, is_replaced || was_replaced, envelopes, sink);
         }
         let payload = entry::payload(value);
         match entry::kind(value, payload.get()) {

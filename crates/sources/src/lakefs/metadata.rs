@@ -15,7 +15,7 @@
 //! | `source_port` | the port of that end |
 //! | `host`, `matched_host`, `sent_bytes`, `log_audit` | the log line |
 //! | `took` | the log line: how long the request took, in nanoseconds |
-//! | `rest` | members of the record unknown here; without `raw` also the logger's `level`, `file` and `func` |
+//! | `rest` | members of the record unknown here, and known ones of a type that no column can hold; without `raw` also the logger's `level`, `file` and `func` |
 //! | `source_event_id` | the request id where it was too long for `event_id` |
 //! | `unicode_replaced` | `true` if U+FFFD stands for bytes that are no Unicode |
 //!
@@ -73,12 +73,18 @@ pub(super) fn write(record: &Record<'_>, target: &Target<'_>, notes: &Notes<'_>,
         entries.flag("source_ip_is_peer", record.json().text_at("source_ip").is_some());
         entries.extend(notes.source_port.map(|port| ("source_port", Value::Number(i64::from(port)))));
     }
-    let is_known_of_line = |name: &str| {
-        OF_LINE.contains(&name) || KNOWN_OF_LINE.contains(&name) || (notes.keeps_raw && OF_LOGGER.contains(&name))
+    let is_known_of_line = |name: &str, value: &Json<'_>| {
+        let is_of_logger = OF_LOGGER.contains(&name) && matches!(value, Json::Text(_));
+        OF_LINE.contains(&name) || (notes.keeps_raw && is_of_logger)
     };
-    let is_rest = |name: &str| !record.is_field(name) && (record.is_row() || !is_known_of_line(name));
+    // A column holds a text or a number.
+    let is_in_column = |value: &Json<'_>| matches!(value, Json::Text(_) | Json::Number(_));
+    let is_rest = |name: &str, value: &Json<'_>| {
+        let is_held = record.is_field(name) || (!record.is_row() && KNOWN_OF_LINE.contains(&name));
+        if is_held { !is_in_column(value) } else { record.is_row() || !is_known_of_line(name, value) }
+    };
     let members = record.json().members().into_iter().flat_map(|members| members.iter());
-    let rest = members.filter(|(name, value)| is_rest(name) && !matches!(value, Json::Null));
+    let rest = members.filter(|(name, value)| !matches!(value, Json::Null) && is_rest(name, value));
     let without_secrets =
         rest.map(|(name, value)| (name, if is_secret(name) && !value.is_vacant() { &REDACTED_MEMBER } else { value }));
     entries.members("rest", without_secrets.collect());

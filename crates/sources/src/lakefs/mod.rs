@@ -192,7 +192,11 @@ impl Reading<'_> {
         if text("msg") == Some(CALL_ENDED) {
             return self.record(&Record::line(value), is_replaced, sink);
         }
-        if text("msg").is_some() && text("level").is_some() {
+        let is_line = members.get("msg").is_some() && members.get("level").is_some();
+        if is_line && !matches!((members.get("msg"), members.get("level")), (Some(Json::Text(_)), Some(Json::Text(_)))) {
+            return Ok(Verdict::Quarantine("a log line whose msg or level is no text".into()));
+        }
+        if is_line {
             // A line that calls itself an audit record is one, whatever its message says.
             let is_audit =
                 members.get("log_audit").is_some_and(|flag| *flag == Json::Bool(true) || flag.text() == Some("true"));

@@ -68,8 +68,8 @@ use self::record::Record;
 /// The name in the column `source`.
 pub const NAME: &str = "ocsf";
 
-/// Lists in which events come.
-const LISTS: [&str; 8] = ["Records", "records", "Events", "events", "results", "entries", "value", "data"];
+/// Lists in which events come. (Names that an event itself may have a list under are left to the envelopes.)
+const LISTS: [&str; 4] = ["Records", "records", "Events", "events"];
 
 const PARQUET: ParquetFormat = ParquetFormat {
     is_column,

@@ -118,8 +118,18 @@ impl ShapeSource {
                 sink.event(&event)?;
                 Ok(Verdict::Event)
             }
+            // Without what stands around it, the event inside would be another one: of no organization, with another id.
+            Err(errors) if self.is_wrapped(value) => Ok(Verdict::Refused(reason(&errors).into())),
             Err(errors) => Ok(Verdict::Quarantine(reason(&errors).into())),
         }
+    }
+
+    /// Whether a record is an event of WorkOS as its API takes it: in `event`, beside its organization and its key.
+    fn is_wrapped(&self, value: &Json<'_>) -> bool {
+        let has = |name: &str| value.get(name).is_some();
+        self.shape == ForeignShape::WorkOs
+            && value.get("event").is_some_and(|event| event.get("targets").is_some())
+            && ["organization_id", "organizationId", "idempotency_key", "idempotencyKey"].iter().any(|name| has(name))
     }
 
     /// Why a record is none of this shape though some of its members are called so. WorkOS demands `targets`, which may be empty;

@@ -330,3 +330,54 @@ fn the_person_behind_a_session_is_named() {
     let user = event(&record);
     assert_eq!((user["actor_id"].as_str(), user["actor_type"].as_str()), ("d4f2-person", "user"));
 }
+
+#[test]
+fn calls_on_several_things_name_them_all() {
+    for (service, call, request, kind, id, all) in [
+        (
+            "glue",
+            "BatchDeleteTable",
+            json!({"databaseName": "sales", "tablesToDelete": ["orders", "refunds"]}),
+            "AWS::Glue::Table",
+            "orders",
+            json!(["orders", "refunds"]),
+        ),
+        (
+            "glue",
+            "BatchDeletePartition",
+            json!({"databaseName": "sales", "tableName": "orders", "partitionsToDelete": [{"values": ["2026"]}]}),
+            "AWS::Glue::Table",
+            "orders",
+            Value::Null,
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            json!({"requestItems": {"carts": [{"putRequest": {}}], "stock": [{"deleteRequest": {}}]}}),
+            "AWS::DynamoDB::Table",
+            "carts",
+            json!(["carts", "stock"]),
+        ),
+        (
+            "dynamodb",
+            "TransactWriteItems",
+            json!({"transactItems": [{"put": {"tableName": "stock"}}, {"update": {"tableName": "carts"}}, {"delete": {"tableName": "stock"}}]}),
+            "AWS::DynamoDB::Table",
+            "stock",
+            json!(["stock", "carts"]),
+        ),
+    ] {
+        let record = json!({
+            "eventVersion": "1.08", "eventTime": "2026-03-01T09:15:00Z", "eventSource": format!("{service}.amazonaws.com"), "eventName": call,
+            "requestParameters": request, "eventID": "e-1",
+        });
+        let collector = common::read(record.to_string().as_bytes());
+        let event = common::only_event(&collector, call);
+        common::assert_columns(
+            &event,
+            &[("resource_type", Some(kind)), ("resource_id", Some(id)), ("resource_name", Some(id))],
+            call,
+        );
+        assert_eq!(common::json_of(&event, "metadata")["resources"], all, "{call}");
+    }
+}

@@ -189,3 +189,16 @@ fn samples_are_recognised_and_those_of_other_formats_are_not() {
         }
     }
 }
+
+#[test]
+fn several_entries_in_one_text_are_all_read() {
+    let text = String::from_utf8(lines(entries())).unwrap();
+    let expected = read_as("gcp.audit", text.as_bytes(), "object", &context()).events;
+    let object = json!({"message": text}).to_string();
+    assert_eq!(read_as("gcp.audit", object.as_bytes(), "object", &context()).events, expected);
+    // Whoever asks the source itself, without the envelopes, is told.
+    let mut collector = common::Collector::default();
+    let mut input = object.as_bytes();
+    by_name("gcp.audit").unwrap().read(&mut input, "object", &context(), &mut collector).unwrap();
+    assert_eq!(collector.reasons(), ["the envelope holds more than one entry"]);
+}

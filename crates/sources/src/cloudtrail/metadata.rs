@@ -36,7 +36,7 @@ pub(super) struct Notes<'r> {
 }
 
 /// Members of a record that `rest` need not hold, because a column or a key of the metadata does. Sorted.
-const KNOWN: [&str; 30] = [
+pub(crate) const KNOWN: [&str; 30] = [
     "addendum",
     "additionalEventData",
     "apiVersion",

@@ -63,6 +63,9 @@ use crate::source::{
     Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id, stated_nanos,
 };
 
+/// The members of a record that are known, in CloudTrail's spelling.
+pub(crate) use metadata::KNOWN as MEMBERS;
+
 /// The name in the column `source`.
 pub const NAME: &str = "aws.cloudtrail";
 

@@ -1,6 +1,7 @@
 //! What a call was made on.
 
 mod parameters;
+mod several;
 mod thing;
 
 use std::borrow::Cow;
@@ -29,7 +30,7 @@ pub(super) struct Resource<'r> {
 /// 2. S3: `bucketName` and `key` as an ARN, which S3 ARNs can be made of without doubt;
 /// 3. of a call that creates (`Create…`, `Run…`, `Allocate…`, `Restore…`): what was created, by its id in the answer (`thing.rs`), or by
 ///    the name it was to have;
-/// 4. the request parameter of the table in `parameters.rs`; `instancesSet` and `resourcesSet` for EC2;
+/// 4. the request parameter of the table in `parameters.rs`; what a call on several things names, see `several.rs`;
 /// 5. the request parameter that is called by the thing in the call's name (`DeleteCluster`: `clusterName`);
 /// 6. the same in the answer, where the request names nothing;
 ///
@@ -51,6 +52,7 @@ pub(super) fn of<'r>(record: &'r Json<'_>) -> Resource<'r> {
         .or_else(|| if service.starts_with("s3") { in_s3(record, request?) } else { None })
         .or_else(|| Some(made(service, thing?, created().or_else(asked_for)?)))
         .or_else(|| named(service, request?))
+        .or_else(|| several::of(service, request?))
         .or_else(|| Some(made(service, thing?, thing?.in_request(service, request?)?)))
         .or_else(|| Some(made(service, thing?, thing?.in_answer(service, answer?)?)))
         .unwrap_or_default()
@@ -134,20 +136,5 @@ fn named<'r>(service: &str, request: &'r Json<'r>) -> Option<Resource<'r>> {
             all: Vec::new(),
         });
     }
-    if service != "ec2" {
-        return None;
-    }
-    let sets = [("instancesSet", "instanceId", Some("AWS::EC2::Instance")), ("resourcesSet", "resourceId", None)];
-    sets.into_iter().find_map(|(set, member, kind)| {
-        let things = parts::objects(request.get_any_case(set)?);
-        let ids: Vec<&str> = things.iter().filter_map(|thing| thing.text_at(member)).collect();
-        let id = ids.first().copied()?;
-        Some(Resource {
-            kind: kind.map(Cow::Borrowed),
-            id: Some(Cow::Borrowed(id)),
-            name: Some(id),
-            parameter: Some(set),
-            all: if ids.len() > 1 { ids } else { Vec::new() },
-        })
-    })
+    None
 }

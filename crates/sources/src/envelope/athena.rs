@@ -9,41 +9,12 @@ use std::fmt::Write as _;
 
 use crate::json::{Json, Members, Parser, write_text, write_whole};
 
+use crate::cloudtrail::MEMBERS;
+
 use super::Payload;
 
-/// The names of CloudTrail's members, as it writes them, that are columns.
-const COLUMNS: [&str; 29] = [
-    "addendum",
-    "additionalEventData",
-    "apiVersion",
-    "awsRegion",
-    "edgeDeviceDetails",
-    "errorCode",
-    "errorMessage",
-    "eventCategory",
-    "eventContext",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "eventType",
-    "eventVersion",
-    "managementEvent",
-    "readOnly",
-    "recipientAccountId",
-    "requestID",
-    "requestParameters",
-    "resources",
-    "responseElements",
-    "serviceEventDetails",
-    "sessionCredentialFromConsole",
-    "sharedEventID",
-    "sourceIPAddress",
-    "tlsDetails",
-    "userAgent",
-    "userIdentity",
-];
-const MORE_COLUMNS: [&str; 2] = ["vpcEndpointAccountId", "vpcEndpointId"];
+/// Members that are columns besides those that are known of a record.
+const MORE_COLUMNS: [&str; 1] = ["eventContext"];
 /// Columns that are structures of members with known names.
 const STRUCTURES: [&str; 4] = ["addendum", "resources", "tlsDetails", "userIdentity"];
 /// Columns that are true or false.
@@ -172,7 +143,7 @@ fn get<'v>(row: &[(&str, &'v Json<'v>)], name: &str) -> Option<&'v Json<'v>> {
 }
 
 fn known_column(name: &str) -> Option<&'static str> {
-    COLUMNS.iter().chain(&MORE_COLUMNS).find(|known| known.eq_ignore_ascii_case(name)).copied()
+    MEMBERS.iter().chain(&MORE_COLUMNS).find(|known| known.eq_ignore_ascii_case(name)).copied()
 }
 
 /// The record of CloudTrail that a row was read from. `None` if it is no such row, or has CloudTrail's own names already.

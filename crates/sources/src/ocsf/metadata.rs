@@ -12,6 +12,7 @@
 //! | `mfa_used`, `auth_protocol`, `logon_type` | a sign-in's `is_mfa`, `auth_protocol`, `logon_type` |
 //! | `identity_provider` | `actor.idp.name` |
 //! | `resources` | the ids of the resources, where there are several |
+//! | `status`, `status_id` | the record, where the outcome does not say the same |
 //! | `time` | `time` where it was written in another unit or form than milliseconds |
 //! | `rest` | everything else, as it stands in the record, however deep: `unmapped` too. With `raw` without `observables`, `enrichments`, `raw_data` and the bodies in `api.request.data` and `api.response.data` |
 //! | `source_event_id` | the record's id where it was too long for `event_id` |

@@ -65,7 +65,7 @@ fn read<'r>(record: &Record<'r>, (member, called): &Member) -> Option<Resource<'
             if elements.len() > 1 {
                 resource.all = elements.iter().filter_map(|element| Some(id_of(element)?.text)).collect();
             } else if let Json::Object(members) = first
-                && members.iter().all(|(name, value)| value.is_vacant() || is_told_by_columns(name, value))
+                && members.iter().all(|(name, value)| value.is_vacant() || is_told_by_columns(name, value, *called))
             {
                 record.tell_value(record.at(&[member])?);
             }
@@ -75,8 +75,10 @@ fn read<'r>(record: &Record<'r>, (member, called): &Member) -> Option<Resource<'
     }
 }
 
-fn is_told_by_columns(name: &str, value: &Json<'_>) -> bool {
-    ["uid", "name", "type"].contains(&name) && value.text().is_some()
+/// Whether a column holds a member of the only thing in a list; its type, unless the thing is called by the list.
+fn is_told_by_columns(name: &str, value: &Json<'_>, called: Option<&'static str>) -> bool {
+    let is_column = matches!(name, "uid" | "name") || (name == "type" && called.is_none());
+    is_column && said(value).is_some()
 }
 
 const IDS: [&str; 6] = ["uid", "path", "name", "svc_name", "hostname", "ip"];

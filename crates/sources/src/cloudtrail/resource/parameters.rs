@@ -17,6 +17,7 @@ pub(super) const PARAMETERS: &[(&str, &str, &str)] = &[
     ("lambda", "functionName", "AWS::Lambda::Function"),
     ("lambda", "layerName", "AWS::Lambda::LayerVersion"),
     ("dynamodb", "tableName", "AWS::DynamoDB::Table"),
+    ("glue", "tableName", "AWS::Glue::Table"),
     ("cloudtrail", "trailName", "AWS::CloudTrail::Trail"),
     ("cloudtrail", "name", "AWS::CloudTrail::Trail"),
     ("cloudtrail", "eventDataStore", "AWS::CloudTrail::EventDataStore"),

@@ -77,11 +77,14 @@ fn without_raw_the_bodies_are_in_the_metadata() {
     assert_eq!(rest["observables"][0]["value"], "203.0.113.9");
 }
 
+/// A fixture, whether Ada did it, and further columns.
+type Expected<'e> = (&'e str, bool, &'e [(&'e str, Option<&'e str>)]);
+
 #[test]
 fn every_class_says_what_it_is_about() {
     let ada = [("actor_id", Some("u-100")), ("actor_name", Some("ada")), ("actor_email", Some("ada@example.com"))];
     #[rustfmt::skip]
-    let expected: [(&str, bool, &[(&str, Option<&str>)]); 13] = [
+    let expected: [Expected<'_>; 13] = [
         ("api_denied", false, &[("action", Some("PutBucketPolicy")), ("outcome", Some("denied")), ("error_code", Some("AccessDenied")),
             ("error_message", Some("User is not authorized to perform s3:PutBucketPolicy")), ("actor_type", Some("user")),
             ("resource_id", Some("arn:aws:s3:::a")), ("source_ip", None), ("changes", None)]),

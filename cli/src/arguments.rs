@@ -145,6 +145,16 @@ pub struct ServeArguments {
     /// How long landing objects stay after they were sealed.
     #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
     pub landing_retention: Length,
+    /// The age in days at which archive objects are removed, by a lifecycle rule or by hand [default: never]. What is missing and
+    /// younger fails a question.
+    #[arg(
+        long,
+        env = "AUDITLAKE_ARCHIVE_EXPIRATION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub archive_expiration_days: u32,
     /// Seal by the clock also where it is far ahead of what the lake shows. Without it the server waits for an event that a client posts
     /// with a time of about now.
     #[arg(long, env = "AUDITLAKE_TRUST_CLOCK")]
@@ -304,6 +314,16 @@ pub struct QueryArguments {
     /// The columns of a table or CSV, with commas between.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub columns: Vec<String>,
+    /// The age in days at which archive objects are removed, by a lifecycle rule or by hand [default: never]. What is missing and
+    /// younger fails a question.
+    #[arg(
+        long,
+        env = "AUDITLAKE_ARCHIVE_EXPIRATION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub archive_expiration_days: u32,
     /// Most events to answer; with --count-by most values.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, conflicts_with = "all", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,

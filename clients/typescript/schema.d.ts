@@ -455,6 +455,7 @@ export interface components {
             /** Format: date-time */
             created: string;
             format_version: number;
+            held_up?: components["schemas"]["HeldUp"];
             lag_seconds: number;
             /** Format: date-time */
             next_seal: string;

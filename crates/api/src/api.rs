@@ -306,7 +306,7 @@ impl Api {
             (Route::Actors, _, Some(reader)) if *method == Method::PUT => {
                 directory::replace_actors(&reader.directory, context, body).await
             }
-            (Route::Status, _, Some(reader)) if is_read => status::status(self, reader).await,
+            (Route::Status, _, Some(reader)) if is_read => status::status(self, reader, context.caller).await,
             (Route::Exports, _, Some(reader)) if *method == Method::POST => {
                 exports::start_export(reader, context, body).await
             }

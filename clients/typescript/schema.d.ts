@@ -320,6 +320,13 @@ export interface components {
             field?: string;
             index?: number;
         };
+        HeldUp: {
+            help: string;
+            key?: string;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
         KnownAs: {
             email?: string;
             name?: string;

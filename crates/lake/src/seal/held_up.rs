@@ -4,9 +4,11 @@ use auditlake_event::Timestamp;
 use auditlake_store::ErrorKind;
 use serde::{Deserialize, Serialize};
 
+use super::set_aside::seal_time_of;
 use super::{SealError, Sealer};
 use crate::integrity::Digest;
 use crate::layout;
+use crate::period::SealTime;
 use crate::plan::{InvalidPlan, Plan};
 use crate::status;
 
@@ -54,7 +56,9 @@ impl Sealer {
         if error.retryable() {
             return None;
         }
-        let since = self.due_at(self.sealed_until.unwrap_or(self.lake.first_period));
+        // Without a sound newest record it is not known what is sealed: the record's own period is what waits.
+        let of_key = || error.key().and_then(seal_time_of);
+        let since = self.due_at(self.sealed_until.or_else(of_key).unwrap_or(self.lake.first_period));
         Some(HeldUp { key: error.key().map(str::to_owned), since, reason: error.to_string(), help: error.help() })
     }
 
@@ -69,8 +73,14 @@ impl Sealer {
                 return Err(SealError::Contradiction(key));
             }
         }
-        let record = layout::record_key(plan.seal_time);
-        if self.store.head(&record).await?.is_some() && !self.is_sealed(plan.seal_time).await? {
+        self.check_record(plan.seal_time).await
+    }
+
+    /// Fails if something stands where the record of a period belongs that is no record of a seal. Asked before digests are written:
+    /// with them beside it, it would pass for the damaged record of a seal, and nothing could be answered any more.
+    pub(super) async fn check_record(&self, seal_time: SealTime) -> Result<(), SealError> {
+        let record = layout::record_key(seal_time);
+        if self.store.head(&record).await?.is_some() && !self.is_sealed(seal_time).await? {
             return Err(SealError::Contradiction(record));
         }
         Ok(())

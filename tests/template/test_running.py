@@ -67,9 +67,13 @@ def test_variables_point_at_what_they_name(lake):
     assert variables["ingest"]["AUDITLAKE_QUEUE_URL"] == variables["query"]["AUDITLAKE_QUEUE_URL"] == "IngestQueue"
     assert variables["compact"]["AUDITLAKE_SHARD_QUEUE_URL"] == "ShardQueue"
     assert variables["query"]["AUDITLAKE_CURSOR_SECRET_ARN"] == "CursorKey"
-    for off in ("AUDITLAKE_ARCHIVE_EXPIRATION_DAYS", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES"):
+    for off in ("AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES"):
         assert variables["query"][off] == 0
     assert variables["query"]["AUDITLAKE_ATHENA_USD_PER_TB"] == 5
+    # The age at which the lifecycle rule of the archive removes objects.
+    rules = lake.properties("ArchiveBucket")["LifecycleConfiguration"]["Rules"]
+    ages = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule]
+    assert ages == [variables["query"]["AUDITLAKE_ARCHIVE_EXPIRATION_DAYS"]]
 
 
 def test_code_is_where_the_build_puts_it():

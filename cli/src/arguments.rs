@@ -145,6 +145,16 @@ pub struct ServeArguments {
     /// How long to keep landing objects after they are sealed.
     #[arg(long, env = "AUDITLAKE_LANDING_RETENTION", value_name = "LENGTH", default_value = "1d")]
     pub landing_retention: Length,
+    /// Age in days at which archive objects are deleted by a lifecycle rule or by hand [default: never]. Queries fail if a younger
+    /// object is missing.
+    #[arg(
+        long,
+        env = "AUDITLAKE_ARCHIVE_EXPIRATION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub archive_expiration_days: u32,
     /// Trust this machine's clock even if it is far ahead of the newest event. Without this flag, sealing waits until a client posts
     /// an event with a current time.
     #[arg(long, env = "AUDITLAKE_TRUST_CLOCK")]
@@ -304,6 +314,16 @@ pub struct QueryArguments {
     /// Columns of the table or CSV, separated by commas.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub columns: Vec<String>,
+    /// Age in days at which archive objects are deleted by a lifecycle rule or by hand [default: never]. Queries fail if a younger
+    /// object is missing.
+    #[arg(
+        long,
+        env = "AUDITLAKE_ARCHIVE_EXPIRATION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub archive_expiration_days: u32,
     /// Maximum number of events (with --count-by: of values).
     #[arg(long, value_name = "NUMBER", default_value_t = 100, conflicts_with = "all", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,

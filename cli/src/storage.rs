@@ -10,7 +10,7 @@ use auditlake_lake::landing::{self, Clock, OpenError, SystemClock};
 use auditlake_lake::layout::{LAKE_FILE, LANDING_BUCKET};
 use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
-use auditlake_query::scan::{ScanEngine, Settings};
+use auditlake_query::scan::{ArchiveExpiry, ScanEngine, Settings};
 use auditlake_store::routed::RoutedStore;
 use auditlake_store::s3::{S3Settings, connect};
 use auditlake_store::{ErrorKind, SharedStore, StoreError};
@@ -153,9 +153,11 @@ impl Storage {
         Ok(lake)
     }
 
-    /// An engine that answers queries about the lake.
-    pub async fn engine(&self) -> Result<Arc<dyn Engine>, Failure> {
+    /// An engine that answers queries about the lake, whose archive objects are removed at an age of some days; 0 means never.
+    pub async fn engine(&self, archive_expiration_days: u32) -> Result<Arc<dyn Engine>, Failure> {
         let lake = self.existing_lake().await?;
-        Ok(Arc::new(ScanEngine::new(Arc::clone(&self.store), lake, Settings::default())))
+        let archive_expiry = ArchiveExpiry::of_days(archive_expiration_days, Arc::new(SystemClock));
+        let settings = Settings { archive_expiry, ..Settings::default() };
+        Ok(Arc::new(ScanEngine::new(Arc::clone(&self.store), lake, settings)))
     }
 }

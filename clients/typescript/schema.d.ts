@@ -320,6 +320,13 @@ export interface components {
             field?: string;
             index?: number;
         };
+        HeldUp: {
+            help: string;
+            key?: string;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
         KnownAs: {
             email?: string;
             name?: string;
@@ -455,6 +462,7 @@ export interface components {
             /** Format: date-time */
             created: string;
             format_version: number;
+            held_up?: components["schemas"]["HeldUp"];
             lag_seconds: number;
             /** Format: date-time */
             next_seal: string;

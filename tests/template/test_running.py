@@ -18,7 +18,7 @@ VARIABLES = {
     "import": EVERY | {"AUDITLAKE_IMPORT_RULES", "AUDITLAKE_KEEP_RAW"},
     "compact": EVERY | {"AUDITLAKE_SHARD_QUEUE_URL", "AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP"},
     "query": EVERY | CLAIMS | {"AUDITLAKE_DATABASE", "AUDITLAKE_WORKGROUP", "AUDITLAKE_CURSOR_SECRET_ARN", "AUDITLAKE_QUEUE_URL",
-                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_MAX_EXPORT_MB",
+                               "AUDITLAKE_RESULTS_BUCKET", "AUDITLAKE_ARCHIVE_EXPIRATION_DAYS", "AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_MAX_EXPORT_MB",
                                "AUDITLAKE_REUSE_MINUTES", "AUDITLAKE_ATHENA_USD_PER_TB", "AUDITLAKE_CONSOLE", "AUDITLAKE_OIDC_ISSUER",
                                "AUDITLAKE_OIDC_AUDIENCE", "AUDITLAKE_OIDC_CLIENT_ID", "AUDITLAKE_OIDC_SCOPE", "AUDITLAKE_CONNECT_ORIGINS",
                                "AUDITLAKE_CONTACT"},
@@ -70,6 +70,10 @@ def test_variables_point_at_what_they_name(lake):
     for off in ("AUDITLAKE_SCAN_MAX_MB", "AUDITLAKE_MAX_QUERY_MB", "AUDITLAKE_REUSE_MINUTES"):
         assert variables["query"][off] == 0
     assert variables["query"]["AUDITLAKE_ATHENA_USD_PER_TB"] == 5
+    # The age at which the lifecycle rule of the archive removes objects.
+    rules = lake.properties("ArchiveBucket")["LifecycleConfiguration"]["Rules"]
+    ages = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule]
+    assert ages == [variables["query"]["AUDITLAKE_ARCHIVE_EXPIRATION_DAYS"]]
 
 
 def test_code_is_where_the_build_puts_it():

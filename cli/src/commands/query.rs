@@ -210,7 +210,7 @@ pub async fn run(arguments: &QueryArguments) -> Outcome {
     let query = Query::from_parameters(arguments.organization.clone(), parameters.clone())
         .map_err(|error| invalid_of(error, &parameters))?;
     let storage = Storage::open(&arguments.storage).await?;
-    let engine = storage.engine().await?;
+    let engine = storage.engine(arguments.archive_expiration_days).await?;
     if arguments.count_by.is_some() || arguments.interval.is_some() {
         count(arguments, query, engine.as_ref()).await
     } else {

@@ -105,6 +105,7 @@ pub async fn run(arguments: &ServeArguments) -> Outcome {
         wanted: wanted_lake(&arguments.new_lake),
         organization: arguments.organization.clone(),
         region: arguments.region.clone(),
+        archive_expiration_days: arguments.archive_expiration_days,
         landing_retention_ms: arguments.landing_retention.millis,
         trust_clock: arguments.trust_clock,
         record_reads: arguments.record_reads,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use auditlake_api::status::Status;
 use auditlake_embedded::s3::DEFAULT_BUCKET;
+use auditlake_embedded::schedule::settings_for;
 use auditlake_embedded::storage_keys;
 use auditlake_lake::landing::{Clock, SystemClock};
-use auditlake_lake::seal::{SealSettings, Sealer};
+use auditlake_lake::seal::Sealer;
 
 use serde_json::json;
 
@@ -26,26 +27,30 @@ pub async fn run(arguments: StatusArguments) -> Outcome {
     let lake = storage.existing_lake().await?;
     let sealed_until = auditlake_lake::status::sealed_until(storage.store.as_ref(), &lake, None).await;
     let sealed_until = sealed_until.map_err(|error| storage_failure(&error))?;
-    let status = Status::new(&lake, sealed_until, SystemClock.now());
+    let mut status = Status::new(&lake, sealed_until, SystemClock.now());
     // What keeps the next period from being sealed, if it is due: found without writing anything.
-    let mut sealer = Sealer::new(Arc::clone(&storage.store), lake.clone(), Arc::new(SystemClock), SealSettings::default());
-    let held_up = sealer.preview(1).await.err();
-    if let Some(error) = &held_up {
+    let mut sealer = Sealer::new(Arc::clone(&storage.store), lake.clone(), Arc::new(SystemClock), settings_for(&lake));
+    let failed = sealer.preview(1).await.err();
+    if let Some(error) = &failed {
+        status.held_up = sealer.held_up(error);
         eprintln!("warning: the seal of the next period does not go on: {error}");
-        if let Some(key) = error.key() {
-            eprintln!("  help: look at {key}; docs/runbook.md, SealFailures, says what to do");
-        }
+        eprintln!("  help: {}", error.help());
     }
+    let is_held_up = failed.is_some();
     if arguments.output == ReportFormat::Json {
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, &status)?;
         writeln!(out)?;
-        return Ok(ExitCode::from(if held_up.is_some() { failure::SET_ASIDE } else { failure::DONE }));
+        return Ok(ExitCode::from(if is_held_up { failure::SET_ASIDE } else { failure::DONE }));
     }
     let mut table = output::table(&["lake", ""]);
     let length = |millis: i64| Length { millis }.to_string();
     table.add_row(["sealed until", &status.sealed_until.to_string()]);
     table.add_row(["behind now by", &length(status.lag_seconds * 1_000)]);
+    if let Some(held_up) = &status.held_up {
+        table.add_row(["held up by", held_up.key.as_deref().unwrap_or(&held_up.reason)]);
+        table.add_row(["held up since", &held_up.since.to_string()]);
+    }
     table.add_row(["next seal at", &status.next_seal.to_string()]);
     table.add_row(["seal period", &length(lake.period().millis())]);
     table.add_row(["slack", &length(lake.slack_ms)]);
@@ -56,7 +61,7 @@ pub async fn run(arguments: StatusArguments) -> Outcome {
         &format!("auditlake {}, format {}, schema {}", status.version, status.format_version, status.schema_version),
     ]);
     output::print_table(&table)?;
-    Ok(ExitCode::from(if held_up.is_some() { failure::SET_ASIDE } else { failure::DONE }))
+    Ok(ExitCode::from(if is_held_up { failure::SET_ASIDE } else { failure::DONE }))
 }
 
 /// Prints the keys of the storage port, as a shell takes them over or as JSON.

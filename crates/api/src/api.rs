@@ -244,7 +244,9 @@ impl Api {
             (Route::Actors, _, Some(reader)) if *method == Method::PUT => {
                 directory::replace_actors(&reader.directory, context, body).await
             }
-            (Route::Status, _, Some(reader)) if is_read => status::status(reader, self.vitals.as_deref()).await,
+            (Route::Status, _, Some(reader)) if is_read => {
+                status::status(reader, self.vitals.as_deref(), context.caller).await
+            }
             (Route::Exports, _, Some(reader)) if *method == Method::POST => {
                 exports::start_export(reader, context, body).await
             }

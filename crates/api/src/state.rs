@@ -36,7 +36,7 @@ pub(crate) fn invalid(error: InvalidQuery) -> Problem {
 }
 
 /// Damage is mended by people: asking again soon does not help.
-const RETRY_DAMAGED_SECONDS: u32 = 300;
+pub(crate) const RETRY_DAMAGED_SECONDS: u32 = 300;
 
 pub(crate) fn query_problem(error: QueryError) -> Problem {
     match error.kind {

@@ -2,14 +2,17 @@
 
 use auditlake_event::Timestamp;
 use auditlake_event::columns::SCHEMA_VERSION;
+use auditlake_lake::seal::HeldUp;
 use auditlake_lake::{Codec, Lake, SealTime};
+use auditlake_store::ErrorKind;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::answer::json;
+use crate::caller::Caller;
 use crate::problem::Problem;
-use crate::state::{Reader, storage_problem};
+use crate::state::{RETRY_DAMAGED_SECONDS, Reader, storage_problem};
 
 /// Where the lake stands.
 #[derive(Debug, Serialize)]
@@ -36,6 +39,9 @@ pub struct Status {
     pub slack_seconds: f64,
     /// Compression of archive objects.
     pub codec: Codec,
+    /// What keeps the next period from being sealed until somebody does something, where the server that answers seals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_up: Option<HeldUp>,
     /// How the server that answers does, where one process does everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerStatus>,
@@ -93,6 +99,9 @@ pub struct CacheStatus {
 pub trait Vitals: Send + Sync {
     /// How it does now.
     fn vitals(&self) -> ServerStatus;
+
+    /// What holds the seal up, if something does.
+    fn held_up(&self) -> Option<HeldUp>;
 }
 
 impl Status {
@@ -111,14 +120,37 @@ impl Status {
             seal_period_seconds: lake.seal_period_seconds,
             slack_seconds,
             codec: lake.codec,
+            held_up: None,
             server: None,
         }
     }
 }
 
-pub(crate) async fn status(reader: &Reader, vitals: Option<&dyn Vitals>) -> Result<Response<Bytes>, Problem> {
+/// Organizations stand in keys: a tenant learns that the seal is held up, not by what.
+fn shown_to(caller: &Caller, held_up: HeldUp) -> HeldUp {
+    if caller.bound_to().is_none() {
+        return held_up;
+    }
+    let (reason, help) = ("an object is in the way".to_owned(), "an operator of the lake has to look at it".to_owned());
+    HeldUp { key: None, reason, help, ..held_up }
+}
+
+pub(crate) async fn status(
+    reader: &Reader,
+    vitals: Option<&dyn Vitals>,
+    caller: &Caller,
+) -> Result<Response<Bytes>, Problem> {
     let sealed_until = auditlake_lake::status::sealed_until(reader.store.as_ref(), &reader.lake, None).await;
-    let sealed_until = sealed_until.map_err(|error| storage_problem(&error))?;
+    let sealed_until = sealed_until.map_err(|error| match error.kind {
+        // The newest seal record is damaged: nothing can be answered, and its key names no organization.
+        ErrorKind::Invalid => {
+            tracing::error!(alarm = true, key = error.key, %error, "it is not known what is sealed");
+            Problem::unavailable(error.to_string(), RETRY_DAMAGED_SECONDS)
+        }
+        _ => storage_problem(&error),
+    })?;
     let server = vitals.map(|vitals| vitals.vitals());
-    json(StatusCode::OK, &Status { server, ..Status::new(&reader.lake, sealed_until, reader.clock.now()) })
+    let held_up = vitals.and_then(|vitals| vitals.held_up());
+    let held_up = held_up.map(|held_up| shown_to(caller, held_up));
+    json(StatusCode::OK, &Status { held_up, server, ..Status::new(&reader.lake, sealed_until, reader.clock.now()) })
 }

@@ -12,7 +12,7 @@ use auditlake_event::Timestamp;
 use auditlake_lake::integrity::SealRecord;
 use auditlake_lake::landing::Clock;
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
-use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
+use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer};
 use auditlake_lake::status::sealed_until;
 use auditlake_lake::{Arrival, Lake, SealTime};
 use auditlake_store::{SharedStore, StoreError, list_all};
@@ -108,6 +108,8 @@ impl Schedule {
                 Ok(limits) => limits,
                 Err(error) => {
                     let failures = self.health.failed();
+                    let error = SealError::from(error);
+                    self.health.set_held_up(sealer.held_up(&error));
                     tracing::error!(%error, failures, "what the lake holds cannot be told, nothing is sealed by a clock that may be wrong");
                     if tokio::time::timeout(pause_after(failures), stop.wait_for(|stop| *stop)).await.is_ok() {
                         return;
@@ -135,7 +137,9 @@ impl Schedule {
                 }
                 Ok(Err(error)) => {
                     let failures = self.health.failed();
-                    self.report_failure(&error, failures);
+                    let held_up = sealer.held_up(&error);
+                    self.report_failure(&error, held_up.as_ref(), failures);
+                    self.health.set_held_up(held_up);
                     pause_after(failures)
                 }
                 Err(panic) => {
@@ -203,9 +207,12 @@ impl Schedule {
         Duration::from_millis(u64::try_from(millis).unwrap_or(0) + 1).clamp(least, LONGEST_SLEEP)
     }
 
-    fn report_failure(&self, error: &SealError, failures: u32) {
+    fn report_failure(&self, error: &SealError, held_up: Option<&HeldUp>, failures: u32) {
         let next_try_seconds = pause_after(failures).as_secs();
-        if error.retryable() && failures < 5 {
+        if let Some(HeldUp { key, since, help, .. }) = held_up {
+            let key = key.as_deref().unwrap_or_default();
+            tracing::error!(alarm = true, key, %since, help, %error, failures, next_try_seconds, "the seal is held up; nothing newer is sealed until it is not");
+        } else if failures < 5 {
             tracing::warn!(%error, failures, next_try_seconds, "seal failed, trying again");
         } else {
             tracing::error!(alarm = true, %error, failures, next_try_seconds, "seal fails; nothing newer is sealed until it succeeds");

@@ -17,7 +17,7 @@ use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, Syst
 use auditlake_lake::seal::SealSettings;
 use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
-use auditlake_query::scan::{ScanEngine, Settings as ScanSettings};
+use auditlake_query::scan::{ArchiveExpiry, ScanEngine, Settings as ScanSettings};
 use auditlake_store::{SharedStore, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub organization: Option<Organization>,
     /// The region of events that state none.
     pub region: Region,
+    /// The age in days at which archive objects are removed; 0: never. What is missing and younger fails a question.
+    pub archive_expiration_days: u32,
     /// How long landing objects stay after they were sealed, in ms.
     pub landing_retention_ms: i64,
     /// Whether the clock is believed also where it leaps ahead.
@@ -103,6 +105,7 @@ impl Settings {
             wanted: Lake::new(SystemClock.now(), Period::HOUR, DEFAULT_SLACK_MS, LEAD_MS, Codec::Snappy),
             organization: Some(organization),
             region,
+            archive_expiration_days: 0,
             landing_retention_ms: DEFAULT_LANDING_RETENTION_MS,
             trust_clock: false,
             record_reads: false,
@@ -288,7 +291,9 @@ pub async fn start(settings: Settings) -> Result<Serving, StartError> {
         .map_err(|error| StartError::Directory { path: private.clone(), error })?;
     let recorder = (settings.record_reads || settings.tokens.is_some())
         .then(|| Recorder { door: recording_door, region: settings.region.clone() });
-    let scanner = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
+    let archive_expiry = ArchiveExpiry::of_days(settings.archive_expiration_days, Arc::clone(&clock));
+    let scan_settings = ScanSettings { archive_expiry, ..ScanSettings::default() };
+    let scanner = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), scan_settings));
     let scan: Arc<dyn Engine> = Arc::clone(&scanner) as Arc<dyn Engine>;
     let room = Room::new(MAX_BODY_MEMORY_BYTES);
     let vitals =

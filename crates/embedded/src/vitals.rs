@@ -3,12 +3,13 @@
 //! A task that nobody asks for (the seal, the group commit) must not end silently: it reports each try here, is started again when it
 //! breaks off, and `GET /v1/status` says how it does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auditlake_api::Room;
 use auditlake_api::Vitals;
 use auditlake_api::status::{CacheStatus, ServerStatus, TaskState, TaskStatus};
+use auditlake_lake::seal::HeldUp;
 use auditlake_query::ScanEngine;
 
 const RUNNING: u8 = 0;
@@ -22,6 +23,7 @@ pub struct TaskHealth {
     state: AtomicU8,
     failures: AtomicU32,
     restarts: AtomicU32,
+    held_up: Mutex<Option<HeldUp>>,
 }
 
 impl TaskHealth {
@@ -29,11 +31,12 @@ impl TaskHealth {
     #[must_use]
     pub fn new(name: &'static str) -> Arc<Self> {
         let (state, failures, restarts) = (AtomicU8::new(RUNNING), AtomicU32::new(0), AtomicU32::new(0));
-        Arc::new(Self { name, state, failures, restarts })
+        Arc::new(Self { name, state, failures, restarts, held_up: Mutex::new(None) })
     }
 
     /// A try went well.
     pub fn succeeded(&self) {
+        self.set_held_up(None);
         self.failures.store(0, Ordering::Relaxed);
         self.state.store(RUNNING, Ordering::Relaxed);
     }
@@ -42,6 +45,17 @@ impl TaskHealth {
     pub fn failed(&self) -> u32 {
         self.state.store(FAILING, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// What a failed try says that it cannot get past; `None` if it may go on by itself.
+    pub fn set_held_up(&self, held_up: Option<HeldUp>) {
+        *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) = held_up;
+    }
+
+    /// What it cannot get past, by its last try.
+    #[must_use]
+    pub fn held_up(&self) -> Option<HeldUp> {
+        self.held_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A try broke off with a panic and the task begins anew; how many failures in a row that makes.
@@ -88,6 +102,10 @@ pub struct ServerVitals {
 }
 
 impl Vitals for ServerVitals {
+    fn held_up(&self) -> Option<HeldUp> {
+        self.seal.held_up()
+    }
+
     fn vitals(&self) -> ServerStatus {
         let caches = self.scanner.caches().into_iter();
         let mut caches: Vec<CacheStatus> = caches

@@ -4,13 +4,13 @@
 //! which lists the same objects; a digest that no record names was written by no seal and names nothing.
 
 use auditlake_event::Organization;
-use auditlake_store::{ErrorKind, Store, StoreError};
-use bytes::Bytes;
+use auditlake_store::{Store, StoreError};
 use serde::Deserialize;
 
 use crate::integrity::{DigestReference, SealRecord};
 use crate::layout::{self, ArchiveKey};
 use crate::period::SealTime;
+use crate::status::find;
 
 /// What the digest of one seal of one organization names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,14 +82,6 @@ pub async fn is_recorded(store: &dyn Store, object: &ArchiveKey) -> Result<Optio
     let Some(record) = bytes.and_then(|bytes| SealRecord::parse(&bytes).ok()) else { return Ok(None) };
     let key = object.to_string();
     Ok(Some(record.outputs.iter().any(|output| output.key == key)))
-}
-
-async fn find(store: &dyn Store, key: &str) -> Result<Option<Bytes>, StoreError> {
-    match store.get(key).await {
-        Ok(object) => Ok(Some(object.bytes)),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// `None` for what is not the digest of that seal.

@@ -31,6 +31,7 @@ use crate::status;
 
 mod follow;
 mod foreign;
+mod held_up;
 mod known;
 mod model;
 mod retire;
@@ -38,6 +39,7 @@ pub mod set_aside;
 mod shards;
 
 use follow::Outcome;
+pub use held_up::HeldUp;
 use known::KnownObjects;
 pub use model::{Preview, RunLimits, SealError, SealRun, SealSettings};
 pub use shards::{ShardDone, ShardWorkers};
@@ -198,6 +200,7 @@ impl Sealer {
                 Some((plan, _)) => plan,
                 None => self.make_plan(seal_time, &listing).await?.plan,
             };
+            self.check_outputs(&plan).await?;
             previews.push(Preview { plan, closed: seal_time < unclosed });
         }
         Ok(previews)

@@ -30,7 +30,8 @@ pub async fn sealed_until(store: &dyn Store, lake: &Lake, hint: Option<SealTime>
     Ok(border)
 }
 
-async fn find(store: &dyn Store, key: &str) -> Result<Option<Bytes>, StoreError> {
+/// The bytes of an object; `None` if it is not there.
+pub(crate) async fn find(store: &dyn Store, key: &str) -> Result<Option<Bytes>, StoreError> {
     match store.get(key).await {
         Ok(object) => Ok(Some(object.bytes)),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),

@@ -21,6 +21,8 @@ pub struct Asking {
     pub reuse_minutes: Option<i32>,
     /// `AUDITLAKE_ATHENA_USD_PER_TB`; `None` if answers state no price.
     pub usd_per_tb: Option<f64>,
+    /// `AUDITLAKE_ARCHIVE_EXPIRATION_DAYS`: archive objects of that age may have been removed by a lifecycle rule; 0 if there is none.
+    pub archive_expiration_days: u32,
 }
 
 fn megabytes(text: &str) -> Result<u64, &'static str> {
@@ -47,7 +49,9 @@ impl Asking {
         let max_export_bytes = environment.parsed_or("AUDITLAKE_MAX_EXPORT_MB", 0, megabytes)?;
         let reuse_minutes = environment.parsed_or("AUDITLAKE_REUSE_MINUTES", 0, minutes)?;
         let usd_per_tb = environment.parsed_or("AUDITLAKE_ATHENA_USD_PER_TB", USD_PER_TB, dollars)?;
+        let days = |text: &str| text.parse().map_err(|_| "must be a whole number of days");
         Ok(Self {
+            archive_expiration_days: environment.parsed_or("AUDITLAKE_ARCHIVE_EXPIRATION_DAYS", 0, days)?,
             choice,
             max_export_bytes,
             reuse_minutes: (reuse_minutes > 0).then_some(reuse_minutes),
@@ -65,6 +69,7 @@ mod tests {
         let asking = Asking::read(&Environment::of_pairs(&[])).unwrap();
         assert!(!asking.choice.is_needed());
         assert_eq!((asking.max_export_bytes, asking.reuse_minutes, asking.usd_per_tb), (0, None, Some(5.0)));
+        assert_eq!(asking.archive_expiration_days, 0);
     }
 
     #[test]
@@ -75,16 +80,19 @@ mod tests {
             ("AUDITLAKE_MAX_EXPORT_MB", "700"),
             ("AUDITLAKE_REUSE_MINUTES", "60"),
             ("AUDITLAKE_ATHENA_USD_PER_TB", "0"),
+            ("AUDITLAKE_ARCHIVE_EXPIRATION_DAYS", "400"),
         ];
         let asking = Asking::read(&Environment::of_pairs(&pairs)).unwrap();
         assert_eq!(asking.choice, Choice { scan_up_to_bytes: 2_097_152, refuse_above_bytes: 524_288_000 });
         assert_eq!((asking.max_export_bytes, asking.reuse_minutes, asking.usd_per_tb), (734_003_200, Some(60), None));
+        assert_eq!(asking.archive_expiration_days, 400);
         for (name, value) in [
             ("AUDITLAKE_SCAN_MAX_MB", "-1"),
             ("AUDITLAKE_MAX_QUERY_MB", "99999999999999999"),
             ("AUDITLAKE_MAX_EXPORT_MB", "some"),
             ("AUDITLAKE_REUSE_MINUTES", "10081"),
             ("AUDITLAKE_ATHENA_USD_PER_TB", "NaN"),
+            ("AUDITLAKE_ARCHIVE_EXPIRATION_DAYS", "-1"),
         ] {
             assert_eq!(Asking::read(&Environment::of_pairs(&[(name, value)])).unwrap_err().name, name);
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use auditlake_event::Timestamp;
 use auditlake_lake::integrity::SealRecord;
 use auditlake_lake::layout;
-use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer, ShardWorkers};
+use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer, ShardWorkers};
 use auditlake_lake::{Arrival, Lake, SealTime};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use lambda_runtime::Error;
@@ -135,6 +135,13 @@ impl CompactFunction {
             Ok(run) => Some(run.sealed_until),
             Err(_) => sealer.sealed_until().await.ok(),
         };
+        let held_up = result.as_ref().err().and_then(|error| sealer.held_up(error));
+        metrics.put("SealHeldUp", Unit::Count, u64::from(held_up.is_some()));
+        if let Some(HeldUp { key, since, help, .. }) = &held_up {
+            let key = key.as_deref().unwrap_or_default();
+            metrics.note("held_up_by", key).note("held_up_since", &since.to_string());
+            tracing::error!(alarm = true, key, %since, help, "the seal is held up; nothing newer is sealed until it is not");
+        }
         let due_at = sealed_until.map(|sealed_until| sealer.due_at(sealed_until));
         if result.is_err() {
             // What it remembers may be what made it fail.

@@ -11,7 +11,7 @@ use auditlake_console::Console;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
-use auditlake_query::scan::Settings as ScanSettings;
+use auditlake_query::scan::{ArchiveExpiry, Settings as ScanSettings};
 use auditlake_query::{ChoosingEngine, Engine, Exporter, GuardedExporter, QueryError, QueryErrorKind, ScanEngine};
 use lambda_runtime::Error;
 use tokio::sync::{Mutex, OnceCell};
@@ -139,16 +139,13 @@ impl QueryFunction {
         })
     }
 
-    /// Exports, guarded by a limit if there is one.
-    fn exporter(&self, engine: &Arc<AthenaEngine>, scan: impl FnOnce() -> Arc<ScanEngine>) -> Option<Arc<dyn Exporter>> {
+    /// Exports, guarded by the check of what must be there, and by a limit if there is one.
+    fn exporter(&self, engine: &Arc<AthenaEngine>, scan: Arc<ScanEngine>) -> Option<Arc<dyn Exporter>> {
         let bucket = self.results_bucket.clone()?;
         let store = Arc::new(self.access.landing.as_ref()?.sibling(&bucket));
         let results = Results { bucket, links: Arc::clone(&store) as _, store };
         let exporter: Arc<dyn Exporter> = Arc::new(AthenaExporter::new(Arc::clone(engine), results));
-        Some(match self.asking.max_export_bytes {
-            0 => exporter,
-            limit => Arc::new(GuardedExporter::new(exporter, scan(), limit)),
-        })
+        Some(Arc::new(GuardedExporter::new(exporter, scan, self.asking.max_export_bytes)))
     }
 
     async fn api(&self) -> Result<&Api, Error> {
@@ -171,13 +168,11 @@ impl QueryFunction {
                 Arc::clone(&self.random),
             ));
             let store = Arc::clone(&self.access.store);
-            let scan = || Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), ScanSettings::default()));
-            let exporter = self.exporter(&athena, scan);
-            let engine: Arc<dyn Engine> = if self.asking.choice.is_needed() {
-                Arc::new(ChoosingEngine::new(athena, scan(), self.asking.choice))
-            } else {
-                athena
-            };
+            let archive_expiry = ArchiveExpiry::of_days(self.asking.archive_expiration_days, Arc::clone(&clock));
+            let scan_settings = ScanSettings { archive_expiry, ..ScanSettings::default() };
+            let scan = Arc::new(ScanEngine::new(Arc::clone(&store), lake.clone(), scan_settings));
+            let exporter = self.exporter(&athena, Arc::clone(&scan));
+            let engine: Arc<dyn Engine> = Arc::new(ChoosingEngine::new(athena, scan, self.asking.choice));
             let directory = self.directory.clone();
             let reader = Reader { engine, store, lake, cursor_key, clock: Arc::clone(&clock), directory, exporter };
             // Who asked goes the way of every event: this function may not write the lake.

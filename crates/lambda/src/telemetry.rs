@@ -39,17 +39,24 @@ impl Unit {
 pub struct Metrics {
     function: &'static str,
     values: Vec<(&'static str, Unit, u64)>,
+    notes: Vec<(&'static str, String)>,
 }
 
 impl Metrics {
     /// No metric yet, of a function.
     pub const fn of(function: &'static str) -> Self {
-        Self { function, values: Vec::new() }
+        Self { function, values: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a metric.
     pub fn put(&mut self, name: &'static str, unit: Unit, value: u64) -> &mut Self {
         self.values.push((name, unit, value));
+        self
+    }
+
+    /// Adds a text beside the metrics, which the log can be searched for.
+    pub fn note(&mut self, name: &'static str, text: &str) -> &mut Self {
+        self.notes.push((name, text.to_owned()));
         self
     }
 
@@ -71,6 +78,9 @@ impl Metrics {
         document.insert("request_id".to_owned(), json!(request_id));
         for (name, _, value) in &self.values {
             document.insert((*name).to_owned(), json!(value));
+        }
+        for (name, text) in &self.notes {
+            document.insert((*name).to_owned(), json!(text));
         }
         Some(Value::Object(document).to_string())
     }
@@ -107,14 +117,14 @@ mod tests {
     #[test]
     fn the_document_says_which_of_its_members_are_metrics() {
         let mut metrics = Metrics::of("compact");
-        metrics.put("SealLagSeconds", Unit::Seconds, 42).put("RowsSealed", Unit::Count, 7);
+        metrics.put("SealLagSeconds", Unit::Seconds, 42).put("RowsSealed", Unit::Count, 7).note("held_up_by", "a key");
         let document: Value = serde_json::from_str(&metrics.document(1_700_000_000_000, "r-1").unwrap()).unwrap();
         let expected = json!({
             "_aws": {"Timestamp": 1_700_000_000_000_i64, "CloudWatchMetrics": [{
                 "Namespace": "auditlake", "Dimensions": [["Function"]],
                 "Metrics": [{"Name": "SealLagSeconds", "Unit": "Seconds"}, {"Name": "RowsSealed", "Unit": "Count"}],
             }]},
-            "Function": "compact", "request_id": "r-1", "SealLagSeconds": 42, "RowsSealed": 7,
+            "Function": "compact", "request_id": "r-1", "SealLagSeconds": 42, "RowsSealed": 7, "held_up_by": "a key",
         });
         assert_eq!(document, expected);
         assert_eq!(Metrics::of("land").document(0, ""), None);

@@ -140,7 +140,11 @@ pub(super) fn schemas() -> Value {
         "Status": object(&["version", "format_version", "schema_version", "created", "now", "sealed_until", "lag_seconds", "next_seal"], json!({
             "version": text(), "format_version": number(), "schema_version": number(), "created": moment(), "now": moment(),
             "sealed_until": moment(), "lag_seconds": {"type": "integer"}, "next_seal": moment(), "seal_period_seconds": number(),
-            "slack_seconds": {"type": "number"}, "codec": {"enum": ["snappy", "zstd"]}, "server": reference("ServerStatus"),
+            "slack_seconds": {"type": "number"}, "codec": {"enum": ["snappy", "zstd"]}, "held_up": reference("HeldUp"),
+            "server": reference("ServerStatus"),
+        })),
+        "HeldUp": object(&["since", "reason", "help"], json!({
+            "key": text(), "since": moment(), "reason": text(), "help": text(),
         })),
         "ServerStatus": object(&["tasks", "caches"], json!({
             "tasks": {"type": "array", "items": object(&["name", "state", "failures", "restarts"], json!({

@@ -220,6 +220,7 @@ impl Sealer {
             &outcome.restamped,
             &plan.previous_digests,
         );
+        self.check_record(seal_time).await?;
         let mut written = Vec::with_capacity(digests.len());
         for digest in &digests {
             let bytes = digest.to_bytes()?;

@@ -90,7 +90,7 @@ pub(crate) async fn landing_objects(store: &dyn Store) -> Result<BTreeMap<String
 }
 
 /// The period that an object of a seal belongs to, by its key.
-fn seal_time_of(key: &str) -> Option<SealTime> {
+pub(super) fn seal_time_of(key: &str) -> Option<SealTime> {
     if let Some(key) = ArchiveKey::parse(key) {
         return Some(key.seal_time);
     }

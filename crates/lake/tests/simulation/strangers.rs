@@ -10,7 +10,7 @@ use auditlake_lake::landing::{self, OpenError};
 use auditlake_lake::landing_file::{FORMAT_KEY, SCHEMA_KEY};
 use auditlake_lake::layout::{self, ARCHIVE, LandingKey};
 use auditlake_lake::seal::set_aside::{Next, SetAsideError, Statement, set_aside};
-use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
+use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer};
 use auditlake_lake::{Arrival, Codec, Lake, SealTime, plan, status};
 use auditlake_store::ErrorKind;
 use auditlake_store::memory::{Action, MemoryStore, Point};
@@ -29,6 +29,19 @@ fn seal(store: &MemoryStore, prepared: &Prepared) -> (Result<SealRun, SealError>
     let mut records = Vec::new();
     let result = block_on(sealer.run(RunLimits::default(), &mut |record| records.push(record.clone())));
     (result, records)
+}
+
+/// What a sealer says that holds it up, both when it seals and when it is only asked.
+fn held_up(store: &MemoryStore, prepared: &Prepared) -> HeldUp {
+    let clock = Arc::new(SkewedClock { world: Arc::clone(&prepared.now), skew_ms: 0 });
+    let mut sealer = Sealer::new(Arc::new(store.clone()), prepared.lake.clone(), clock, SealSettings::default());
+    let asked = block_on(sealer.preview(1)).unwrap_err();
+    let asked = sealer.held_up(&asked).unwrap();
+    let error = block_on(sealer.run(RunLimits::default(), &mut |_| {})).unwrap_err();
+    assert_eq!(sealer.held_up(&error).as_ref(), Some(&asked));
+    let first = sealed_until(store, &prepared.lake);
+    assert_eq!(asked.since, sealer.due_at(first));
+    asked
 }
 
 fn now(prepared: &Prepared) -> Timestamp {
@@ -143,6 +156,10 @@ fn garbage_where_a_seal_writes_is_named_and_can_be_set_aside() {
         store.overwrite(key, Bytes::from_static(b"garbage"));
         let error = seal(&store, &prepared).0.unwrap_err();
         assert_eq!(error.key(), Some(key.as_str()), "{error}");
+        let held_up = held_up(&store, &prepared);
+        assert_eq!(held_up.key.as_ref(), Some(key));
+        assert_eq!(sealed_until(&store, &prepared.lake), first, "answers still read landing");
+        assert!(held_up.help.contains(&format!("auditlake seal --set-aside '{key}'")), "{held_up:?}");
         let statement = take_away(&store, &prepared, key);
         assert_eq!((statement.key.as_str(), statement.reason.as_str()), (key.as_str(), "put there by a test"));
         let result = seal(&store, &prepared).0.unwrap();
@@ -192,6 +209,9 @@ fn a_landing_object_of_a_newer_version_is_named_and_can_be_set_aside() {
     let error = seal(&store, &prepared).0.unwrap_err();
     assert!(matches!(error, SealError::NewerVersion { .. }), "{error}");
     assert_eq!(error.key(), Some(key.as_str()));
+    let held_up = held_up(&store, &prepared);
+    assert_eq!(held_up.key.as_deref(), Some(key.as_str()));
+    assert!(held_up.help.starts_with("deploy the version of auditlake that wrote it"), "{held_up:?}");
     let (_, next) =
         block_on(set_aside(&store, &prepared.lake, &key, "the new version was rolled back", now(&prepared))).unwrap();
     assert_eq!(next, Next::Nothing);

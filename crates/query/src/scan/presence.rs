@@ -48,6 +48,12 @@ impl fmt::Debug for ArchiveExpiry {
 }
 
 impl ArchiveExpiry {
+    /// A rule that removes objects some days after they were written; `None` for 0 days, which means never.
+    pub fn of_days(days: u32, clock: Arc<dyn Clock>) -> Option<Self> {
+        let after_ms = i64::from(days) * 24 * Timestamp::HOUR_MS;
+        (days > 0).then_some(Self { after_ms, clock })
+    }
+
     /// Whether an object of a seal may have expired. Objects are written after the start of their period, never before.
     fn may_have_removed(&self, seal_time: SealTime) -> bool {
         seal_time.start().millis().saturating_add(self.after_ms) <= self.clock.now().millis()

@@ -9,6 +9,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Crates that still have circles. Take a crate off the list once it has none; never add one.
+OPEN = {"crates/lake/src", "crates/query/src", "crates/sources/src"}
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -128,14 +130,22 @@ class Crate:
 
 
 def main() -> int:
-    count = 0
+    count = known = 0
     for source in sorted([*ROOT.glob("crates/*/src"), ROOT / "cli/src"]):
-        for group, edges in Crate(source).circles():
+        circles = Crate(source).circles()
+        if str(source.relative_to(ROOT)) in OPEN:
+            known += len(circles)
+            if not circles and "--all" not in sys.argv:
+                count += 1
+                print(f"{source.relative_to(ROOT)} has no circles any more: take it off the list in {pathlib.Path(__file__).name}")
+            if "--all" not in sys.argv:
+                continue
+        for group, edges in circles:
             count += 1
             print(f"{source.relative_to(ROOT)}: {len(group)} files import each other:")
             for module, targets in sorted(edges.items()):
                 print(f"    {'/'.join(module) or 'lib'} -> {', '.join('/'.join(t) or 'lib' for t in sorted(targets))}")
-    print(f"{count} circles between files")
+    print(f"{count} circles between files in crates that must have none, {known} in others (--all shows them)")
     return 1 if count else 0
 
 

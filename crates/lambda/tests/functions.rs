@@ -357,6 +357,30 @@ async fn a_large_period_fans_out_over_the_queue_and_ends_at_a_later_tick() {
 }
 
 #[tokio::test]
+async fn a_seal_that_is_held_up_says_by_what_in_its_metrics() {
+    let world = World::new();
+    world.pass_minutes(3);
+    let compact = world.compact(&[], None);
+    let tick = || compact.handle(json!({}), invocation(), Metrics::of("compact"));
+    let run = tick().await.0.unwrap();
+    let due = Timestamp::parse(run["sealed_until"].as_str().unwrap()).unwrap();
+    let key = layout::plan_key(SealTime::from_start(due));
+    world.store.overwrite(&key, "garbage");
+    world.pass_minutes(3);
+    let (run, metrics) = tick().await;
+    assert!(run.unwrap_err().to_string().contains(&key));
+    let document: Value = serde_json::from_str(&metrics.document(0, "r").unwrap()).unwrap();
+    assert_eq!((&document["SealHeldUp"], &document["held_up_by"]), (&json!(1), &json!(key)));
+    // The end of the period, its slack, and the second before it is closed.
+    assert_eq!(document["held_up_since"], due.plus_millis(60_000 + 1_000 + 1_000).to_string());
+    assert!(world.store.expire(&key));
+    let (run, metrics) = tick().await;
+    assert!(run.unwrap()["periods"].as_u64() > Some(0));
+    let document: Value = serde_json::from_str(&metrics.document(0, "r").unwrap()).unwrap();
+    assert_eq!((&document["SealHeldUp"], &document["held_up_by"]), (&json!(0), &Value::Null));
+}
+
+#[tokio::test]
 async fn an_hour_by_hand_and_its_bad_spelling() {
     let world = World::new();
     world.post("acme", json!(WRITE), &world.event("e-1")).await;

@@ -18,7 +18,7 @@ use crate::scan::{Estimate, ScanEngine};
 use crate::typed::Query;
 
 const MIB: u64 = 1024 * 1024;
-/// Most digests that are read before Athena is asked, besides those that are known: a second or two of requests.
+/// Most digests that are read before Athena is asked, besides those that are known: some seconds of requests.
 pub(crate) const MOST_DIGESTS: usize = 2_000;
 
 /// By what is chosen.

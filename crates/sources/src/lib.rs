@@ -66,7 +66,7 @@ pub mod shapes;
 mod source;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use nested::Root;
 
@@ -163,7 +163,17 @@ fn read_object(
     sink: &mut dyn Sink,
 ) -> Result<(&'static str, Summary), ReadError> {
     let mut reader = open(object, context.max_inflated_bytes)?;
-    let found = reading::look_at_head(&mut reader, sink, |head| nested::reader_of(head, object_name, source));
+    let found = reading::look_at_head(&mut reader, sink, |head| {
+        match unknown_parquet(head, object_name).filter(|_| source.is_none()) {
+            Some(by_name) => Err(by_name),
+            None => Ok(nested::reader_of(head, object_name, source)),
+        }
+    });
+    let found = match found {
+        Ok(Err(by_name)) => return read_unknown_parquet(&mut reader, object_name, by_name, context, sink),
+        Ok(Ok(found)) => Ok(found),
+        Err(ended) => Err(ended),
+    };
     let found = match (found, source) {
         (Ok(found), source) => found.or(source.map(nested::Reader::Source)),
         (Err(ended), source) => {
@@ -176,6 +186,38 @@ fn read_object(
             let name = source.map_or(found.name(), Source::name);
             Ok((name, found.read(&mut reader, object_name, context, sink)?))
         }
+        None => Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
+    }
+}
+
+/// Of a Parquet file whose columns do not show in its beginning, and whose name says little: the source that the name speaks for, if
+/// any. `None`: it is no such file.
+fn unknown_parquet(head: &[u8], object_name: &str) -> Option<Option<&'static dyn Source>> {
+    if !parquet_file::is_parquet(head) || parquet_file::is_whole(head) {
+        return None;
+    }
+    let (confidence, by_name) = nested::sniffed(head, object_name);
+    (confidence < Confidence::Likely).then_some(by_name)
+}
+
+/// Reads a Parquet file by the source whose columns it has, which stand at its end; else by the one that its name speaks for.
+fn read_unknown_parquet(
+    input: &mut dyn BufRead,
+    object_name: &str,
+    by_name: Option<&'static dyn Source>,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<(&'static str, Summary), ReadError> {
+    let file = parquet_file::Spool::fill(input)?;
+    let names = file.column_names();
+    let source: Option<&'static dyn Source> = match () {
+        () if lakefs::has_columns(&names) => Some(&lakefs::LakeFs),
+        () if ocsf::has_columns(&names) => Some(&ocsf::Ocsf),
+        () => by_name,
+    };
+    let mut reader = file.reader()?;
+    match source {
+        Some(source) => Ok((source.name(), source.read(&mut reader, object_name, context, sink)?)),
         None => Ok((UNKNOWN, reading::quarantine_whole(&mut reader, context, sink)?)),
     }
 }

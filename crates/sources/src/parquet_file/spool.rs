@@ -13,7 +13,7 @@ use crate::reader::broken_content;
 const IN_MEMORY_BYTES: usize = 16 * 1024 * 1024;
 
 /// An object's bytes, all of them, to be read anywhere.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     content: Content,
     length: u64,
     /// Why the object could not be read to its end, if so: its compressed stream breaks, or it is too large.
@@ -27,7 +27,7 @@ enum Content {
 
 impl Spool {
     /// Takes in everything there is. Fails if the bytes cannot be had or not be stored.
-    pub(super) fn fill(input: &mut dyn BufRead) -> io::Result<Self> {
+    pub(crate) fn fill(input: &mut dyn BufRead) -> io::Result<Self> {
         let mut memory = Vec::new();
         let mut disk: Option<File> = None;
         let mut length = 0_u64;
@@ -61,6 +61,12 @@ impl Spool {
         }
         let content = disk.map_or_else(|| Content::Memory(Bytes::from(memory)), Content::Disk);
         Ok(Self { content, length, broken })
+    }
+
+    /// The file from its beginning.
+    pub(crate) fn reader(&self) -> io::Result<impl BufRead> {
+        let file = self.get_read(0).map_err(io::Error::other)?;
+        Ok(io::BufReader::new(file))
     }
 
     /// At most `limit` bytes from `start`; fewer where the file ends.

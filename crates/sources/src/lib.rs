@@ -167,6 +167,8 @@ pub fn import_by_source(
 enum Found {
     Archive(archive::Kind),
     FileAttributes,
+    /// A Parquet file that shows its columns at its end only, and the source that its name speaks for.
+    UnknownParquet(Option<&'static dyn Source>),
     Reader(Option<nested::Reader>),
 }
 
@@ -196,14 +198,20 @@ fn read_object(
         if archive::is_file_attributes(head, object_name) {
             return Found::FileAttributes;
         }
-        archive::kind_of(head, object_name)
-            .map_or_else(|| Found::Reader(nested::reader_of(head, object_name, source)), Found::Archive)
+        if let Some(kind) = archive::kind_of(head, object_name) {
+            return Found::Archive(kind);
+        }
+        match unknown_parquet(head, object_name).filter(|_| source.is_none()) {
+            Some(by_name) => Found::UnknownParquet(by_name),
+            None => Found::Reader(nested::reader_of(head, object_name, source)),
+        }
     });
     let kind = match found {
         Ok(Found::Archive(kind)) => kind,
         Ok(Found::FileAttributes) => {
             return Ok((UNKNOWN, reading::set_aside_whole(SetAsideKind::FileAttributes, &mut reader, sink)?));
         }
+        Ok(Found::UnknownParquet(by_name)) => return read_unknown_parquet(&mut reader, object_name, by_name, context, sink),
         Ok(Found::Reader(found)) => return read_with(found, &mut reader, object_name, source, context, sink),
         Err(ended) => return Ok((named(), ended?)),
     };
@@ -238,5 +246,37 @@ fn read_with(
             Ok((name, found.read(input, object_name, context, sink)?))
         }
         None => Ok((UNKNOWN, reading::quarantine_whole(reading::UNKNOWN_FORMAT, input, context, sink)?)),
+    }
+}
+
+/// Of a Parquet file whose columns do not show in its beginning, and whose name says little: the source that the name speaks for, if
+/// any. `None`: it is no such file.
+fn unknown_parquet(head: &[u8], object_name: &str) -> Option<Option<&'static dyn Source>> {
+    if !parquet_file::is_parquet(head) || parquet_file::is_whole(head) {
+        return None;
+    }
+    let (confidence, by_name) = nested::sniffed(head, object_name);
+    (confidence < Confidence::Likely).then_some(by_name)
+}
+
+/// Reads a Parquet file by the source whose columns it has, which stand at its end; else by the one that its name speaks for.
+fn read_unknown_parquet(
+    input: &mut dyn BufRead,
+    object_name: &str,
+    by_name: Option<&'static dyn Source>,
+    context: &ImportContext,
+    sink: &mut dyn Sink,
+) -> Result<(&'static str, Summary), ReadError> {
+    let file = spool::Spool::fill(input)?;
+    let names = file.column_names();
+    let source: Option<&'static dyn Source> = match () {
+        () if lakefs::has_columns(&names) => Some(&lakefs::LakeFs),
+        () if ocsf::has_columns(&names) => Some(&ocsf::Ocsf),
+        () => by_name,
+    };
+    let mut reader = file.content();
+    match source {
+        Some(source) => Ok((source.name(), source.read(&mut reader, object_name, context, sink)?)),
+        None => Ok((UNKNOWN, reading::quarantine_whole(reading::UNKNOWN_FORMAT, &mut reader, context, sink)?)),
     }
 }

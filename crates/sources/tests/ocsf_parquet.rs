@@ -199,3 +199,26 @@ fn a_cut_off_file_says_so() {
     assert_eq!(collector.events.len(), 0);
     assert_eq!(collector.quarantined.len(), 1);
 }
+
+#[test]
+fn a_large_file_is_known_by_its_columns_whatever_its_name() {
+    let properties =
+        WriterProperties::builder().set_compression(Compression::UNCOMPRESSED).set_dictionary_enabled(false).build();
+    let mut object = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut object, batch().schema(), Some(properties)).unwrap();
+    for _ in 0..300 {
+        writer.write(&batch()).unwrap();
+    }
+    writer.close().unwrap();
+    assert!(object.len() > 200_000, "{}", object.len());
+    for name in ["object", "x.parquet", "y-snappy.parquet"] {
+        let mut collector = Collector::default();
+        let (source, summary) = import(&object[..], name, None, &context(), &mut collector).unwrap();
+        collector.check(summary);
+        assert_eq!((source, summary.events, summary.quarantined), ("ocsf", 600, 0), "{name}");
+    }
+    // Without its end it is nobody's.
+    let mut collector = Collector::default();
+    let (source, summary) = import(&object[..object.len() - 1], "object", None, &context(), &mut collector).unwrap();
+    assert_eq!((source, summary.records, summary.quarantined), ("unknown", 1, 1));
+}

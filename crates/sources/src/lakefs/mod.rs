@@ -145,6 +145,11 @@ impl Source for LakeFs {
     }
 }
 
+/// Whether these are the columns of an audit table.
+pub(crate) fn has_columns(names: &[String]) -> bool {
+    ROW_MARKS.iter().all(|mark| names.iter().any(|name| name == mark))
+}
+
 /// Parquet says what its columns are only at its end, so mostly the name has to decide.
 fn sniff_parquet(head: &[u8], object_name: &str) -> Confidence {
     if ROW_MARKS.iter().all(|name| contains(head, name.as_bytes())) {

@@ -82,6 +82,11 @@ fn is_column(name: &str) -> bool {
     ["class_uid", "category_uid", "type_uid", "activity_id"].contains(&name)
 }
 
+/// Whether these are the columns of a table of OCSF.
+pub(crate) fn has_columns(names: &[String]) -> bool {
+    names.iter().any(|name| name == "class_uid") && names.iter().filter(|name| is_column(name)).count() >= 2
+}
+
 /// The source `ocsf`; see the module's page for what it reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Ocsf;

@@ -4,7 +4,7 @@ use crate::nested::first_values;
 use crate::parquet_file::{column_names, is_parquet, is_whole};
 use crate::source::{Confidence, contains, contains_any_case};
 
-use super::{is_column, record};
+use super::{has_columns, record};
 
 /// How much of an object is looked at to recognise it.
 const SNIFFED_BYTES: usize = 64 * 1024;
@@ -33,13 +33,7 @@ pub(super) fn sniff(head: &[u8], object_name: &str) -> Confidence {
 /// `…/region=…/accountId=…/eventDay=…/….parquet`.
 fn parquet(head: &[u8], object_name: &str) -> Confidence {
     if is_whole(head) {
-        let names = column_names(head);
-        let has = |name: &str| names.iter().any(|column| column == name);
-        return if has("class_uid") && names.iter().filter(|name| is_column(name)).count() >= 2 {
-            Confidence::Certain
-        } else {
-            Confidence::None
-        };
+        return if has_columns(&column_names(head)) { Confidence::Certain } else { Confidence::None };
     }
     let is_of_security_lake = object_name.contains("accountId=") && object_name.contains("eventDay=");
     if object_name.ends_with(".parquet") && is_of_security_lake || contains_any_case(object_name, "ocsf") {

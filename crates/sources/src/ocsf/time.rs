@@ -50,8 +50,17 @@ fn printed(text: &str) -> Option<Time> {
     Some(Time { time, nanos: crate::source::stated_nanos(text, nanos), is_as_expected: false })
 }
 
+/// The digits of a whole number that is written with an exponent, as some writers of JSON do (`1.77235650025E12`).
+fn with_exponent(text: &str) -> Option<String> {
+    let is_exact = |value: &f64| value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
+    let value = text.contains(['e', 'E']).then(|| text.parse::<f64>().ok()).flatten().filter(is_exact)?;
+    Some(format!("{value:.0}"))
+}
+
 /// A number since 1970.
 fn parse(text: &str) -> Option<Time> {
+    let written_out = with_exponent(text);
+    let text = written_out.as_deref().unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let number: i64 = whole.parse().ok()?;
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -97,6 +106,10 @@ mod tests {
             ("1772356500.2500015", Some((second("250"), Some(1_500), false))),
             ("1772356500250001", Some((second("250"), Some(1_000), false))),
             ("1772356500250000001", Some((second("250"), Some(1), false))),
+            ("1.77235650025E12", Some((second("250"), None, true))),
+            ("1.7723565e9", Some((second("000"), None, false))),
+            ("1e400", None),
+            ("-1772356500250", Some(("1913-11-02T14:44:59.750Z".to_owned(), None, true))),
             ("0", Some(("1970-01-01T00:00:00.000Z".to_owned(), None, false))),
             ("x", None),
             ("1.x", None),

@@ -69,15 +69,21 @@ pub(crate) struct ParquetFormat {
 
 /// The names of the outermost columns of a Parquet file that lies whole in these bytes; none if it cannot be read.
 pub(crate) fn column_names(whole: &[u8]) -> Vec<String> {
-    let names = || -> Result<Vec<String>, String> {
-        let file = Spool::fill(&mut &*whole).map_err(|error| error.to_string())?;
-        limits::check_footer(&file)?;
-        let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file))?;
-        let root = metadata.file_metadata().schema_descr().root_schema();
-        let fields = if root.is_group() { root.get_fields() } else { &[] };
-        Ok(fields.iter().map(|field| field.name().to_owned()).collect())
-    };
-    names().unwrap_or_default()
+    Spool::fill(&mut &*whole).map(|file| file.column_names()).unwrap_or_default()
+}
+
+impl Spool {
+    /// The names of the outermost columns; none if the file cannot be read.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let names = || -> Result<Vec<String>, String> {
+            limits::check_footer(self)?;
+            let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(self))?;
+            let root = metadata.file_metadata().schema_descr().root_schema();
+            let fields = if root.is_group() { root.get_fields() } else { &[] };
+            Ok(fields.iter().map(|field| field.name().to_owned()).collect())
+        };
+        names().unwrap_or_default()
+    }
 }
 
 /// Reads a Parquet file.

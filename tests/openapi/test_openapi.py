@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS = "no_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
 @pytest.fixture

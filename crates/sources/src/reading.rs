@@ -10,6 +10,14 @@ use crate::reader::broken_content;
 use crate::records::{Content, Format, for_each_record};
 use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Summary};
 
+/// Strings built for one event and reused for the next.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    pub metadata: String,
+    pub changes: String,
+    pub raw: String,
+}
+
 /// The reason why what no source knows is in quarantine.
 pub(crate) const UNKNOWN_FORMAT: &str = "no known log format";
 

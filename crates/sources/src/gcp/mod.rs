@@ -53,7 +53,7 @@ use auditlake_event::{Event, Outcome, Timestamp};
 
 use crate::decoding;
 use crate::json::{self, Json, Parser};
-use crate::reading::{Verdict, read_json};
+use crate::reading::{Buffers, Verdict, read_json};
 use crate::records::Format;
 use crate::secret::{is_secret, without_secrets};
 use crate::source::{
@@ -100,14 +100,6 @@ impl Source for GcpAudit {
         let mut reading = Reading { context, buffers: Buffers::default() };
         read_json(input, format, sink, &mut |value, is_replaced, sink| reading.value(value, is_replaced, 0, sink))
     }
-}
-
-/// Texts made for one event, kept to be used again for the next.
-#[derive(Default)]
-struct Buffers {
-    metadata: String,
-    changes: String,
-    raw: String,
 }
 
 struct Reading<'c> {

@@ -55,7 +55,7 @@ use auditlake_event::{ActorType, Event};
 use crate::absent::stated;
 use crate::json::{self, Json, Parser};
 use crate::parquet_file::{self, ParquetFormat};
-use crate::reading::{Verdict, look_at_head, read_json};
+use crate::reading::{Buffers, Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::{self, without_secrets};
 use crate::source::{
@@ -164,13 +164,6 @@ fn sniff_parquet(head: &[u8], object_name: &str) -> Confidence {
         return Confidence::Likely;
     }
     if object_name.ends_with("-snappy.parquet") { Confidence::Name } else { Confidence::None }
-}
-
-/// Texts made for one event, kept to be used again for the next.
-#[derive(Default)]
-struct Buffers {
-    metadata: String,
-    raw: String,
 }
 
 struct Reading<'c> {

@@ -57,7 +57,7 @@ use auditlake_event::{Event, Outcome, address};
 use crate::decoding;
 use crate::json::{self, Json};
 use crate::parquet_file::{self, ParquetFormat};
-use crate::reading::{Verdict, look_at_head, read_json};
+use crate::reading::{Buffers, Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::{is_secret, without_secrets};
 use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
@@ -120,14 +120,6 @@ impl Source for Ocsf {
             Err(ended) => ended,
         }
     }
-}
-
-/// Texts made for one event, kept to be used again for the next.
-#[derive(Default)]
-struct Buffers {
-    metadata: String,
-    changes: String,
-    raw: String,
 }
 
 struct Reading<'c> {

@@ -87,7 +87,7 @@ fn garbage_under_the_key_of_a_record() {
     assert_eq!(server.all_events("acme").len(), 1);
 }
 
-/// Posts an event in the period of `seal_time`, which begins soon.
+/// Posts an event in the period of `seal_time`, which begins soon: waits until the clock has reached it, since its time decides the period.
 fn post_in(server: &Server, seal_time: SealTime, id: &str) {
     let until = seal_time.start().plus_millis(500).millis() - SystemClock.now().millis();
     std::thread::sleep(Duration::from_millis(u64::try_from(until).unwrap_or(0)));

@@ -130,6 +130,7 @@ fn stopping_is_quick_whatever_clients_do_and_asking_again_ends_at_once() {
     let unfinished = |api: &str| {
         let mut stream = connect(api);
         stream.write_all(b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{").unwrap();
+        // The server does not show that it has begun to read, and a request it has not begun is simply not served.
         std::thread::sleep(Duration::from_millis(300));
         stream
     };
@@ -143,6 +144,7 @@ fn stopping_is_quick_whatever_clients_do_and_asking_again_ends_at_once() {
     let _stream = unfinished(ready["api"].as_str().unwrap());
     let began = Instant::now();
     signal(&child, "INT");
+    // Two signals at the same moment would be delivered as one.
     std::thread::sleep(Duration::from_millis(300));
     signal(&child, "INT");
     assert_eq!(ended(&mut child, Duration::from_secs(2)), Some(1), "after {:?}", began.elapsed());

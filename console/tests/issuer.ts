@@ -1,4 +1,4 @@
-// A real OpenID Connect issuer on loopback. Whoever comes is signed in as the person the test names, without a form.
+// A real OpenID Connect issuer on loopback. It signs every visitor in as the user that the test names, without a form.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';

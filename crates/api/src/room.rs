@@ -1,11 +1,11 @@
-//! Memory for requests that are being read, bounded over all of them.
+//! A limit on the memory of all requests that are being read.
 //!
-//! A body of 80 kB may inflate to 32 MiB, and its events cost as much again and more while they are judged, hashed and written. Each
-//! request alone is within the limits; many at once are not. What a request is about to hold it claims here first, and one that
-//! finds no room is answered 503 at once, before it costs anything.
+//! A body of 80 kB may decompress to 32 MiB, and validating, hashing and writing its events needs at least as much again. A single
+//! request is within the limits, but many concurrent ones are not. A request therefore claims memory here before it allocates it; if
+//! none is left, the response is 503, before the request costs anything.
 //!
-//! Requests claim room step by step, so many that grow side by side could fill it before any of them is complete, and all be
-//! refused. Therefore one request at a time may go on when the room is full: at least one of any number succeeds.
+//! Requests claim memory step by step, so many concurrent requests could use up the room before any of them is complete, and all would
+//! be refused. To prevent this, one request at a time may exceed the limit, so at least one of them always succeeds.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct Room {
     free: Arc<Semaphore>,
-    /// Held by the one request that goes on although the room is full.
+    /// The permit of the one request that may exceed the limit.
     beyond: Arc<Semaphore>,
     total: usize,
     cost_of_a_byte: usize,
 }
 
 impl Room {
-    /// Room for requests that together hold `bytes` bytes; one of them may hold more than that is left of.
+    /// Room for requests that hold `bytes` bytes in total; one of them may exceed this.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
@@ -75,14 +75,14 @@ impl Room {
 pub struct Claim {
     room: Room,
     held: Option<OwnedSemaphorePermit>,
-    /// That this request goes on although the room is full.
+    /// Held if this request may exceed the limit.
     beyond: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
 impl Claim {
-    /// Claims what `bytes` more bytes of a body will cost. 503 if there is no room for them, and another request already goes on
-    /// beyond it.
+    /// Claims what `bytes` more bytes of a body will cost. 503 if there is no room left and another request already
+    /// exceeds the limit.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
         let wanted = self.bytes.saturating_mul(self.room.cost_of_a_byte).div_ceil(UNIT);

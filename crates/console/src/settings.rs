@@ -48,7 +48,7 @@ pub struct Settings {
     pub mode: Mode,
     /// The organization of questions that name none.
     pub organization: Option<String>,
-    /// Whether whoever asks names the organization, because no token does.
+    /// Whether requests must name the organization, because no token does.
     pub must_name_organization: bool,
     /// Whom to ask for the permission.
     pub contact: Option<String>,

@@ -2,7 +2,7 @@
 //! and is kept in memory for a while.
 //!
 //! Bounded: a number of answers, a time to make one, a time to keep one. After a restart a ticket is unknown; the question is
-//! then asked anew, so that whoever comes back is answered all the same.
+//! then asked anew, so a caller that polls again still gets a result.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

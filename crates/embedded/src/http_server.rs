@@ -69,7 +69,7 @@ pub struct HttpServer {
 
 /// Who may call.
 pub enum Callers {
-    /// Whoever comes here, as this caller.
+    /// Every request is made as this caller.
     Everybody(Box<Caller>),
     /// Who has a token of an issuer.
     WithToken(Arc<TokenCheck>),

@@ -324,7 +324,7 @@ impl AthenaEngine {
             _ => return false,
         };
         let left = until.saturating_duration_since(Instant::now());
-        // A call can be made again by whoever comes back; an execution that has ended must be started anew by somebody.
+        // A failed call is retried when the caller polls again; a failed execution must be started again now.
         if delay >= left && !failure.has_ended {
             return false;
         }

@@ -50,7 +50,7 @@ struct Shared {
     /// Every call: its operation and body.
     calls: Vec<(String, Value)>,
     polls_until_done: u32,
-    /// Whether statistics say where the data manifest is.
+    /// Whether statistics include the location of the data manifest.
     states_manifest: bool,
 }
 
@@ -96,7 +96,7 @@ impl AthenaServer {
         stopped
     }
 
-    /// Whether executions say where their data manifest is.
+    /// Whether executions include the location of their data manifest.
     pub fn set_states_manifest(&self, states_manifest: bool) {
         self.shared.lock().unwrap().states_manifest = states_manifest;
     }

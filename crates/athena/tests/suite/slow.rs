@@ -62,7 +62,7 @@ async fn a_search_is_left_running_and_fetched_when_its_caller_comes_back() {
     // The first `sealed until`, though the lake has been sealed further since.
     assert_eq!(answer.sealed_until.start(), time("2026-03-01T00:00:00Z"));
     assert_eq!((server.calls("StartQueryExecution").len(), server.stopped()), (1, vec![]));
-    // Whoever comes back with the same ticket gets the same.
+    // Polling again with the same ticket returns the same result.
     let again = done(engine.resume_search(&request, &ticket, NOW).await.unwrap());
     assert_eq!(ids(&again), ids(&answer));
 }

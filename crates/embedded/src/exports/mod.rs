@@ -3,7 +3,7 @@
 //! `exports/<organization>/<uuid>/part-<number>.<suffix>`, then `manifest.json`, which says how it ended. Memory is bounded by a
 //! page of events, a row group, and the parts of one upload.
 //!
-//! - Files exist for whoever asks once the manifest says so, never before.
+//! - Files become visible when the manifest lists them, never before.
 //! - An export that is neither running here nor has a manifest was cut off by the server's end: it failed.
 //! - Few run at once and few wait; beyond that a start is refused, to be tried again.
 //! - What is older than [`sweep::KEPT_FOR`] is removed.

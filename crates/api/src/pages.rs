@@ -20,12 +20,9 @@ use crate::state::{Reader, cursor_problem};
 /// A page ends before it grows beyond this, in bytes of JSON (4 MiB): a function's answer has 6 MB. One event always fits.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A page of events as JSON.
+/// What every result states about how it was made.
 #[derive(Serialize)]
-struct Page<'a> {
-    events: &'a [Box<RawValue>],
-    next_cursor: Option<String>,
-    cut: Option<Cut>,
+struct Facts {
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
@@ -34,6 +31,16 @@ struct Page<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     unreadable_objects: usize,
     engine: &'static str,
+}
+
+/// A page of events as JSON.
+#[derive(Serialize)]
+struct Page<'a> {
+    events: &'a [Box<RawValue>],
+    next_cursor: Option<String>,
+    cut: Option<Cut>,
+    #[serde(flatten)]
+    facts: Facts,
 }
 
 /// One event as JSON, and the links to others of the same id.
@@ -56,14 +63,8 @@ struct Statistics {
     group_by: Option<GroupBy>,
     counts: Vec<CountJson>,
     truncated: bool,
-    sealed_until: SealTime,
-    complete: bool,
-    scanned_bytes: u64,
     #[serde(flatten)]
-    cost: Cost,
-    #[serde(skip_serializing_if = "is_zero")]
-    unreadable_objects: usize,
-    engine: &'static str,
+    facts: Facts,
 }
 
 /// One count as JSON, and who is meant where it counts an actor's events.
@@ -162,12 +163,14 @@ fn page_of_events(
         events: &events,
         next_cursor,
         cut,
-        sealed_until: answer.sealed_until,
-        complete: is_complete(query, answer.sealed_until, answer.unreadable_objects),
-        scanned_bytes: answer.scanned_bytes,
-        cost: answer.cost,
-        unreadable_objects: answer.unreadable_objects,
-        engine: answer.engine,
+        facts: Facts {
+            sealed_until: answer.sealed_until,
+            complete: is_complete(query, answer.sealed_until, answer.unreadable_objects),
+            scanned_bytes: answer.scanned_bytes,
+            cost: answer.cost,
+            unreadable_objects: answer.unreadable_objects,
+            engine: answer.engine,
+        },
     };
     let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &page)?;
@@ -175,7 +178,7 @@ fn page_of_events(
     events.iter().for_each(|event| validator.add(event.get().as_bytes()));
     // Whether more follows belongs to the page; the cursor only repeats its last row.
     validator.add(&[u8::from(page.next_cursor.is_some())]);
-    validator.set(page.complete, &mut response);
+    validator.set(page.facts.complete, &mut response);
     if let Some(cursor) = page.next_cursor.as_ref().filter(|_| context.path == "/v1/events") {
         link_next(context.query, cursor, &mut response);
     }
@@ -214,14 +217,16 @@ fn statistics(question: &StatsQuestion, actors: &Actors, counts: Counts) -> Resu
         group_by: *group_by,
         counts: counts.counts.into_iter().map(|count| CountJson::of(count, *group_by, actors)).collect(),
         truncated: counts.truncated,
-        sealed_until: counts.sealed_until,
-        complete: is_complete(query, counts.sealed_until, counts.unreadable_objects),
-        scanned_bytes: counts.scanned_bytes,
-        cost: counts.cost,
-        unreadable_objects: counts.unreadable_objects,
-        engine: counts.engine,
+        facts: Facts {
+            sealed_until: counts.sealed_until,
+            complete: is_complete(query, counts.sealed_until, counts.unreadable_objects),
+            scanned_bytes: counts.scanned_bytes,
+            cost: counts.cost,
+            unreadable_objects: counts.unreadable_objects,
+            engine: counts.engine,
+        },
     };
-    let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.scanned_bytes);
+    let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.facts.scanned_bytes);
     let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &statistics)?;
     let mut validator = Validator::new();
@@ -231,6 +236,6 @@ fn statistics(question: &StatsQuestion, actors: &Actors, counts: Counts) -> Resu
         validator.add(&count.count.to_be_bytes());
     }
     validator.add(&[u8::from(statistics.truncated)]);
-    validator.set(statistics.complete, &mut response);
+    validator.set(statistics.facts.complete, &mut response);
     Ok(answered(response, asked("stats", query), numbers))
 }

@@ -34,6 +34,7 @@ mod foreign;
 mod held_up;
 mod known;
 mod model;
+pub mod omitted;
 mod retire;
 pub mod set_aside;
 mod shards;
@@ -56,6 +57,8 @@ pub struct Sealer {
     known: KnownObjects,
     /// Landing objects that an operator set aside, with the reason.
     waived: BTreeMap<String, String>,
+    /// The records of all periods before this one were written by this sealer or compared with landing.
+    compared_until: Option<SealTime>,
 }
 
 struct Listing {
@@ -89,6 +92,7 @@ impl Sealer {
             latest_digests: BTreeMap::new(),
             known: KnownObjects::default(),
             waived: BTreeMap::new(),
+            compared_until: None,
         }
     }
 
@@ -118,6 +122,7 @@ impl Sealer {
     ) -> Result<SealRun, SealError> {
         let sealed_until = self.sealed_until().await?;
         self.waived = set_aside::landing_objects(self.store.as_ref()).await?;
+        self.compare_with_landing(sealed_until).await?;
         let mut run = SealRun {
             sealed_until,
             periods: 0,

@@ -37,6 +37,9 @@ pub struct ObjectMeta {
     pub size: u64,
     /// The entity tag, opaque, without quotes.
     pub etag: String,
+    /// `Last-Modified`, in ms since 1970-01-01 UTC, if the store says: by the store's clock, in S3 to the second, and where an object
+    /// was written in parts the moment its upload began.
+    pub modified_ms: Option<i64>,
 }
 
 /// An object's bytes.

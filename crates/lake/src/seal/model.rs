@@ -29,6 +29,9 @@ pub struct SealSettings {
     pub concurrency: usize,
     /// Most periods that are closed together while catching up.
     pub batch: usize,
+    /// How many of the newest seal records a sealer that starts compares with landing; later ones that it did not write itself it
+    /// compares in any case.
+    pub compared_records: u32,
     /// Who writes the shards of a plan that has several, side by side; the sealer itself, one after the other, if `None`.
     pub workers: Option<Arc<dyn ShardWorkers>>,
 }
@@ -42,6 +45,7 @@ impl Default for SealSettings {
             close_delay_ms: 2_000,
             concurrency: 16,
             batch: 1_024,
+            compared_records: 8,
             workers: None,
         }
     }
@@ -133,6 +137,14 @@ pub enum SealError {
         /// How it differs.
         problem: String,
     },
+    /// Rows of a landing object that a seal record omits cannot be landed again.
+    #[error("landing object {key} is not in the seal record of its period, and its rows cannot be landed again: {error}")]
+    Omitted {
+        /// The object.
+        key: String,
+        /// Why not.
+        error: String,
+    },
     /// The shards of a plan could not be handed to workers.
     #[error("shards of {seal_time} cannot be handed out: {reason}")]
     Workers {
@@ -191,6 +203,7 @@ impl SealError {
             | SealError::Plan { key, .. }
             | SealError::NewerVersion { key, .. }
             | SealError::InputChanged { key, .. }
+            | SealError::Omitted { key, .. }
             | SealError::Shard(
                 ShardError::Mismatch { key, .. } | ShardError::Occupied { key, .. } | ShardError::Archived { key, .. },
             ) => Some(key),

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use super::failure::{failure, refusal};
 use super::upload::S3Upload;
 use super::{S3Store, Shared, bare_etag, crc32};
-use crate::{ErrorKind, Object, ObjectMeta, PAGE, Put, Store, StoreError, Suffix, Upload};
+use crate::{ErrorKind, Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
 
 #[async_trait]
 impl Store for S3Store {
@@ -57,9 +57,13 @@ impl Store for S3Store {
         shared.retrier.run(|| shared.head_once(key)).await
     }
 
+    fn page_size(&self) -> usize {
+        self.shared.page_size
+    }
+
     async fn list_page(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
         let shared = &self.shared;
-        let limit = limit.clamp(1, PAGE);
+        let limit = limit.clamp(1, shared.page_size);
         let mut objects: Vec<ObjectMeta> = Vec::new();
         // A store may cut a page short and still have more: less than `limit` must mean the end, so ask on.
         loop {

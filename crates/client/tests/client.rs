@@ -74,7 +74,7 @@ async fn what_goes_wrong_says_what_and_whether_to_try_again() {
         assert_eq!((receipts.errors[0].index, receipts.errors[0].field.as_str()), (Some(1), "event_time"));
         let Error::Problem(problem) = client.post(&[bad]).unwrap_err() else { panic!("a problem") };
         assert_eq!((problem.status, problem.r#type.as_str()), (422, "urn:auditlake:problem:invalid-event"));
-        let misspelt = NewEvent { more: [("outcom".to_owned(), json!("denied"))].into(), ..event(2) };
+        let misspelt = NewEvent { outcome: None, more: [("outcom".to_owned(), json!("denied"))].into(), ..event(2) };
         let Error::Problem(problem) = client.post(std::slice::from_ref(&misspelt)).unwrap_err() else { panic!("a problem") };
         assert!(problem.to_string().contains("outcom"), "{problem}");
         assert_eq!(client.clone().keeping_unknown_members().post(&[misspelt]).unwrap().accepted, 1);

@@ -1,14 +1,11 @@
 //! Questions that take longer than their caller waits: 202, polling, cancelling, and who may do so.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::common::{Fixture, Memory, Mood, NOW, event, organization};
 use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Recorder};
 use auditlake_event::{Region, Timestamp};
@@ -17,7 +14,6 @@ use auditlake_query::{
     Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket, signed,
 };
 use bytes::Bytes;
-use common::{Fixture, Memory, Mood, NOW, event, organization};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

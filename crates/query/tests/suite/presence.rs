@@ -1,14 +1,10 @@
 //! Archive objects that are gone: an answer that would have shown their events fails and names them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
-
-#[path = "model/meddling.rs"]
-mod meddling;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::model::meddling::Meddling;
 use auditlake_event::{Event, Organization, Outcome, Timestamp};
 use auditlake_lake::landing::{Clock, LandingWriter, SystemEntropy};
 use auditlake_lake::layout::{self, ARCHIVE, ArchiveKey, DIGESTS};
@@ -22,7 +18,6 @@ use auditlake_query::{
 use auditlake_store::SharedStore;
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
-use meddling::Meddling;
 
 struct Hands(AtomicI64);
 

@@ -1,8 +1,6 @@
 //! The hash that a receipt states is that of the event, by a second implementation of its canonical form, whatever its texts are
 //! and by whichever door they come.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-
 use std::collections::BTreeMap;
 
 use auditlake_event::canonical::event_hash;

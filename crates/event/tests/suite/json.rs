@@ -1,7 +1,5 @@
 //! The JSON reader against a second implementation.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
-
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Organization, Region, Timestamp};
 use proptest::prelude::*;

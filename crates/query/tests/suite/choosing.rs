@@ -1,12 +1,9 @@
 //! The choice between engines: by what a query could read, and without a difference in the answer.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod model;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::{World, arrivals, query, writing};
 use async_trait::async_trait;
 use auditlake_event::Timestamp;
 use auditlake_lake::layout::{ARCHIVE, ArchiveKey, LANDING, LandingKey};
@@ -15,7 +12,6 @@ use auditlake_query::{
     QueryErrorKind, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
-use model::{World, arrivals, query, writing};
 use proptest::prelude::*;
 
 /// An engine of another name that answers the same: a stand-in for the one that is asked over the network.
@@ -128,9 +124,15 @@ proptest! {
 
 #[test]
 fn a_query_above_the_limit_is_refused_before_anything_is_read_and_a_narrower_one_is_not() {
-    let spec = |id: usize| model::Spec { organization: 0, region: 0, age: 0, id, source: 0, content: 7, copy_of: None };
-    let writing =
-        model::Writing { rows_per_group: 5, rows_per_page: 5, statistics: true, bloom_filters: false, dictionaries: true };
+    let spec =
+        |id: usize| crate::model::Spec { organization: 0, region: 0, age: 0, id, source: 0, content: 7, copy_of: None };
+    let writing = crate::model::Writing {
+        rows_per_group: 5,
+        rows_per_page: 5,
+        statistics: true,
+        bloom_filters: false,
+        dictionaries: true,
+    };
     let arrivals: Vec<_> = (0..12).map(|_| (35, vec![spec(0), spec(1)])).collect();
     let world = World::new(3_600, &arrivals, writing);
     let store = MemoryStore::new();

@@ -1,12 +1,8 @@
 //! Every kind of bad input has a stated answer: problem details with the field and the rule; and it costs no other event.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
-
-mod common;
-
 use std::io::Write;
 
-use common::{Fixture, Mood, event};
+use crate::common::{Fixture, Mood, event};
 use serde_json::{Value, json};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];

@@ -1,12 +1,9 @@
 //! Exports over the API, with an exporter that does as it is told.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop where something is not as expected")]
-
-mod common;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::common::{FixedClock, Fixture, Mood, NOW, organization};
 use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Identity, Recorder};
 use auditlake_event::{Event, Organization, Outcome, Region, Timestamp};
@@ -18,7 +15,6 @@ use auditlake_query::{
 };
 use auditlake_store::presign::Download;
 use bytes::Bytes;
-use common::{FixedClock, Fixture, Mood, NOW, organization};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 

@@ -1,13 +1,9 @@
 //! What good calls are answered, and how the API behaves around them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop where something is not as expected")]
-
-mod common;
-
+use crate::common::{Fixture, event, organization};
 use auditlake_api::Caller;
 use auditlake_query::QueryErrorKind;
 use bytes::Bytes;
-use common::{Fixture, event, organization};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -40,7 +36,7 @@ async fn a_receipt_names_id_hash_and_link_and_the_link_answers_the_event() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["changes"], json!([{"after": "admin", "before": null, "field": "role"}]));
     assert_eq!(answer["metadata"], json!({"a": [true, 1.5], "ticket": 7, "z": 1}));
-    assert_eq!(answer["received_time"], common::NOW);
+    assert_eq!(answer["received_time"], crate::common::NOW);
     assert!(answer.get("actor_email").is_none(), "null columns are left out");
     assert_eq!(answer["link"], link);
 }

@@ -1,12 +1,9 @@
 //! Validators, caching, gzip and the link to the next page, as a client meets them.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
-
-mod common;
 
 use std::io::Read;
 
+use crate::common::{Fixture, event};
 use bytes::Bytes;
-use common::{Fixture, event};
 use http::{Request, Response};
 use serde_json::Value;
 

@@ -1,7 +1,5 @@
 //! Events, batches and canonical forms: three views of the same thing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
-
 use std::borrow::Cow;
 use std::sync::Arc;
 

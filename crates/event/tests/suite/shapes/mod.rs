@@ -1,7 +1,5 @@
 //! Events in shapes of others, posted: what becomes of each member, by hand from the shapes' own documentation.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
-
 use auditlake_event::input::{BodyError, DoorContext, ParsedBody, Shape, parse_body};
 use auditlake_event::{Event, Organization, Region, Timestamp};
 use serde_json::{Value, json};

@@ -1,18 +1,14 @@
 //! The scan engine against a plain list of events: any lake, any query, any page size, any settings.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod model;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::{World, arrivals, query, writing};
 use auditlake_event::{Event, Timestamp};
 use auditlake_query::{
     Count, CountRequest, Engine, GroupBy, Interval, MetadataKey, Order, Position, Query, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
-use model::{World, arrivals, query, writing};
 use proptest::prelude::*;
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -111,7 +107,7 @@ fn expected_counts(events: &[&Event<'static>], request: &CountRequest) -> Vec<Co
                 }
                 Interval::Month => format!("{}-01T00:00:00Z", &text[..7]),
             };
-            model::time(&start)
+            crate::model::time(&start)
         });
         *groups.entry((bucket, request.group_by.and_then(|group_by| value(event, group_by)))).or_default() += 1;
     }

@@ -1,10 +1,7 @@
 //! The document says what there is: every call in it is answered, and every filter in it is known.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
 
-mod common;
-
+use crate::common::Fixture;
 use bytes::Bytes;
-use common::Fixture;
 use http::{Method, Request};
 use serde_json::Value;
 

@@ -1,11 +1,8 @@
 //! No combination of token, cursor, link, path, parameter or header shows a tenant another tenant's row.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
 
-mod common;
-
+use crate::common::{Fixture, organization};
 use auditlake_api::Caller;
 use bytes::Bytes;
-use common::{Fixture, organization};
 use http::{Method, Request};
 use proptest::prelude::*;
 use serde_json::json;

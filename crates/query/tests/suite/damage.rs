@@ -1,7 +1,5 @@
 //! Bits that storage alters: an answer is right, or says what could not be read.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,13 +1,9 @@
 //! What is posted in binary mode, with members that look like ours, and by senders who number their events.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
-
-mod common;
-
+use crate::common::{Fixture, event, organization};
 use auditlake_api::Caller;
 use auditlake_event::input::{LargeEvents, Lookalikes};
 use bytes::Bytes;
-use common::{Fixture, event, organization};
 use http::Request;
 use serde_json::{Value, json};
 

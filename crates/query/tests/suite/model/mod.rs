@@ -1,8 +1,6 @@
 //! A lake whose content is known: events arrive in landing objects, some periods are sealed, and a plain list of events says
 //! what every answer must be.
 
-#![allow(dead_code, reason = "each test uses its part")]
-
 pub mod meddling;
 
 use std::borrow::Cow;

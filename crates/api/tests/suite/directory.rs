@@ -1,14 +1,11 @@
 //! The directory of actors: uploaded, listed, shown beside events, and found by.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
-
-mod common;
 
 use std::sync::Arc;
 
+use crate::common::{Fixture, event, organization};
 use auditlake_api::{Caller, Door, Recorder};
 use auditlake_event::{Category, Region};
 use bytes::Bytes;
-use common::{Fixture, event, organization};
 use http::{Method, Request};
 use serde_json::{Value, json};
 

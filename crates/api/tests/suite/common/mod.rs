@@ -1,7 +1,5 @@
 //! A door that remembers and an engine that answers from what it remembers.
 
-#![allow(dead_code, reason = "each test file uses a part")]
-
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;

@@ -1,11 +1,9 @@
 //! The scan engine in the cases that a random lake seldom makes: a seal in the middle of a read, damage, crowds, deserts.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod model;
-
 use std::sync::Arc;
 
+use crate::model::meddling::Meddling;
+use crate::model::{Object, Row, Spec, World, Writing, event, time};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use auditlake_event::{Column, Event, Organization, Timestamp};
 use auditlake_lake::landing_file::{decode, encode};
@@ -16,8 +14,6 @@ use auditlake_query::{
 };
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
-use model::meddling::Meddling;
-use model::{Object, Row, Spec, World, Writing, event, time};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;

@@ -1,14 +1,11 @@
 //! Who read the log, and who was refused, is in the log.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test should say so at once")]
-
-mod common;
 
 use std::sync::Arc;
 
+use crate::common::{Fixture, Mood, NOW, event, organization};
 use auditlake_api::{Caller, Door, Identity, Recorder};
 use auditlake_event::{Category, Event, Outcome, Region};
 use bytes::Bytes;
-use common::{Fixture, Mood, NOW, event, organization};
 use http::Request;
 use serde_json::{Value, json};
 

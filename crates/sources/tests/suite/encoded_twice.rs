@@ -9,8 +9,9 @@ fn event(source: &str, record: &Value) -> Columns {
 }
 
 /// A fixture, and the pointers to members of it that are structures.
-const CASES: [(&str, &str, &[&str]); 7] = [
+const CASES: [(&str, &str, &[&str]); 8] = [
     ("gcp.audit", "gcp/set_iam_policy.json", &["/protoPayload/request", "/protoPayload/serviceData", "/protoPayload"]),
+    ("gcp.audit", "gcp/access_transparency.json", &["/jsonPayload"]),
     ("aws.cloudtrail", "cloudtrail/put_role_policy.json", &["/requestParameters", "/userIdentity"]),
     ("azure.storage", "azure/get_blob_by_token.json", &["/properties", "/identity"]),
     ("azure.storage", "azure/user_updated.json", &["/properties", "/properties/targetResources"]),

@@ -36,6 +36,7 @@ mod gcp_envelopes;
 mod gcp_mapping;
 mod gcp_properties;
 mod gcp_samples;
+mod gcp_transparency;
 mod gcp_traps;
 mod lakefs_broken;
 mod lakefs_mapping;

@@ -149,7 +149,11 @@ fn ocsf_loses_nothing() {
 fn gcp_loses_nothing() {
     let names = files("gcp", &[".json"]);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    check("gcp.audit", &names, &["protoPayload", "protopayload_auditlog"]);
+    check(
+        "gcp.audit",
+        &names,
+        &["protoPayload", "protopayload_auditlog", "jsonPayload", "jsonpayload_type_transparencylog"],
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Categories, and tables of Log Analytics, that are known to say nothing of what anybody did. Source: "Supported resource logs for Azure Monitor", and the
-//! Activity log's schema.
+//! Categories, and tables of Log Analytics, that are known to say nothing of what anybody did. Source: "Supported resource logs for
+//! Azure Monitor", "Azure Monitor Logs table reference", and the Activity log's schema.
 //!
 //! A category belongs here only if its entries are measurements, the platform's own notices, or what a program prints. Logs of
 //! requests, connections, queries and audits do not, though they are large: who asked for what stands in them.

@@ -1,9 +1,8 @@
 //! Which of Azure's logs a record belongs to, if any.
 
+use crate::json::Json;
 use crate::source::contains_any_case;
 use crate::summary::SetAsideKind;
-
-use crate::json::Json;
 
 use super::not_audit;
 use super::record::{Record, text_at};

@@ -134,14 +134,11 @@ fn names_are_found_in_any_spelling() {
         let mut spelt = stated.clone();
         spelt["jsonPayload"] = renamed(&stated["jsonPayload"], spell);
         let event = event(&spelt);
-        let is_same = |column: &&str| event.get(*column) == expected.get(*column);
         for column in expected.keys().filter(|column| !["raw", "metadata"].contains(column)) {
-            assert!(is_same(&column), "{column}: {event:?}");
+            assert_eq!(event.get(column), expected.get(column), "{column}");
         }
-        assert_eq!(
-            json_of(&event, "metadata").as_object().unwrap().len(),
-            json_of(&expected, "metadata").as_object().unwrap().len()
-        );
+        let keys = |event: &Columns| json_of(event, "metadata").as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&event), keys(&expected));
     }
 }
 

@@ -19,10 +19,11 @@ use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
 use auditlake_lake::archive_file::ArchiveEncoder;
-use auditlake_lake::integrity::{SealRecord, sha256_hex};
+use auditlake_lake::hash::Hash;
+use auditlake_lake::hash::sha256_hex;
+use auditlake_lake::integrity::SealRecord;
 use auditlake_lake::landing_file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
-use auditlake_lake::merkle::Hash;
 use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime, plan};
 
 /// How much of the input is parsed at once.

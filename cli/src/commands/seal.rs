@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auditlake_lake::Lake;
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::plan::Plan;
 use auditlake_lake::seal::set_aside::{self, Next, SetAsideError};
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};

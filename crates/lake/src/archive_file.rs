@@ -25,10 +25,11 @@ use sha2::{Digest, Sha256};
 
 use self::row_groups::RowGroups;
 use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumsWriter};
-use crate::lake_file::{Codec, FORMAT_VERSION};
-use crate::landing_file::{FORMAT_KEY, SCHEMA_KEY};
+use crate::format::{Codec, FORMAT_VERSION};
+use crate::format::{FORMAT_KEY, SCHEMA_KEY};
+use crate::hash::Hash;
 use crate::layout::ArchiveKey;
-use crate::merkle::{Hash, MerkleTree};
+use crate::merkle::MerkleTree;
 
 mod row_groups;
 

@@ -22,10 +22,11 @@ use crate::archive_file::is_of_another_key;
 use crate::archived_search::{self, Wanted, time_bounds};
 use crate::checksums::{self, ChecksumError, Checksums};
 use crate::damage::{GAVE_UP, check_layout};
+use crate::hash::Hash;
 use crate::integrity::Unread;
 use crate::layout::{ArchiveKey, Partition};
-use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
+use crate::row_key::RowKey;
 use crate::shard::ShardError;
 use crate::stored_object::StoredObjectError;
 
@@ -40,17 +41,6 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// Footers and ends of objects that are kept for the next block, in bytes.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
-
-/// What a late row is recognised by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LateRow<'a> {
-    /// Event time in ms.
-    pub time: i64,
-    /// Event id.
-    pub id: &'a str,
-    /// The door.
-    pub source: &'a str,
-}
 
 /// An object whose footer is known.
 pub(crate) struct OpenObject<'a> {
@@ -189,7 +179,7 @@ impl<'a> ArchivedRows<'a> {
     }
 
     /// For each of `rows`, which are in time order, the event hash of its copy in the archive.
-    pub async fn find(&mut self, rows: &[LateRow<'_>]) -> Result<Vec<Option<Hash>>, ShardError> {
+    pub async fn find(&mut self, rows: &[RowKey<'_>]) -> Result<Vec<Option<Hash>>, ShardError> {
         let mut found = vec![None; rows.len()];
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(found) };
         let candidates = match self.candidates.take() {

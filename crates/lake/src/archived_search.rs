@@ -18,10 +18,11 @@ use parquet::arrow::push_decoder::{ParquetPushDecoderBuilder, RowGroupSelection}
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::archived_rows::{LateRow, OpenObject, any_between};
+use crate::archived_rows::{OpenObject, any_between};
+use crate::hash::Hash;
 use crate::layout::Partition;
-use crate::merkle::Hash;
-use crate::resolve::IdentityColumns;
+use crate::row_key::RowKey;
+use crate::row_key::RowKeyColumns;
 use crate::stored_object::StoredObjectError;
 
 /// Matching rows that are read in full at once.
@@ -36,7 +37,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// The rows of a block.
-    pub fn new(rows: &[LateRow<'_>]) -> Self {
+    pub fn new(rows: &[RowKey<'_>]) -> Self {
         let mut by_time: HashMap<i64, Vec<(String, String, usize)>> = HashMap::new();
         for (position, row) in rows.iter().enumerate() {
             by_time.entry(row.time).or_default().push((row.id.to_owned(), row.source.to_owned(), position));
@@ -173,7 +174,7 @@ fn row_filter(metadata: &ParquetMetaData, wanted: &Arc<Wanted>) -> RowFilter {
         Ok(BooleanArray::from_unary(times, |time| by_time.by_time.contains_key(&time)))
     });
     let key_is_wanted = ArrowPredicateFn::new(keys, move |batch: RecordBatch| {
-        let columns = IdentityColumns::of(&batch)?;
+        let columns = RowKeyColumns::of(&batch)?;
         let is_wanted = |row: usize| {
             let (time, id, source) = (columns.times.value(row), columns.ids.value(row), columns.sources.value(row));
             Some(by_key.contains(time, id, source))
@@ -207,7 +208,7 @@ pub(crate) async fn search(
             }
             DecodeResult::Data(batch) => {
                 let hashes = ColumnarHasher::new(&batch, Some((&partition.region, &partition.organization)))?.hashes();
-                let columns = IdentityColumns::of(&batch)?;
+                let columns = RowKeyColumns::of(&batch)?;
                 for (row, hash) in hashes.into_iter().enumerate() {
                     let (time, id, source) = (columns.times.value(row), columns.ids.value(row), columns.sources.value(row));
                     let hash = Hash::new(hash);

@@ -9,19 +9,15 @@ use std::collections::BTreeMap;
 use auditlake_event::Organization;
 use auditlake_store::{ErrorKind, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::lake_file::FORMAT_VERSION;
+use crate::format::FORMAT_VERSION;
+use crate::hash::Hash;
+use crate::hash::sha256_hex;
+use crate::json_line::to_line;
 use crate::layout;
-use crate::merkle::Hash;
 use crate::period::SealTime;
 use crate::restamped::Restamped;
 use crate::shard::{ArchiveObject, Conflict};
-
-/// The SHA-256 of bytes, as lower-case hexadecimal digits.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
 
 /// Names a digest and fixes its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,21 +207,6 @@ impl SealRecord {
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         to_line(self)
     }
-}
-
-/// JSON on one line, with a line feed.
-pub(crate) fn to_line(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bytes = serde_json::to_vec(value)?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// As [`to_line`], for a line among others: one that cannot be written is logged and left out.
-pub(crate) fn one_line(value: &impl Serialize) -> Vec<u8> {
-    to_line(value).unwrap_or_else(|error| {
-        tracing::error!(alarm = true, %error, "a line cannot be written");
-        Vec::new()
-    })
 }
 
 /// The digests of one seal, from what its shards wrote.

@@ -26,10 +26,6 @@ pub use decode::{IndexError, LandingObject, LandingReader, decode, decode_named,
 pub use encode::{EncodeError, EncodedLanding, LandingEncoder, encode, encode_named};
 pub use index::{LandingGroup, LandingIndex};
 
-/// Footer key: version of the format, see [`crate::lake_file::FORMAT_VERSION`].
-pub const FORMAT_KEY: &str = "auditlake.format";
-/// Footer key: version of the columns, see [`auditlake_event::columns::SCHEMA_VERSION`].
-pub const SCHEMA_KEY: &str = "auditlake.schema";
 /// Footer key: the arrival, RFC 3339.
 pub const ARRIVAL_KEY: &str = "auditlake.arrival";
 /// Footer key: the [`LandingIndex`].

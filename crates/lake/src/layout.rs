@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::lake_file::Codec;
+use crate::format::Codec;
 use crate::period::{Arrival, SealTime};
 
 /// The key of `lake.json`.

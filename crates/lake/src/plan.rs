@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use auditlake_event::Organization;
 use serde::{Deserialize, Serialize};
 
+use crate::format::{Codec, FORMAT_VERSION};
 use crate::gather::PartitionSummary;
-use crate::integrity::{DigestReference, Input, SetAside, to_line};
-use crate::lake_file::{Codec, FORMAT_VERSION};
+use crate::integrity::{DigestReference, Input, SetAside};
+use crate::json_line::to_line;
 use crate::layout::{ArchiveKey, LandingKey};
 use crate::period::{SealRule, SealTime};
-use crate::shard::Piece;
+use crate::piece::Piece;
 
 /// The version of the rules by which rows are ordered, judged as duplicates, written and listed; a change of any of them raises it.
 /// Rules that are known still are followed to the end for a plan of theirs.

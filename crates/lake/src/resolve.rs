@@ -1,45 +1,21 @@
 //! Which copy of an event is kept: the one an earlier seal wrote, else the first that arrived.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMillisecondType;
-use arrow_array::{BooleanArray, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
+use auditlake_event::Timestamp;
 use auditlake_event::canonical::ColumnarHasher;
-use auditlake_event::{Column, Timestamp};
 use auditlake_store::Store;
 use serde_json::value::RawValue;
 
-use crate::archived_rows::{ArchivedRows, LateRow};
+use crate::archived_rows::ArchivedRows;
 use crate::gather::SortedBatch;
+use crate::hash::Hash;
 use crate::layout::Partition;
-use crate::merkle::Hash;
 use crate::restamped::{KeptRow, RestampedSearch};
+use crate::row_key::RowKey;
+use crate::row_key::RowKeyColumns;
 use crate::shard::{Conflict, PieceCounts, ShardContext, ShardError};
-
-/// The columns by which copies are recognised, in a batch of archive columns.
-pub(crate) struct IdentityColumns<'a> {
-    /// When it happened.
-    pub times: &'a TimestampMillisecondArray,
-    /// The id.
-    pub ids: &'a StringArray,
-    /// The door.
-    pub sources: &'a StringArray,
-}
-
-impl<'a> IdentityColumns<'a> {
-    /// Finds them by name.
-    pub fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
-        let wrong_type = || ArrowError::SchemaError("an identity column has another type".to_owned());
-        let position = |column: Column| batch.schema_ref().index_of(column.name());
-        let texts = |column: Column| {
-            let array = batch.column(position(column)?);
-            array.as_string_opt::<i32>().ok_or_else(wrong_type)
-        };
-        let times = batch.column(position(Column::EventTime)?).as_primitive_opt::<TimestampMillisecondType>();
-        Ok(Self { times: times.ok_or_else(wrong_type)?, ids: texts(Column::EventId)?, sources: texts(Column::Source)? })
-    }
-}
 
 /// The copy that is kept of an event.
 #[derive(Clone, Copy)]
@@ -74,14 +50,14 @@ impl<'a> Resolver<'a> {
         let names = Some((&self.partition.region, &self.partition.organization));
         let hasher = ColumnarHasher::new(&rows, names)?;
         let mut hashes: Vec<Hash> = hasher.hashes().into_iter().map(Hash::new).collect();
-        let columns = IdentityColumns::of(&rows)?;
+        let columns = RowKeyColumns::of(&rows)?;
         let late_rows = self.late_rows(&columns);
-        let late_row = |row: usize| LateRow {
+        let late_row = |row: usize| RowKey {
             time: columns.times.value(row),
             id: columns.ids.value(row),
             source: columns.sources.value(row),
         };
-        let late: Vec<LateRow<'_>> = (0..late_rows).map(late_row).collect();
+        let late: Vec<RowKey<'_>> = (0..late_rows).map(late_row).collect();
         let archived = self.archived.find(&late).await?;
         self.counts.rows_in += (rows.num_rows() + copies.num_rows()) as u64;
         self.counts.late_rows += late_rows as u64;
@@ -92,7 +68,7 @@ impl<'a> Resolver<'a> {
         };
         if self.context.lists_restamped {
             for row in 0..rows.num_rows() {
-                let LateRow { time, id, source } = late_row(row);
+                let RowKey { time, id, source } = late_row(row);
                 self.restamped.look_at(self.partition, KeptRow { time, id, source, hash: kept_of(row).hash });
             }
         }
@@ -106,7 +82,7 @@ impl<'a> Resolver<'a> {
         }
         if copies.num_rows() > 0 {
             let hasher = ColumnarHasher::new(&copies, names)?;
-            let columns = IdentityColumns::of(&copies)?;
+            let columns = RowKeyColumns::of(&copies)?;
             self.counts.late_rows += self.late_rows(&columns) as u64;
             for (row, (original, hash)) in copy_of.iter().zip(hasher.hashes()).enumerate() {
                 let kept = original.map_or(self.last, kept_of);
@@ -130,7 +106,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// How many of the rows, which are in time order, are late: the first ones.
-    fn late_rows(&self, columns: &IdentityColumns<'_>) -> usize {
+    fn late_rows(&self, columns: &RowKeyColumns<'_>) -> usize {
         let is_late = |time: &i64| self.context.rule.is_late(Timestamp::from_millis(*time), self.context.seal_time);
         columns.times.values().partition_point(is_late)
     }
@@ -140,7 +116,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         kept: Kept,
         hasher: &ColumnarHasher<'_>,
-        columns: &IdentityColumns<'_>,
+        columns: &RowKeyColumns<'_>,
         row: usize,
         hash: Hash,
     ) -> Result<Option<Conflict>, ShardError> {
@@ -156,7 +132,7 @@ impl<'a> Resolver<'a> {
         &self,
         kept: Kept,
         hasher: &ColumnarHasher<'_>,
-        columns: &IdentityColumns<'_>,
+        columns: &RowKeyColumns<'_>,
         row: usize,
         other_hash: Hash,
     ) -> Result<Conflict, ShardError> {

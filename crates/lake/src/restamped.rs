@@ -10,8 +10,8 @@ use auditlake_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hash::Hash;
 use crate::layout::Partition;
-use crate::merkle::Hash;
 
 /// How many ids are remembered: the latest in time.
 pub const MOST_IDS: usize = 1 << 17;

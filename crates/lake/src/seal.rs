@@ -20,10 +20,12 @@ use auditlake_store::{ObjectMeta, Put, SharedStore};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
+use crate::clock::Clock;
+use crate::format::FORMAT_VERSION;
 use crate::gather::Gatherer;
-use crate::integrity::{DigestReference, SealRecord, sha256_hex};
-use crate::lake_file::{FORMAT_VERSION, Lake};
-use crate::landing::Clock;
+use crate::hash::sha256_hex;
+use crate::integrity::{DigestReference, SealRecord};
+use crate::lake_file::Lake;
 use crate::layout::{self, LandingKey};
 use crate::period::{Arrival, SealTime};
 use crate::plan::{self, Plan};

@@ -18,28 +18,16 @@ use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
 
 use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
+use crate::format::Codec;
 use crate::gather::{BatchLimit, GatherError, SortedRows};
+use crate::hash::Hash;
 use crate::integrity::Unread;
-use crate::lake_file::Codec;
 use crate::layout::{ArchiveKey, Partition};
-use crate::merkle::Hash;
 use crate::period::{SealRule, SealTime};
+use crate::piece::Piece;
 use crate::resolve::Resolver;
 use crate::restamped::Restamped;
 use crate::stored_object::{StoredObject, StoredObjectError};
-
-/// The rows of one archive object: a partition, or a time range of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Piece {
-    /// The partition.
-    pub partition: Partition,
-    /// The object's number among those of the seal in this partition.
-    pub shard: u16,
-    /// The first event time, inclusive; `None` for the start of the partition.
-    pub from: Option<Timestamp>,
-    /// The event time after the last, exclusive; `None` for the end of the partition.
-    pub until: Option<Timestamp>,
-}
 
 /// What a shard must know of its seal.
 #[derive(Debug, Clone, Copy)]

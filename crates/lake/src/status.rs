@@ -7,7 +7,8 @@ use auditlake_event::{Organization, Timestamp};
 use auditlake_store::{ErrorKind, Store, StoreError};
 use bytes::Bytes;
 
-use crate::integrity::{InvalidRecord, SealRecord, record_hash, sha256_hex};
+use crate::hash::sha256_hex;
+use crate::integrity::{InvalidRecord, SealRecord, record_hash};
 use crate::lake_file::Lake;
 use crate::layout;
 use crate::period::SealTime;
@@ -167,10 +168,10 @@ mod tests {
     use auditlake_store::memory::MemoryStore;
 
     use super::*;
-    use crate::lake_file::Codec;
+    use crate::format::Codec;
     use crate::period::Period;
+    use crate::piece::Piece;
     use crate::plan;
-    use crate::shard::Piece;
 
     /// Writes plan and record of an empty period; `previous` is the hash of the record before. Answers that of the new one.
     async fn seal_nothing(store: &MemoryStore, seal_time: SealTime, previous: Option<String>) -> String {

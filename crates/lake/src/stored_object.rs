@@ -21,8 +21,9 @@ use sha2::{Digest, Sha256};
 use crate::archive_file::{ArchiveFacts, is_of_another_key};
 use crate::checksums::{self, ChecksumError, Checksums};
 use crate::damage::{self, GAVE_UP, check_layout};
+use crate::hash::Hash;
 use crate::layout::ArchiveKey;
-use crate::merkle::{Hash, MerkleTree};
+use crate::merkle::MerkleTree;
 
 /// Objects up to this size are read at once and kept in memory, larger ones piece by piece into a temporary file.
 const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;

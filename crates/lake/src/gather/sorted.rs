@@ -8,7 +8,7 @@ use super::keyed::{BatchLimit, KeyedBatch, RowQueue, RowRef, SortedBatch, index_
 use super::spill::{Segment, SpilledRun};
 use super::{GatherError, Held};
 use crate::layout::Partition;
-use crate::shard::Piece;
+use crate::piece::Piece;
 
 /// All rows of one seal time. A piece can be read as often as need be.
 pub struct SortedRows {

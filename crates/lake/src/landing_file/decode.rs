@@ -13,10 +13,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
 use super::index::{LandingGroup, LandingIndex};
-use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, LandingError, NAME_BY_SHA256, NAME_KEY, SCHEMA_KEY};
+use super::{ARRIVAL_KEY, INDEX_KEY, LandingError, NAME_BY_SHA256, NAME_KEY};
 use crate::checksums::{self, Checksums};
 use crate::damage::{self, GAVE_UP, check_layout};
-use crate::lake_file::FORMAT_VERSION;
+use crate::format::{FORMAT_KEY, FORMAT_VERSION, SCHEMA_KEY};
 use crate::layout::LandingKey;
 use crate::period::{Arrival, SealRule};
 

@@ -18,9 +18,9 @@ use super::column_chunk::{ColumnChunk, Scratch};
 use super::column_values::{BLOCK_ROWS, ColumnValues};
 use super::index::{LandingGroup, LandingIndex};
 use super::order::{OrderColumns, PlacedRow};
-use super::{ARRIVAL_KEY, FORMAT_KEY, INDEX_KEY, NAME_BY_SHA256, NAME_KEY, SCHEMA_KEY};
+use super::{ARRIVAL_KEY, INDEX_KEY, NAME_BY_SHA256, NAME_KEY};
 use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumError, ChecksumsWriter};
-use crate::lake_file::FORMAT_VERSION;
+use crate::format::{FORMAT_KEY, FORMAT_VERSION, SCHEMA_KEY};
 use crate::layout::LandingKey;
 use crate::period::{Arrival, SealRule};
 

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{Gathered, Listing, Progress, SealError, Sealer, shards};
+use crate::format::FORMAT_VERSION;
 use crate::gather::Gatherer;
-use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unread, WrittenDigest, sha256_hex};
-use crate::lake_file::FORMAT_VERSION;
+use crate::hash::sha256_hex;
+use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unread, WrittenDigest};
+use crate::json_line::one_line;
 use crate::landing_file;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
@@ -198,13 +200,13 @@ impl Sealer {
         if !outcome.restamped.is_empty() {
             let key = layout::restamped_key(seal_time, shard);
             tracing::warn!(key, ids = outcome.restamped.len(), "posted events carry one id and different times");
-            let lines = outcome.restamped.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
+            let lines = outcome.restamped.iter().flat_map(one_line).collect::<Vec<u8>>();
             self.put_same(&key, lines.into()).await?;
         }
         if outcome.conflicts.is_empty() {
             return Ok(());
         }
-        let copies = outcome.conflicts.iter().flat_map(integrity::one_line).collect::<Vec<u8>>();
+        let copies = outcome.conflicts.iter().flat_map(one_line).collect::<Vec<u8>>();
         self.put_same(&layout::conflicts_key(seal_time, shard), copies.into()).await
     }
 

@@ -10,8 +10,11 @@ use auditlake_event::Timestamp;
 use auditlake_store::{ErrorKind, Put, Store, StoreError, list_all};
 use serde::{Deserialize, Serialize};
 
-use crate::integrity::{SealRecord, sha256_hex, to_line};
-use crate::lake_file::{FORMAT_VERSION, Lake};
+use crate::format::FORMAT_VERSION;
+use crate::hash::sha256_hex;
+use crate::integrity::SealRecord;
+use crate::json_line::to_line;
+use crate::lake_file::Lake;
 use crate::landing_file::decode_named;
 use crate::layout::{self, ArchiveKey, LandingKey};
 use crate::period::SealTime;

@@ -13,8 +13,9 @@ use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Progress, SealError, Sealer};
-use crate::integrity::{Input, to_line};
-use crate::lake_file::FORMAT_VERSION;
+use crate::format::FORMAT_VERSION;
+use crate::integrity::Input;
+use crate::json_line::to_line;
 use crate::landing_file::read_index;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;

@@ -25,7 +25,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use auditlake_event::{Event, Organization, Timestamp};
-use auditlake_lake::integrity::{Digest, SealRecord, sha256_hex};
+use auditlake_lake::hash::sha256_hex;
+use auditlake_lake::integrity::{Digest, SealRecord};
 use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::layout::{self, ArchiveKey};
 use auditlake_lake::plan::PlanSettings;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auditlake_event::Timestamp;
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::layout::{self, ArchiveKey};
 use auditlake_lake::named::{NamedError, is_recorded, named_by};
 use auditlake_store::list_all;

@@ -22,7 +22,7 @@ use auditlake_lake::archive_file::ArchiveEncoder;
 use auditlake_lake::hash::Hash;
 use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime, plan};
 

@@ -12,11 +12,12 @@ use std::time::Instant;
 use async_trait::async_trait;
 use auditlake_event::Timestamp;
 use auditlake_lake::gather::Gatherer;
+use auditlake_lake::landing;
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
 use auditlake_lake::plan::{self, PlanSettings};
 use auditlake_lake::shard::{self, ShardContext, ShardOutcome};
-use auditlake_lake::{Codec, Period, SealTime, landing_file};
+use auditlake_lake::{Codec, Period, SealTime};
 use auditlake_store::{ErrorKind, Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
 use bytes::Bytes;
 
@@ -161,7 +162,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (high, _) = id.as_u64_pair();
         let arrival = auditlake_lake::Arrival(Timestamp::from_millis(i64::try_from(high >> 16)?));
         debug_assert!(LandingKey::new(arrival, [0; 10]).arrival() == arrival);
-        let object = landing_file::decode(bytes, arrival, &rule)?;
+        let object = landing::file::decode(bytes, arrival, &rule)?;
         decode_seconds += begin.elapsed().as_secs_f64();
         gatherer.add(u32::try_from(ordinal)?, object)?;
     }

@@ -22,7 +22,6 @@ pub mod integrity;
 mod json_line;
 pub mod lake_file;
 pub mod landing;
-pub mod landing_file;
 pub mod layout;
 pub mod length;
 pub mod merkle;

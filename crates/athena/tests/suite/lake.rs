@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
-use auditlake_lake::landing_file;
+use auditlake_lake::landing;
 use auditlake_lake::layout::{ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::{Period, SealRule};
 use auditlake_lake::{Codec, SealTime, period::Arrival};
@@ -312,7 +312,7 @@ impl Lake {
         for (position, (arrival, batch)) in deliveries().into_iter().enumerate() {
             let arrival = Arrival(arrival);
             let landing_key = LandingKey::new(arrival, [u8::try_from(position).unwrap(); 10]);
-            let encoded = landing_file::encode(&batch, arrival, &RULE).unwrap();
+            let encoded = landing::file::encode(&batch, arrival, &RULE).unwrap();
             objects.insert(landing_key.to_string(), encoded.bytes.to_vec());
             for event in batch {
                 if !seen.insert(format!("{:?}", key(&event))) {

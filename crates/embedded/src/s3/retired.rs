@@ -8,7 +8,7 @@ use std::path::Path;
 
 use auditlake_lake::SealTime;
 use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing_file::read_index;
+use auditlake_lake::landing::file::read_index;
 use auditlake_lake::layout::{self, LandingKey};
 use bytes::Bytes;
 

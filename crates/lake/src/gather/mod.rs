@@ -31,7 +31,7 @@ pub use keyed::{BatchLimit, SortedBatch};
 pub use sorted::{PieceRows, SortedRows};
 pub use summary::{MinuteSummary, PartitionSummary};
 
-use crate::landing_file::LandingObject;
+use crate::landing::file::LandingObject;
 use crate::layout::Partition;
 use crate::period::{SealRule, SealTime};
 use incoming::Incoming;

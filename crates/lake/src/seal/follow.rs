@@ -14,7 +14,7 @@ use crate::gather::Gatherer;
 use crate::hash::sha256_hex;
 use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unread, WrittenDigest};
 use crate::json_line::one_line;
-use crate::landing_file;
+use crate::landing::file::decode_named;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
 use crate::plan::{self, Plan};
@@ -71,7 +71,7 @@ impl Sealer {
         let mut ordinal = 0;
         while let Some(read) = objects.next().await {
             let (key, meta, object) = read?;
-            match landing_file::decode_named(object.bytes, key, &rule) {
+            match decode_named(object.bytes, key, &rule) {
                 Ok(decoded) => {
                     self.known.learn_rows(key, &decoded.index);
                     let rows = gatherer.add(ordinal, decoded)?;
@@ -153,8 +153,7 @@ impl Sealer {
             let Some(key) = LandingKey::parse(&input.key) else {
                 return Err(changed(&input.key, "has a name that is not ours".to_owned()));
             };
-            let decoded = landing_file::decode_named(object.bytes, key, &rule)
-                .map_err(|error| changed(&input.key, error.to_string()))?;
+            let decoded = decode_named(object.bytes, key, &rule).map_err(|error| changed(&input.key, error.to_string()))?;
             self.known.learn_rows(key, &decoded.index);
             let rows = gatherer.add(ordinal, decoded)?;
             ordinal += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::landing_file::LandingIndex;
+use crate::landing::file::LandingIndex;
 use crate::layout::LandingKey;
 use crate::period::{SealRule, SealTime};
 

@@ -9,7 +9,7 @@ use auditlake_store::StoreError;
 use super::ShardWorkers;
 use crate::gather::GatherError;
 use crate::integrity::{SealRecord, SetAside};
-use crate::landing_file::LandingError;
+use crate::landing::file::LandingError;
 use crate::period::SealTime;
 use crate::plan::{InvalidPlan, Plan, PlanSettings};
 use crate::shard::ShardError;

@@ -15,7 +15,7 @@ use crate::hash::sha256_hex;
 use crate::integrity::SealRecord;
 use crate::json_line::to_line;
 use crate::lake_file::Lake;
-use crate::landing_file::decode_named;
+use crate::landing::file::decode_named;
 use crate::layout::{self, ArchiveKey, LandingKey};
 use crate::period::SealTime;
 use crate::plan::Plan;

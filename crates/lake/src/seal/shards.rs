@@ -16,7 +16,7 @@ use super::{Outcome, Progress, SealError, Sealer};
 use crate::format::FORMAT_VERSION;
 use crate::integrity::Input;
 use crate::json_line::to_line;
-use crate::landing_file::read_index;
+use crate::landing::file::read_index;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
 use crate::plan::Plan;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditlake_event::{Organization, Region, Timestamp};
-use auditlake_lake::landing_file::{IndexError, LandingGroup, LandingIndex, read_index};
+use auditlake_lake::landing::file::{IndexError, LandingGroup, LandingIndex, read_index};
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
 use auditlake_lake::{Arrival, SealTime};
 use auditlake_store::{ErrorKind, PAGE, StoreError};

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use auditlake_event::batch::EventRows;
-use auditlake_lake::landing_file::{LandingEncoder, LandingGroup, LandingObject, decode_named};
+use auditlake_lake::landing::file::{LandingEncoder, LandingGroup, LandingObject, decode_named};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
 use futures::stream::StreamExt;

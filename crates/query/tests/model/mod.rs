@@ -13,7 +13,7 @@ use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
 use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::Period;
 use auditlake_lake::{Arrival, Codec, Lake, SealTime, plan};

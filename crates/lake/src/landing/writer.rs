@@ -11,9 +11,9 @@ use std::sync::Arc;
 use auditlake_event::Event;
 use auditlake_store::{Put, SharedStore, StoreError};
 
+use super::file::{EncodeError, encode_named};
 use crate::clock::{Clock, Entropy};
 use crate::lake_file::Lake;
-use crate::landing_file;
 use crate::layout::{self, LandingKey};
 use crate::period::{Arrival, SealTime};
 use crate::status;
@@ -39,7 +39,7 @@ pub enum LandError {
     Empty,
     /// The rows could not be written as Parquet.
     #[error("landing object cannot be made: {0}")]
-    Encode(#[from] landing_file::EncodeError),
+    Encode(#[from] EncodeError),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,7 +91,7 @@ impl LandingWriter {
         let mut arrival = Arrival(self.clock.now().max(earliest));
         let mut landed_again = 0;
         loop {
-            let (key, encoded) = landing_file::encode_named(events, arrival, &rule, self.entropy.bytes())?;
+            let (key, encoded) = encode_named(events, arrival, &rule, self.entropy.bytes())?;
             let size = encoded.bytes.len();
             if !self.put(key, encoded.bytes).await? {
                 continue;

@@ -18,7 +18,7 @@ use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
-use auditlake_lake::archive_file::ArchiveEncoder;
+use auditlake_lake::archive::file::ArchiveEncoder;
 use auditlake_lake::hash::Hash;
 use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::integrity::SealRecord;

@@ -10,6 +10,7 @@ use auditlake_event::Organization;
 use auditlake_store::{ErrorKind, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Unread;
 use crate::format::FORMAT_VERSION;
 use crate::hash::Hash;
 use crate::hash::sha256_hex;
@@ -95,15 +96,6 @@ pub struct SetAside {
     pub key: String,
     /// The entity tag.
     pub etag: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// An object below the archive's keys that a seal could not read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Unread {
-    /// The key.
-    pub key: String,
     /// Why.
     pub reason: String,
 }

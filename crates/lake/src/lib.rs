@@ -9,9 +9,7 @@
 //! - **sealed until** is the start of the first period that is not sealed yet;
 //! - a **digest** states what one seal added to an organization's archive, a **seal record** what one seal did.
 
-pub mod archive_file;
-mod archived_rows;
-mod archived_search;
+pub mod archive;
 pub mod checksums;
 pub mod clock;
 pub mod damage;
@@ -24,7 +22,6 @@ pub mod lake_file;
 pub mod landing;
 pub mod layout;
 pub mod length;
-pub mod merkle;
 pub mod named;
 pub mod opening;
 mod page_crc;
@@ -37,7 +34,6 @@ mod row_key;
 pub mod seal;
 pub mod shard;
 pub mod status;
-mod stored_object;
 
 pub use format::Codec;
 pub use lake_file::{DEFAULT_SLACK_MS, Lake};

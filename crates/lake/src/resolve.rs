@@ -8,7 +8,7 @@ use auditlake_event::canonical::ColumnarHasher;
 use auditlake_store::Store;
 use serde_json::value::RawValue;
 
-use crate::archived_rows::ArchivedRows;
+use crate::archive::late::ArchivedRows;
 use crate::gather::SortedBatch;
 use crate::hash::Hash;
 use crate::layout::Partition;

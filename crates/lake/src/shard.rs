@@ -17,17 +17,17 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
 
-use crate::archive_file::{ArchiveEncoder, ArchiveFacts};
+use crate::archive::file::{ArchiveEncoder, ArchiveFacts};
+use crate::archive::stored_object::StoredObject;
+use crate::archive::{LateError, StoredObjectError, Unread};
 use crate::format::Codec;
 use crate::gather::{BatchLimit, GatherError, SortedRows};
 use crate::hash::Hash;
-use crate::integrity::Unread;
 use crate::layout::{ArchiveKey, Partition};
 use crate::period::{SealRule, SealTime};
 use crate::piece::Piece;
 use crate::resolve::Resolver;
 use crate::restamped::Restamped;
-use crate::stored_object::{StoredObject, StoredObjectError};
 
 /// What a shard must know of its seal.
 #[derive(Debug, Clone, Copy)]
@@ -172,6 +172,15 @@ pub enum ShardError {
         /// Differing copies.
         conflicts: u64,
     },
+}
+
+impl From<LateError> for ShardError {
+    fn from(error: LateError) -> Self {
+        match error {
+            LateError::List(error) => Self::Store(error),
+            LateError::Object { key, error } => Self::Archived { key, error },
+        }
+    }
 }
 
 impl ShardError {

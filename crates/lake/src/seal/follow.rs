@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{Gathered, Listing, Progress, SealError, Sealer, shards};
+use crate::archive::Unread;
 use crate::format::FORMAT_VERSION;
 use crate::gather::Gatherer;
 use crate::hash::sha256_hex;
-use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, Unread, WrittenDigest};
+use crate::integrity::{self, DigestReference, Input, SealRecord, SetAside, WrittenDigest};
 use crate::json_line::one_line;
 use crate::landing::file::decode_named;
 use crate::layout::{self, LandingKey, Partition};

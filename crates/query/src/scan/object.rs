@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, new_null_array};
 use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
-use auditlake_lake::archive_file::is_of_another_key;
+use auditlake_lake::archive::file::is_of_another_key;
 use auditlake_lake::checksums::{self, ChecksumError, Checksums};
 use auditlake_lake::damage::{self, GAVE_UP, check_layout};
 use auditlake_lake::layout::Partition;

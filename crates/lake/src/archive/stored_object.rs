@@ -7,75 +7,28 @@ use std::path::Path;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{Array, RecordBatch, RecordBatchReader};
-use arrow_schema::ArrowError;
-use auditlake_event::canonical::{ColumnarHasher, NotCanonical};
+use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Column, Timestamp};
-use auditlake_store::{Store, StoreError};
+use auditlake_store::Store;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
 
-use crate::archive_file::{ArchiveFacts, is_of_another_key};
-use crate::checksums::{self, ChecksumError, Checksums};
-use crate::damage::{self, GAVE_UP, check_layout};
+use super::error::{StoredObjectError, guarded};
+use super::file::{ArchiveFacts, is_of_another_key};
+use super::merkle::MerkleTree;
+use crate::checksums::{self, Checksums};
+use crate::damage::check_layout;
 use crate::hash::Hash;
 use crate::layout::ArchiveKey;
-use crate::merkle::MerkleTree;
 
 /// Objects up to this size are read at once and kept in memory, larger ones piece by piece into a temporary file.
 const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 4096;
-
-/// Why a stored object is not the archive object it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum StoredObjectError {
-    /// Storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The temporary file failed.
-    #[error("temporary file: {0}")]
-    Temporary(#[from] std::io::Error),
-    /// It can be read and is not the archive object of that key.
-    #[error("not an archive object: {0}")]
-    Foreign(String),
-    /// It cannot be read: damaged, or no Parquet file.
-    #[error("cannot be read: {0}")]
-    Unreadable(String),
-}
-
-impl From<ParquetError> for StoredObjectError {
-    fn from(error: ParquetError) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-}
-
-impl From<ArrowError> for StoredObjectError {
-    fn from(error: ArrowError) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-}
-
-impl From<NotCanonical> for StoredObjectError {
-    fn from(error: NotCanonical) -> Self {
-        Self::Foreign(error.to_string())
-    }
-}
-
-impl From<ChecksumError> for StoredObjectError {
-    fn from(error: ChecksumError) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-}
-
-/// Runs the decoder over bytes that anybody may have damaged.
-pub(crate) fn guarded<T>(decode: impl FnOnce() -> Result<T, StoredObjectError>) -> Result<T, StoredObjectError> {
-    damage::guarded(|| StoredObjectError::Unreadable(GAVE_UP.to_owned()), decode)
-}
 
 /// Fills `buffer` from a file, as far as the file goes.
 fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {

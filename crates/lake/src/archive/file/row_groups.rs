@@ -15,8 +15,12 @@ use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::page_crc::PageHeader;
+
+/// Rows in a row group.
+pub const ROW_GROUP_ROWS: usize = 32 * 1024;
+/// Bytes at which a row group is ended before it has its rows, so that a writer's memory is bounded whatever the rows are.
+pub const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
 
 /// The finished pages of a row group by column: header and content of each, one after the other.
 #[derive(Debug, Clone, Default)]

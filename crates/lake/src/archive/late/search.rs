@@ -18,12 +18,11 @@ use parquet::arrow::push_decoder::{ParquetPushDecoderBuilder, RowGroupSelection}
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::archived_rows::{OpenObject, any_between};
+use crate::archive::error::StoredObjectError;
+use crate::archive::object::OpenObject;
 use crate::hash::Hash;
 use crate::layout::Partition;
-use crate::row_key::RowKey;
-use crate::row_key::RowKeyColumns;
-use crate::stored_object::StoredObjectError;
+use crate::row_key::{RowKey, RowKeyColumns};
 
 /// Matching rows that are read in full at once.
 const BATCH_ROWS: usize = 1024;
@@ -59,6 +58,11 @@ impl Wanted {
         let times = self.times.range(min..=max).filter_map(|time| self.by_time.get(time));
         times.flatten().any(|(id, _, _)| is_candidate(id))
     }
+}
+
+/// Whether one of the times lies between the bounds of a row group or page.
+fn any_between(times: &BTreeSet<i64>, min: i64, max: i64) -> bool {
+    min <= max && times.range(min..=max).next().is_some()
 }
 
 fn time_column(metadata: &ParquetMetaData) -> Option<usize> {

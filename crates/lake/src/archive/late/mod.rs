@@ -3,146 +3,34 @@
 //! Late rows come in blocks, in time order. For each block only those objects are opened that can hold a row of its times: an
 //! object sealed with `S` holds no event whose own period is after `S`, and once opened its times are known. Of these objects only
 //! the footer is read, then the bloom filters of event ids, then pages of key columns whose times match, and whole rows only where
-//! the whole key matches. An object that is damaged is not searched and named: the seal goes on and states it. Memory: a few footers, and of each object searched at once the key columns of one row group.
+//! the whole key matches. A damaged object is not searched: the seal goes on and names it in its record. Memory: a few footers, and
+//! of each object searched at once the key columns of one row group.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Range;
+mod search;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use auditlake_event::Timestamp;
 use auditlake_store::{Store, StoreError, list_all};
-use bytes::Bytes;
 use futures::FutureExt;
-use futures::stream::{self, StreamExt, TryStreamExt};
-use parquet::DecodeResult;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use futures::stream::{self, StreamExt};
 
-use crate::archive_file::is_of_another_key;
-use crate::archived_search::{self, Wanted, time_bounds};
-use crate::checksums::{self, ChecksumError, Checksums};
-use crate::damage::{GAVE_UP, check_layout};
+use self::search::{Wanted, time_bounds};
+use super::error::{LateError, StoredObjectError, Unread};
+use super::object::OpenObject;
+use crate::damage::GAVE_UP;
 use crate::hash::Hash;
-use crate::integrity::Unread;
 use crate::layout::{ArchiveKey, Partition};
 use crate::period::{SealRule, SealTime};
 use crate::row_key::RowKey;
-use crate::shard::ShardError;
-use crate::stored_object::StoredObjectError;
 
-/// How much of the end of an object is read to learn its footer, in bytes. Most objects are not larger.
-const END_BYTES: u64 = 96 * 1024;
-
-/// Ranges nearer to each other than this are read at once, in bytes.
-const NEAR_BYTES: u64 = 64 * 1024;
-
-/// Objects searched side by side, and ranges read side by side.
+/// Objects searched side by side.
 const SIDE_BY_SIDE: usize = 8;
 
 /// Footers and ends of objects that are kept for the next block, in bytes.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
-
-/// An object whose footer is known.
-pub(crate) struct OpenObject<'a> {
-    /// The footer, with the page index if there is one.
-    pub metadata: Arc<ParquetMetaData>,
-    bytes: ObjectBytes<'a>,
-}
-
-/// An object's bytes: its end is in memory, the rest is read as it is needed. What is read is what was written.
-struct ObjectBytes<'a> {
-    store: &'a dyn Store,
-    key: String,
-    checksums: Option<Checksums>,
-    end: Bytes,
-    end_start: u64,
-}
-
-impl<'a> OpenObject<'a> {
-    async fn open(store: &'a dyn Store, key: String) -> Result<Self, StoredObjectError> {
-        let suffix = store.get_suffix(&key, END_BYTES).await?;
-        let (size, mut end) = (suffix.size, suffix.bytes);
-        let footer = checksums::footer_bytes(&end)?;
-        if footer as u64 > size {
-            return Err(ChecksumError::NoFooter.into());
-        }
-        if footer > end.len() {
-            end = store.get_range(&key, size - footer as u64..size).await?;
-        }
-        let end_start = size - end.len() as u64;
-        let checksums = Checksums::of(&end, size)?;
-        if let Some(checksums) = &checksums {
-            checksums.check(end_start, &end)?;
-        }
-        let mut decoder = ParquetMetaDataPushDecoder::try_new(size)?.with_page_index_policy(PageIndexPolicy::Optional);
-        decoder.push_range(end_start..size, end.clone())?;
-        let bytes = ObjectBytes { store, key, checksums, end, end_start };
-        let metadata = loop {
-            match decoder.try_decode()? {
-                DecodeResult::Data(metadata) => break metadata,
-                DecodeResult::NeedsData(ranges) => {
-                    if ranges.iter().any(|range| range.end > size) {
-                        return Err(StoredObjectError::Unreadable("its footer points beyond its end".to_owned()));
-                    }
-                    let found = bytes.read(&ranges).await?;
-                    decoder.push_ranges(ranges, found)?;
-                }
-                DecodeResult::Finished => return Err(StoredObjectError::Unreadable("it has no footer".to_owned())),
-            }
-        };
-        if is_of_another_key(&metadata, &bytes.key) {
-            return Err(StoredObjectError::Foreign("its footer says that it belongs elsewhere".to_owned()));
-        }
-        check_layout(&metadata, size).map_err(StoredObjectError::Unreadable)?;
-        Ok(Self { metadata: Arc::new(metadata), bytes })
-    }
-
-    fn memory(&self) -> usize {
-        self.bytes.end.len() + self.metadata.memory_size()
-    }
-
-    /// The bytes of ranges, in the order of the ranges.
-    pub async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoredObjectError> {
-        self.bytes.read(ranges).await
-    }
-}
-
-impl ObjectBytes<'_> {
-    async fn read(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoredObjectError> {
-        let outside_end = ranges.iter().filter(|range| range.start < self.end_start);
-        let mut spans: Vec<Range<u64>> = match &self.checksums {
-            Some(checksums) => outside_end.map(|range| checksums.whole_blocks(range.clone())).collect(),
-            None => outside_end.cloned().collect(),
-        };
-        spans.sort_by_key(|span| span.start);
-        spans.dedup_by(|next, span| {
-            let is_near = next.start <= span.end + NEAR_BYTES;
-            if is_near {
-                span.end = span.end.max(next.end);
-            }
-            is_near
-        });
-        let reads = spans.iter().map(|span| async move {
-            let bytes = self.store.get_range(&self.key, span.clone()).await?;
-            if let Some(checksums) = &self.checksums {
-                checksums.check(span.start, &bytes)?;
-            }
-            Ok::<(u64, Bytes), StoredObjectError>((span.start, bytes))
-        });
-        let mut read: Vec<(u64, Bytes)> = stream::iter(reads).buffered(SIDE_BY_SIDE).try_collect().await?;
-        read.push((self.end_start, self.end.clone()));
-        let slice = |range: &Range<u64>| {
-            let after = read.partition_point(|(start, _)| *start <= range.start);
-            let (start, bytes) = read.get(after.checked_sub(1)?)?;
-            let from = usize::try_from(range.start - start).ok()?;
-            let until = usize::try_from(range.end - start).ok()?;
-            (until <= bytes.len()).then(|| bytes.slice(from..until))
-        };
-        let outside =
-            || StoreError::new(auditlake_store::ErrorKind::Invalid, "get_range", &self.key, "fewer bytes than asked for");
-        ranges.iter().map(|range| slice(range).ok_or_else(|| outside().into())).collect()
-    }
-}
 
 /// One archive object of the partition.
 struct Candidate {
@@ -179,7 +67,7 @@ impl<'a> ArchivedRows<'a> {
     }
 
     /// For each of `rows`, which are in time order, the event hash of its copy in the archive.
-    pub async fn find(&mut self, rows: &[RowKey<'_>]) -> Result<Vec<Option<Hash>>, ShardError> {
+    pub async fn find(&mut self, rows: &[RowKey<'_>]) -> Result<Vec<Option<Hash>>, LateError> {
         let mut found = vec![None; rows.len()];
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(found) };
         let candidates = match self.candidates.take() {
@@ -210,7 +98,7 @@ impl<'a> ArchivedRows<'a> {
                         Some(object) => object,
                         None => Arc::new(OpenObject::open(store, key).await?),
                     };
-                    let matches = archived_search::search(&object, partition, &wanted).await?;
+                    let matches = search::search(&object, partition, &wanted).await?;
                     Ok((object, matches))
                 };
                 // The decoder may panic on damaged bytes.
@@ -227,7 +115,7 @@ impl<'a> ArchivedRows<'a> {
             let (object, matches) = match searched {
                 Ok(found) => found,
                 Err(error @ (StoredObjectError::Store(_) | StoredObjectError::Temporary(_))) => {
-                    return Err(ShardError::Archived { key, error });
+                    return Err(LateError::Object { key, error });
                 }
                 Err(error) => {
                     let reason = error.to_string();
@@ -262,9 +150,4 @@ impl ArchivedRows<'_> {
     pub fn into_damaged(self) -> Vec<Unread> {
         self.damaged.into_iter().map(|(key, reason)| Unread { key, reason }).collect()
     }
-}
-
-/// The times of late rows, to compare with the bounds of row groups and pages.
-pub(crate) fn any_between(times: &BTreeSet<i64>, min: i64, max: i64) -> bool {
-    min <= max && times.range(min..=max).next().is_some()
 }

@@ -24,12 +24,12 @@ use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use self::row_groups::RowGroups;
+pub use self::row_groups::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use super::merkle::MerkleTree;
 use crate::checksums::{CHECKSUMS_KEY, CHECKSUMS_VALUE, ChecksumsWriter};
-use crate::format::{Codec, FORMAT_VERSION};
-use crate::format::{FORMAT_KEY, SCHEMA_KEY};
+use crate::format::{Codec, FORMAT_KEY, FORMAT_VERSION, SCHEMA_KEY};
 use crate::hash::Hash;
 use crate::layout::ArchiveKey;
-use crate::merkle::MerkleTree;
 
 mod row_groups;
 
@@ -38,10 +38,6 @@ pub const SEAL_TIME_KEY: &str = "auditlake.seal_time";
 /// Footer key: the object's own key. An object that lies under another one is not the one that belongs there.
 pub const OWN_KEY: &str = "auditlake.key";
 
-/// Rows in a row group.
-pub const ROW_GROUP_ROWS: usize = 32 * 1024;
-/// Bytes at which a row group is ended before it has its rows, so that a writer's memory is bounded whatever the rows are.
-pub const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Most rows in a page.
 pub const PAGE_ROWS: usize = 2 * 1024;
 

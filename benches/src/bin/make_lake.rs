@@ -19,12 +19,12 @@ use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
 use auditlake_lake::archive::file::ArchiveEncoder;
-use auditlake_lake::hash::Hash;
-use auditlake_lake::hash::sha256_hex;
-use auditlake_lake::integrity::SealRecord;
+use auditlake_lake::hash::{Hash, sha256_hex};
 use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
-use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime, plan};
+use auditlake_lake::seal::plan;
+use auditlake_lake::seal::record::SealRecord;
+use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime};
 
 /// How much of the input is parsed at once.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;

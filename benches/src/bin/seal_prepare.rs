@@ -10,10 +10,9 @@ use std::path::PathBuf;
 
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing;
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
-use auditlake_lake::{Arrival, Period};
+use auditlake_lake::{Arrival, Period, landing};
 
 /// Events of a batch that the next one repeats.
 const REPEATED: usize = 10;

@@ -29,17 +29,15 @@ use crate::background_engine::{BackgroundEngine, Limits};
 use crate::clock_guard::Witness;
 use crate::committer::GroupCommit;
 use crate::connections::Shares;
-use crate::cursor_key;
 use crate::exports::{self, LocalExporter};
 use crate::http_server::{Callers, HttpServer, is_loopback};
 use crate::lake_copy::{self, LakeCopyError};
 use crate::organizations::NotingDoor;
-use crate::private_file;
 use crate::s3::{self, EmbeddedS3, EmbeddedS3Error, Others};
 use crate::schedule::{self, Housekeeping, Schedule};
-use crate::storage_keys;
 use crate::tokens::{TokenCheck, TokenSettings};
 use crate::vitals::{ServerVitals, TaskHealth};
+use crate::{cursor_key, private_file, storage_keys};
 
 /// How long landing objects stay after they were sealed if nobody says otherwise: a day.
 const DEFAULT_LANDING_RETENTION_MS: i64 = 86_400_000;

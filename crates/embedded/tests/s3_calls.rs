@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, Others, sweep};
 use auditlake_event::{Event, Outcome, Timestamp};
-use auditlake_lake::integrity::{Input, SealRecord};
 use auditlake_lake::landing;
 use auditlake_lake::layout::{self, LandingKey};
 use auditlake_lake::period::{Arrival, Period, SealRule};
+use auditlake_lake::seal::record::{Input, SealRecord};
 use auditlake_store::Store;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};

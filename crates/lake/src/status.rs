@@ -8,11 +8,11 @@ use auditlake_store::{ErrorKind, Store, StoreError};
 use bytes::Bytes;
 
 use crate::hash::sha256_hex;
-use crate::integrity::{InvalidRecord, SealRecord, record_hash};
 use crate::lake_file::Lake;
 use crate::layout;
 use crate::period::SealTime;
-use crate::plan::Plan;
+use crate::seal::plan::Plan;
+use crate::seal::record::{InvalidRecord, SealRecord, record_hash};
 
 /// `sealed until`: the start of the first period that is not sealed. `hint` is an answer given earlier, if there is one.
 ///
@@ -171,7 +171,7 @@ mod tests {
     use crate::format::Codec;
     use crate::period::Period;
     use crate::piece::Piece;
-    use crate::plan;
+    use crate::seal::plan;
 
     /// Writes plan and record of an empty period; `previous` is the hash of the record before. Answers that of the new one.
     async fn seal_nothing(store: &MemoryStore, seal_time: SealTime, previous: Option<String>) -> String {

@@ -8,10 +8,9 @@ use std::net::IpAddr;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
-use auditlake_lake::landing;
 use auditlake_lake::layout::{ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_lake::{Codec, SealTime, period::Arrival};
+use auditlake_lake::{Codec, SealTime, landing, period::Arrival};
 use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Query, TimeZone};
 use parquet::arrow::ArrowWriter;
 

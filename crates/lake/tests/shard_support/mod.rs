@@ -9,7 +9,7 @@ use auditlake_event::{Event, Outcome, Timestamp, canonical};
 use auditlake_lake::hash::Hash;
 use auditlake_lake::layout::ArchiveKey;
 use auditlake_lake::period::SealRule;
-use auditlake_lake::shard::ShardContext;
+use auditlake_lake::seal::ShardContext;
 use auditlake_lake::{Codec, Period, SealTime};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

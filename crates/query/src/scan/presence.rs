@@ -15,7 +15,7 @@ use auditlake_event::Timestamp;
 use auditlake_lake::SealTime;
 use auditlake_lake::clock::Clock;
 use auditlake_lake::layout::{self, ArchiveKey};
-use auditlake_lake::named::{NamedError, is_recorded, named_by};
+use auditlake_lake::seal::named::{NamedError, is_recorded, named_by};
 use auditlake_store::list_all;
 use futures::stream::{StreamExt, TryStreamExt};
 

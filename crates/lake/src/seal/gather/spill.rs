@@ -14,7 +14,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use auditlake_event::columns::archive_schema;
 
-use super::GatherError;
+use super::error::GatherError;
 use super::keyed::{ArrivalOrder, BatchLimit, KeyedBatch, RowQueue, RowRef, index_u32};
 
 /// Consecutive rows of one partition in one batch.

@@ -8,14 +8,15 @@ use auditlake_event::canonical::ColumnarHasher;
 use auditlake_store::Store;
 use serde_json::value::RawValue;
 
+use super::context::ShardContext;
+use super::error::ShardError;
+use super::gather::SortedBatch;
+use super::outcome::{Conflict, PieceCounts};
+use super::restamped::{KeptRow, RestampedSearch};
 use crate::archive::late::ArchivedRows;
-use crate::gather::SortedBatch;
 use crate::hash::Hash;
 use crate::layout::Partition;
-use crate::restamped::{KeptRow, RestampedSearch};
-use crate::row_key::RowKey;
-use crate::row_key::RowKeyColumns;
-use crate::shard::{Conflict, PieceCounts, ShardContext, ShardError};
+use crate::row_key::{RowKey, RowKeyColumns};
 
 /// The copy that is kept of an event.
 #[derive(Clone, Copy)]

@@ -1,10 +1,12 @@
-//! What no seal wrote: a plan or a record that is there before its period is closed.
+//! What no seal wrote: a plan or a record that is there before its period is closed, and what stands where a seal writes.
 
 use auditlake_store::list_all;
 
+use super::digests::Digest;
+use super::plan::Plan;
 use super::{SealError, Sealer};
-use crate::layout;
 use crate::period::SealTime;
+use crate::{layout, status};
 
 impl Sealer {
     /// Fails if a period that is about to be closed has a plan or a record already. A seal writes both after the close, so what is
@@ -34,6 +36,30 @@ impl Sealer {
         // Asked after the list, so that another run that closes and plans now is not taken for a stranger.
         if is_read && self.store.head(&layout::close_key(seal_time)).await?.is_none() {
             return Err(SealError::NotOurs(key.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Fails if something stands where the digests and the record of a plan belong that no seal can have written.
+    pub(super) async fn check_outputs(&self, plan: &Plan) -> Result<(), SealError> {
+        for organization in plan.organizations() {
+            let key = layout::digest_key(organization, plan.seal_time);
+            let Some(bytes) = status::find(self.store.as_ref(), &key).await? else { continue };
+            let is_digest = serde_json::from_slice::<Digest>(&bytes)
+                .is_ok_and(|digest| digest.organization == *organization && digest.seal_time == plan.seal_time);
+            if !is_digest {
+                return Err(SealError::Contradiction(key));
+            }
+        }
+        self.check_record(plan.seal_time).await
+    }
+
+    /// Fails if something stands where the record of a period belongs that is no record of a seal. Asked before digests are written:
+    /// with them beside it, it would pass for the damaged record of a seal, and nothing could be answered any more.
+    pub(super) async fn check_record(&self, seal_time: SealTime) -> Result<(), SealError> {
+        let record = layout::record_key(seal_time);
+        if self.store.head(&record).await?.is_some() && !self.is_sealed(seal_time).await? {
+            return Err(SealError::Contradiction(record));
         }
         Ok(())
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::GatherError;
+use super::held::Held;
 use super::keyed::{BatchLimit, KeyedBatch, RowQueue, RowRef, SortedBatch, index_u32, sort_rows};
 use super::spill::{Segment, SpilledRun};
-use super::{GatherError, Held};
 use crate::layout::Partition;
 use crate::piece::Piece;
 

@@ -7,193 +7,20 @@
 //! - SH-3: an object that is there already is read, and counts only if its rows are the ones that belong there;
 //! - nothing is deleted or rewritten, and writing the same pieces again, or twice at once, ends in the same archive.
 
-use std::collections::BTreeMap;
-
-use arrow_schema::ArrowError;
-use auditlake_event::canonical::NotCanonical;
-use auditlake_event::{Organization, Timestamp};
-use auditlake_store::{Put, Store, StoreError, Upload};
+use auditlake_store::{Put, Store, Upload};
 use bytes::Bytes;
-use parquet::errors::ParquetError;
-use serde::{Deserialize, Serialize};
 
+use super::context::ShardContext;
+use super::error::ShardError;
+use super::gather::{BatchLimit, SortedRows};
+use super::outcome::{ArchiveObject, PieceCounts, ShardOutcome};
+use super::resolve::Resolver;
 use crate::archive::file::{ArchiveEncoder, ArchiveFacts};
 use crate::archive::stored_object::StoredObject;
-use crate::archive::{LateError, StoredObjectError, Unread};
-use crate::format::Codec;
-use crate::gather::{BatchLimit, GatherError, SortedRows};
+use crate::archive::{StoredObjectError, Unread};
 use crate::hash::Hash;
-use crate::layout::{ArchiveKey, Partition};
-use crate::period::{SealRule, SealTime};
+use crate::layout::ArchiveKey;
 use crate::piece::Piece;
-use crate::resolve::Resolver;
-use crate::restamped::Restamped;
-
-/// What a shard must know of its seal.
-#[derive(Debug, Clone, Copy)]
-pub struct ShardContext {
-    /// The period that is sealed.
-    pub seal_time: SealTime,
-    /// Compression of the objects.
-    pub codec: Codec,
-    /// The rule that says which rows are late.
-    pub rule: SealRule,
-    /// Whether events with one id and different times are listed.
-    pub lists_restamped: bool,
-}
-
-/// One object that a seal added to the archive, as it is in storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArchiveObject {
-    /// Its key.
-    pub key: String,
-    /// Where it lies.
-    pub partition: Partition,
-    /// SHA-256 of its bytes.
-    pub sha256: Hash,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// RFC 9162 Merkle root over its rows' event hashes, in file order.
-    pub merkle_root: Hash,
-    /// Its first event time.
-    pub min_event_time: Timestamp,
-    /// Its last event time.
-    pub max_event_time: Timestamp,
-}
-
-/// A copy of an event that differs from the one in the archive.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Conflict {
-    /// Where both belong.
-    pub partition: Partition,
-    /// The door both came through.
-    pub source: String,
-    /// When it happened.
-    pub event_time: Timestamp,
-    /// The id both claim.
-    pub event_id: String,
-    /// Event hash of the copy in the archive.
-    pub kept_hash: Hash,
-    /// Event hash of this copy.
-    pub other_hash: Hash,
-    /// This copy's canonical form.
-    pub other: Box<serde_json::value::RawValue>,
-}
-
-/// What became of the rows of a shard.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct ShardOutcome {
-    /// The objects, in the order of the pieces; a piece of which no row is left has none.
-    pub objects: Vec<ArchiveObject>,
-    /// Rows read.
-    pub rows_in: u64,
-    /// Rows in the objects.
-    pub rows_out: u64,
-    /// Copies equal to the kept one.
-    pub duplicates: u64,
-    /// The same by organization.
-    pub duplicates_by_organization: BTreeMap<Organization, u64>,
-    /// Rows read that are late: sealed with a later period than their own.
-    pub late_rows: u64,
-    /// Of the duplicates those whose kept copy was written by an earlier seal.
-    pub late_duplicates: u64,
-    /// Copies that differ from the kept one, in the order of their keys.
-    pub conflicts: Vec<Conflict>,
-    /// Damaged objects of earlier seals in which late rows were not looked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unsearched: Vec<Unread>,
-    /// Objects that stood under the keys of this shard and cannot be read: the rows were written beside.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub displaced: Vec<Unread>,
-    /// Events with one id and different times.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub restamped: Vec<Restamped>,
-}
-
-/// Why a shard could not be written. What is written stays; the same call may be made again.
-#[derive(Debug, thiserror::Error)]
-pub enum ShardError {
-    /// Storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Rows could not be read.
-    #[error(transparent)]
-    Gather(#[from] GatherError),
-    /// Rows could not be encoded.
-    #[error("archive object cannot be made: {0}")]
-    Encode(#[from] ParquetError),
-    /// Rows could not be copied.
-    #[error("rows cannot be brought together: {0}")]
-    Arrow(#[from] ArrowError),
-    /// A row has no canonical form.
-    #[error("a row has no canonical form: {0}")]
-    NotCanonical(#[from] NotCanonical),
-    /// An object of an earlier seal, needed to judge late rows, cannot be read.
-    #[error("{key}: {error}")]
-    Archived {
-        /// The object.
-        key: String,
-        /// What is wrong with it.
-        error: StoredObjectError,
-    },
-    /// An object is there already, and it is not the one that belongs there: somebody tampered with the archive.
-    #[error("{key} exists and is not what this seal writes: {reason}")]
-    Mismatch {
-        /// The object.
-        key: String,
-        /// How it differs.
-        reason: String,
-    },
-    /// Objects are there already under this piece's key and under those beside it, and none can be read.
-    #[error("{key} exists and {reason}; so do the objects beside it that were to take its place")]
-    Occupied {
-        /// The last object tried.
-        key: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Rows got lost or appeared from nowhere (SH-2).
-    #[error(
-        "{key}: {rows_in} of {expected} rows read, {rows_out} written, {duplicates} equal copies, {conflicts} differing copies"
-    )]
-    RowsLost {
-        /// The object.
-        key: String,
-        /// Rows gathered.
-        expected: u64,
-        /// Rows read.
-        rows_in: u64,
-        /// Rows written.
-        rows_out: u64,
-        /// Equal copies.
-        duplicates: u64,
-        /// Differing copies.
-        conflicts: u64,
-    },
-}
-
-impl From<LateError> for ShardError {
-    fn from(error: LateError) -> Self {
-        match error {
-            LateError::List(error) => Self::Store(error),
-            LateError::Object { key, error } => Self::Archived { key, error },
-        }
-    }
-}
-
-impl ShardError {
-    /// Whether the same call may succeed later.
-    pub fn retryable(&self) -> bool {
-        match self {
-            ShardError::Store(error) | ShardError::Archived { error: StoredObjectError::Store(error), .. } => {
-                error.retryable()
-            }
-            _ => false,
-        }
-    }
-}
 
 /// Rows judged and encoded at once.
 const BATCH: BatchLimit = BatchLimit { rows: 1024, bytes: 8 << 20 };
@@ -208,19 +35,6 @@ const WRITE_ATTEMPTS: u32 = 4;
 const DISPLACED_BY: u16 = 2_500;
 /// How often a number is moved on.
 const MOST_DISPLACEMENTS: u16 = 3;
-
-/// What became of the rows of one piece.
-#[derive(Debug, Default)]
-pub(crate) struct PieceCounts {
-    pub rows_in: u64,
-    pub duplicates: u64,
-    pub late_rows: u64,
-    pub late_duplicates: u64,
-    pub conflicts: Vec<Conflict>,
-    pub unsearched: Vec<Unread>,
-    pub displaced: Vec<Unread>,
-    pub restamped: Vec<Restamped>,
-}
 
 /// Writes the objects of `pieces`, whose rows are read from `rows`. Rows outside the pieces are left for others.
 pub async fn write_pieces(

@@ -12,39 +12,59 @@
 //! Periods that are due at once are closed together, and landing is listed only after all of them are closed. A writer that saw
 //! the smallest period of its object open has therefore put the object before that list, whichever of the periods it is for.
 
+mod context;
+pub mod digests;
+mod error;
+mod follow;
+pub mod gather;
+mod held_up;
+mod listing;
+mod memory;
+pub mod named;
+pub mod outcome;
+pub mod plan;
+mod planning;
+pub mod record;
+mod resolve;
+pub mod restamped;
+mod retire;
+mod run;
+pub mod set_aside;
+mod settings;
+mod shards;
+mod strangers;
+mod workers;
+mod write;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditlake_event::{Organization, Timestamp};
-use auditlake_store::{ObjectMeta, Put, SharedStore};
+use auditlake_store::{Put, SharedStore};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
+use self::digests::DigestReference;
+use self::gather::Gatherer;
+use self::listing::Listing;
+use self::memory::KnownObjects;
+use self::outcome::Outcome;
+use self::plan::Plan;
+use self::record::SealRecord;
 use crate::clock::Clock;
 use crate::format::FORMAT_VERSION;
-use crate::gather::Gatherer;
 use crate::hash::sha256_hex;
-use crate::integrity::{DigestReference, SealRecord};
 use crate::lake_file::Lake;
-use crate::layout::{self, LandingKey};
-use crate::period::{Arrival, SealTime};
-use crate::plan::{self, Plan};
-use crate::status;
+use crate::period::SealTime;
+use crate::{layout, status};
 
-mod follow;
-mod foreign;
-mod held_up;
-mod known;
-mod model;
-mod retire;
-pub mod set_aside;
-mod shards;
-
-use follow::Outcome;
+pub use context::ShardContext;
+pub use error::{SealError, ShardError};
 pub use held_up::HeldUp;
-use known::KnownObjects;
-pub use model::{Preview, RunLimits, SealError, SealRun, SealSettings};
-pub use shards::{ShardDone, ShardWorkers};
+pub use run::{Preview, SealRun};
+pub use settings::{RunLimits, SealSettings};
+pub use workers::{ShardDone, ShardWorkers};
+pub use write::write_pieces;
 
 /// Seals periods. One value may seal for as long as it lives: it remembers what it has read.
 pub struct Sealer {
@@ -58,11 +78,6 @@ pub struct Sealer {
     known: KnownObjects,
     /// Landing objects that an operator set aside, with the reason.
     waived: BTreeMap<String, String>,
-}
-
-struct Listing {
-    objects: Vec<(LandingKey, ObjectMeta)>,
-    foreign: Vec<ObjectMeta>,
 }
 
 /// How far a period came.
@@ -144,7 +159,7 @@ impl Sealer {
             }
             self.check_unclosed(&batch).await?;
             self.close(&batch).await?;
-            let listing = self.list(&batch).await?;
+            let listing = Listing::of(self.store.as_ref(), &self.lake.rule(), &batch).await?;
             let mut next = 0;
             while let Some(seal_time) = batch.get(next).copied() {
                 if self.is_over(&limits) {
@@ -195,7 +210,7 @@ impl Sealer {
         self.waived = set_aside::landing_objects(self.store.as_ref()).await?;
         self.check_unclosed(&batch).await?;
         let unclosed = status::first_unclosed(self.store.as_ref(), &self.lake, sealed_until).await?;
-        let listing = self.list(&batch).await?;
+        let listing = Listing::of(self.store.as_ref(), &self.lake.rule(), &batch).await?;
         let mut previews = Vec::with_capacity(batch.len());
         for seal_time in batch {
             let plan = match self.stored_plan(seal_time).await? {
@@ -233,53 +248,12 @@ impl Sealer {
         Ok(())
     }
 
-    /// Lists landing for a run of periods that are all closed.
-    async fn list(&self, periods: &[SealTime]) -> Result<Listing, SealError> {
-        let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
-            return Ok(Listing { objects: Vec::new(), foreign: Vec::new() });
-        };
-        let rule = self.lake.rule();
-        let (from, until) = (rule.window(*first).0, rule.window(*last).1);
-        // Whole hours, so that names that are not ours are seen too.
-        let start_after = layout::arrival_prefix(from);
-        let end = layout::arrival_prefix(Arrival(until.0.hour().plus_millis(Timestamp::HOUR_MS)));
-        let listed = auditlake_store::list_all(self.store.as_ref(), layout::LANDING, Some(&start_after), Some(&end)).await?;
-        let mut listing = Listing { objects: Vec::with_capacity(listed.len()), foreign: Vec::new() };
-        for object in listed {
-            match LandingKey::parse(&object.key) {
-                Some(key) => listing.objects.push((key, object)),
-                None => listing.foreign.push(object),
-            }
-        }
-        listing.objects.sort_by(|left, right| left.1.key.cmp(&right.1.key));
-        Ok(listing)
-    }
-
-    fn in_window<'a>(
-        &self,
-        seal_time: SealTime,
-        listing: &'a Listing,
-    ) -> impl Iterator<Item = &'a (LandingKey, ObjectMeta)> + use<'a> {
-        let (from, until) = self.lake.rule().window(seal_time);
-        let start = listing.objects.partition_point(|(key, _)| key.arrival() < from);
-        listing.objects[start..].iter().take_while(move |(key, _)| key.arrival() < until)
-    }
-
-    /// Names in landing that are not ours are set aside by the last period whose start lies in their hour.
-    fn foreign_of<'a>(&self, seal_time: SealTime, listing: &'a Listing) -> impl Iterator<Item = &'a ObjectMeta> + use<'a> {
-        let prefix = layout::arrival_prefix(Arrival(seal_time.start()));
-        let next = self.lake.period().next(seal_time).start();
-        let is_last_of_hour = next.hour() == next;
-        listing.foreign.iter().filter(move |object| is_last_of_hour && object.key.starts_with(&prefix))
-    }
-
     /// How many of the first periods have nothing to read, as far as is known without reading.
     fn leading_empty(&self, periods: &[SealTime], listing: &Listing) -> usize {
+        let rule = self.lake.rule();
         let is_empty = |seal_time: &&SealTime| {
-            self.foreign_of(**seal_time, listing).next().is_none()
-                && self
-                    .in_window(**seal_time, listing)
-                    .all(|(key, _)| self.known.is_nothing_for(*key, **seal_time, &self.lake.rule()))
+            listing.foreign_of(rule.period, **seal_time).next().is_none()
+                && listing.in_window(&rule, **seal_time).all(|(key, _)| self.known.is_nothing_for(*key, **seal_time, &rule))
         };
         periods.iter().take_while(is_empty).count()
     }

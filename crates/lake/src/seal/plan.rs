@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use auditlake_event::Organization;
 use serde::{Deserialize, Serialize};
 
+use super::digests::DigestReference;
+use super::gather::PartitionSummary;
+use super::record::{Input, SetAside};
 use crate::format::{Codec, FORMAT_VERSION};
-use crate::gather::PartitionSummary;
-use crate::integrity::{DigestReference, Input, SetAside};
 use crate::json_line::to_line;
 use crate::layout::{ArchiveKey, LandingKey};
 use crate::period::{SealRule, SealTime};
@@ -123,16 +124,12 @@ impl Plan {
         Err(InvalidPlan::Malformed(problem.to_owned()))
     }
 
-    /// Moves the inputs that an operator set aside, with the reasons, from what is read to what is set aside.
+    /// Moves the inputs that an operator set aside from what is read to what is set aside, with the reasons for the record.
     pub fn waive(&mut self, waived: &BTreeMap<String, String>) {
         let mut inputs = Vec::with_capacity(self.inputs.len());
         for input in std::mem::take(&mut self.inputs) {
             match waived.get(&input.key) {
-                Some(reason) => self.set_aside.push(SetAside {
-                    key: input.key,
-                    etag: input.etag,
-                    reason: crate::seal::set_aside::reason_of(reason),
-                }),
+                Some(reason) => self.set_aside.push(SetAside { key: input.key, etag: input.etag, reason: reason.clone() }),
                 None => inputs.push(input),
             }
         }

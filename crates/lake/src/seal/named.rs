@@ -7,7 +7,8 @@ use auditlake_event::Organization;
 use auditlake_store::{Store, StoreError};
 use serde::Deserialize;
 
-use crate::integrity::{DigestReference, SealRecord};
+use super::digests::DigestReference;
+use super::record::SealRecord;
 use crate::layout::{self, ArchiveKey};
 use crate::period::SealTime;
 use crate::status::find;

@@ -13,6 +13,8 @@
 //!   about 32 bytes for each megabyte of rows and each partition aside);
 //! - an object is taken whole or not at all: after [`GatherError::BadObject`] the gatherer is as it was before.
 
+mod error;
+mod held;
 mod incoming;
 mod keyed;
 mod sorted;
@@ -23,10 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::ArrowError;
+use arrow_array::RecordBatch;
 use auditlake_event::columns::archive_schema;
 
+pub use error::GatherError;
 pub use keyed::{BatchLimit, SortedBatch};
 pub use sorted::{PieceRows, SortedRows};
 pub use summary::{MinuteSummary, PartitionSummary};
@@ -34,9 +36,10 @@ pub use summary::{MinuteSummary, PartitionSummary};
 use crate::landing::file::LandingObject;
 use crate::layout::Partition;
 use crate::period::{SealRule, SealTime};
+use held::Held;
 use incoming::Incoming;
-use keyed::{KeyedBatch, RowRef, index_u32, sort_rows};
-use spill::{RunWriter, Segment, Segments, SpilledRun};
+use keyed::{KeyedBatch, index_u32};
+use spill::{RunWriter, Segment, SpilledRun};
 use summary::SummaryBuilder;
 
 /// The memory budget unless stated otherwise, in bytes (256 MiB).
@@ -44,23 +47,6 @@ pub const DEFAULT_MEMORY_BUDGET: usize = 256 * 1024 * 1024;
 
 /// Most sorted runs that are merged at once; more are first merged among themselves.
 const MAX_RUNS: usize = 32;
-
-/// Why rows could not be gathered.
-#[derive(Debug, thiserror::Error)]
-pub enum GatherError {
-    /// The object is not what a landing object must be; the gatherer is as it was before. Set the object aside.
-    #[error("not a landing object: {0}")]
-    BadObject(String),
-    /// The temporary files failed: disk full, no such folder.
-    #[error("temporary file: {0}")]
-    Spill(#[from] std::io::Error),
-    /// A temporary file no longer holds what was written.
-    #[error("a temporary file does not hold what was written to it")]
-    SpillLost,
-    /// Rows could not be copied.
-    #[error("rows cannot be brought together: {0}")]
-    Arrow(#[from] ArrowError),
-}
 
 /// Takes rows of one seal time in, see the module's text.
 pub struct Gatherer {
@@ -74,40 +60,6 @@ pub struct Gatherer {
     held: Held,
     runs: Vec<SpilledRun>,
     rows: u64,
-}
-
-/// Rows in memory.
-#[derive(Default)]
-struct Held {
-    batches: Vec<Arc<KeyedBatch>>,
-    segments: Segments,
-    bytes: usize,
-    rows: u64,
-}
-
-impl Held {
-    fn present_columns(&self) -> Vec<bool> {
-        let holds = |position: usize| {
-            self.batches.iter().any(|batch| {
-                let column = batch.columns().column(position);
-                column.null_count() < column.len()
-            })
-        };
-        (0..archive_schema().fields().len()).map(holds).collect()
-    }
-
-    /// The rows of some segments in order.
-    fn sorted_rows(&self, segments: &[Segment]) -> (Vec<Arc<KeyedBatch>>, Vec<RowRef>) {
-        let mut batches = Vec::with_capacity(segments.len());
-        let mut rows = Vec::new();
-        for (slot, segment) in segments.iter().enumerate() {
-            let batch = &self.batches[segment.batch as usize];
-            rows.extend((segment.start..segment.end).map(|row| batch.reference(index_u32(slot), row)));
-            batches.push(Arc::clone(batch));
-        }
-        sort_rows(&batches, &mut rows);
-        (batches, rows)
-    }
 }
 
 impl Gatherer {

@@ -11,7 +11,7 @@ use arrow_select::take::take_record_batch;
 use auditlake_event::columns::{archive_schema, landing_schema};
 use auditlake_event::{Column, Organization, Region, Timestamp};
 
-use super::GatherError;
+use super::error::GatherError;
 use super::keyed::{ArrivalOrder, KeyedBatch, index_u32};
 use crate::layout::Partition;
 use crate::period::SealTime;

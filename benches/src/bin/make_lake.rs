@@ -97,7 +97,7 @@ impl Maker {
         let rows = take_record_batch(rows, &lexsort_to_indices(&sort, None)?)?;
         let seal_time = SealTime::from_start(partition.hour);
         let hashes: Vec<Hash> = ColumnarHasher::new(&rows, None)?.hashes().into_iter().map(Hash::new).collect();
-        let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy };
+        let key = ArchiveKey { partition, seal_time, part: 0, codec: Codec::Snappy };
         let mut encoder = ArchiveEncoder::new(key.clone(), rows.num_rows() as u64);
         encoder.push(&rows.project(&kept)?, &hashes)?;
         let Some((bytes, facts)) = encoder.finish()? else { return Ok(()) };

@@ -218,7 +218,7 @@ mod tests {
         let partition =
             layout::Partition { region: auditlake_event::Region::parse("eu").unwrap(), organization: acme.clone(), hour };
         let mut planned = plan::empty(second, Codec::Snappy);
-        planned.shards = vec![vec![Piece { partition, shard: 0, from: None, until: None }]];
+        planned.shards = vec![vec![Piece { partition, part: 0, from: None, until: None }]];
         let planned = planned.to_bytes().unwrap();
         let record = |seal_time, plan: &str, previous: &str| {
             Bytes::from(SealRecord::of_nothing(seal_time, plan.to_owned(), Some(previous.to_owned())).to_bytes().unwrap())

@@ -104,8 +104,8 @@ fn pieces(gatherer: &Gatherer, parts: usize) -> Vec<Piece> {
     for summary in gatherer.summary() {
         let bounds = summary.split_bounds(parts);
         let mut from = None;
-        for (shard, until) in bounds.iter().copied().map(Some).chain([None]).enumerate() {
-            pieces.push(Piece { partition: summary.partition.clone(), shard: shard as u16, from, until });
+        for (part, until) in bounds.iter().copied().map(Some).chain([None]).enumerate() {
+            pieces.push(Piece { partition: summary.partition.clone(), part: part as u16, from, until });
             from = until;
         }
     }

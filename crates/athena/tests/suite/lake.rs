@@ -324,7 +324,7 @@ impl Lake {
                         organization: Organization::parse(&event.organization).unwrap(),
                         hour: event.event_time.hour(),
                     };
-                    let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy };
+                    let key = ArchiveKey { partition, seal_time, part: 0, codec: Codec::Snappy };
                     archive.entry(key).or_default().push((event.clone(), seal_time));
                 }
                 events.push(event);

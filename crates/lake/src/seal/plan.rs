@@ -148,7 +148,7 @@ impl Plan {
 
     /// The key of the object that a piece is written to.
     pub fn archive_key(&self, piece: &Piece) -> ArchiveKey {
-        ArchiveKey { partition: piece.partition.clone(), seal_time: self.seal_time, shard: piece.shard, codec: self.codec }
+        ArchiveKey { partition: piece.partition.clone(), seal_time: self.seal_time, part: piece.part, codec: self.codec }
     }
 
     /// Rows the plan's inputs hold.
@@ -200,8 +200,8 @@ pub fn split(partitions: &[PartitionSummary], settings: &PlanSettings) -> Vec<Ve
                 shards.push(std::mem::take(&mut shard));
                 shard_bytes = 0;
             }
-            let number = u16::try_from(number).unwrap_or(u16::MAX);
-            shard.push(Piece { partition: partition.partition.clone(), shard: number, from, until });
+            let part = u16::try_from(number).unwrap_or(u16::MAX);
+            shard.push(Piece { partition: partition.partition.clone(), part, from, until });
             shard_bytes += piece_bytes;
         }
     }

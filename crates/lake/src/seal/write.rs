@@ -99,7 +99,7 @@ impl PieceWriter<'_> {
         ArchiveKey {
             partition: self.piece.partition.clone(),
             seal_time: self.context.seal_time,
-            shard: self.piece.shard + self.displacements * DISPLACED_BY,
+            part: self.piece.part + self.displacements * DISPLACED_BY,
             codec: self.context.codec,
         }
     }
@@ -115,7 +115,7 @@ impl PieceWriter<'_> {
         loop {
             match self.write_once(expected).await {
                 Err(ShardError::Occupied { key, reason })
-                    if self.displacements < MOST_DISPLACEMENTS && self.piece.shard < DISPLACED_BY =>
+                    if self.displacements < MOST_DISPLACEMENTS && self.piece.part < DISPLACED_BY =>
                 {
                     tracing::error!(
                         alarm = true,

@@ -229,12 +229,12 @@ impl World {
         for ((region, organization, hour, seal_time), rows) in parts {
             let region = Region::parse(&region).unwrap();
             let organization = Organization::parse(&organization).unwrap();
-            // Two shards, so that a partition has several objects of one seal.
+            // Two parts, so that a partition has several objects of one seal.
             let middle = rows.len() / 2;
-            for (shard, rows) in [(0, &rows[..middle]), (1, &rows[middle..])] {
+            for (part, rows) in [(0, &rows[..middle]), (1, &rows[middle..])] {
                 if !rows.is_empty() {
                     let partition = Partition { region: region.clone(), organization: organization.clone(), hour };
-                    let key = ArchiveKey { partition, seal_time, shard, codec: Codec::Snappy };
+                    let key = ArchiveKey { partition, seal_time, part, codec: Codec::Snappy };
                     store.overwrite(&key.to_string(), archive_object(rows, self.writing));
                 }
             }

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::Meter;
+use super::meter::Meter;
 
 /// The parts of an object that were fetched so far. Clones share the bytes.
 #[derive(Debug, Clone)]

@@ -8,16 +8,21 @@ use arrow_array::ArrayRef;
 use auditlake_event::{Column, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
+use super::context::Context;
+use super::error::ScanError;
+use super::footer::Texts;
+use super::handle::Handle;
 use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
-use super::object::{Handle, Opened, Texts};
+use super::object::Opened;
 use super::predicate::Predicate;
 use super::presence::Presence;
 use super::rows::Rows;
+use super::state::NAME;
 use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
 use super::window::Window;
-use super::{Context, NAME, ScanError, filter, prune};
+use super::{filter, prune};
 use crate::engine::{CountRequest, Counts, Order};
 use crate::error::QueryError;
 

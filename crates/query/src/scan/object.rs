@@ -1,57 +1,25 @@
-//! One Parquet object: its footer, and columns of chosen rows of one row group.
+//! One Parquet object: opening it, and decoding columns of chosen rows of one row group.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, new_null_array};
-use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
 use auditlake_lake::archive::file::is_of_another_key;
 use auditlake_lake::checksums::{self, ChecksumError, Checksums};
-use auditlake_lake::damage::{self, GAVE_UP, check_layout};
-use auditlake_lake::layout::Partition;
-use bytes::Bytes;
+use auditlake_lake::damage::check_layout;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
-use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::Encoding;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::page_index::PageIndexProvider;
-use parquet::file::metadata::{
-    ColumnChunkMask, ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
-use parquet::schema::types::SchemaDescriptor;
+use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader, RowGroupMetaData};
 
 use super::blob::{Blob, FetchError};
-use super::{Context, ScanError};
-
-/// An object that a query may read.
-#[derive(Debug)]
-pub struct Handle {
-    /// Its key.
-    pub key: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Where it lies in the archive; `None` for a landing object.
-    pub partition: Option<Partition>,
-    /// Its bytes, if it is made of landing objects that are read as one and lies nowhere else.
-    pub merged: Option<Bytes>,
-}
-
-/// What is known of an object's inside; immutable, as the object is.
-#[derive(Debug)]
-pub struct Footer {
-    /// The Parquet metadata, with the page index where it pays.
-    pub metadata: Arc<ParquetMetaData>,
-    /// The leaf of each column, by [`Column::index`]; `None` where the object lacks it: all null.
-    leaves: [Option<usize>; Column::ALL.len()],
-    /// What its bytes are checked by; `None` if it was written without.
-    checksums: Option<Arc<Checksums>>,
-    /// How to decode its columns, each way made when it is first needed.
-    plain: OnceLock<ArrowReaderMetadata>,
-    dictionary: OnceLock<ArrowReaderMetadata>,
-}
+use super::context::Context;
+use super::error::{Damaged, ScanError, guarded};
+use super::footer::{Footer, Texts};
+use super::handle::Handle;
 
 /// An object whose footer is known, and the parts of it that are in memory.
 #[derive(Debug, Clone)]
@@ -62,142 +30,6 @@ pub struct Opened {
     pub footer: Arc<Footer>,
     /// Its bytes as far as they were fetched.
     pub blob: Blob,
-}
-
-/// How text columns are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Texts {
-    /// As `StringArray`.
-    Plain,
-    /// As `DictionaryArray<Int32, Utf8>` where all pages of the chunk use its dictionary, else as `StringArray`.
-    Dictionary,
-}
-
-/// What is wrong with an object's bytes.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Damaged(pub String);
-
-impl From<ParquetError> for Damaged {
-    fn from(error: ParquetError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<arrow_schema::ArrowError> for Damaged {
-    fn from(error: arrow_schema::ArrowError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<ChecksumError> for Damaged {
-    fn from(error: ChecksumError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// Runs a decoder over bytes that anybody may have damaged.
-pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Damaged> {
-    damage::guarded(|| Damaged(GAVE_UP.to_owned()), decode)
-}
-
-impl Footer {
-    fn new(metadata: ParquetMetaData, checksums: Option<Arc<Checksums>>) -> Result<Self, Damaged> {
-        let schema = metadata.file_metadata().schema_descr();
-        let mut leaves = [None; Column::ALL.len()];
-        if schema.root_schema().get_fields().len() != schema.num_columns() {
-            return Err(Damaged("it has nested columns, which no event has".to_owned()));
-        }
-        for (leaf, descriptor) in schema.columns().iter().enumerate() {
-            if let Some(column) = Column::from_name(descriptor.name()) {
-                leaves[column.index()] = Some(leaf);
-            }
-        }
-        let (plain, dictionary) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { metadata: Arc::new(metadata), leaves, checksums, plain, dictionary })
-    }
-
-    fn reader_metadata(&self, texts: Texts) -> Result<&ArrowReaderMetadata, Damaged> {
-        let slot = match texts {
-            Texts::Plain => &self.plain,
-            Texts::Dictionary => &self.dictionary,
-        };
-        if let Some(made) = slot.get() {
-            return Ok(made);
-        }
-        let schema = self.metadata.file_metadata().schema_descr();
-        let mut fields: Vec<FieldRef> = Vec::with_capacity(schema.num_columns());
-        for (leaf, descriptor) in schema.columns().iter().enumerate() {
-            let data_type = match Column::from_name(descriptor.name()) {
-                Some(column) => self.data_type(column, leaf, texts),
-                // A column of a newer version: never read, whatever its type.
-                None => inferred_type(schema, leaf)?,
-            };
-            let is_optional = descriptor.self_type().is_optional();
-            fields.push(Arc::new(Field::new(descriptor.name(), data_type, is_optional)));
-        }
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-        let made = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
-        Ok(slot.get_or_init(|| made))
-    }
-
-    fn data_type(&self, column: Column, leaf: usize, texts: Texts) -> DataType {
-        let uses_dictionary = || (0..self.metadata.num_row_groups()).all(|group| self.is_dictionary_encoded(group, leaf));
-        match column.kind() {
-            ColumnKind::Time => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-            ColumnKind::Int32 => DataType::Int32,
-            ColumnKind::Text if texts == Texts::Dictionary && uses_dictionary() => {
-                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-            }
-            ColumnKind::Text => DataType::Utf8,
-        }
-    }
-
-    /// The leaf of a column, if the object has it.
-    pub const fn leaf(&self, column: Column) -> Option<usize> {
-        self.leaves[column.index()]
-    }
-
-    /// A column's chunk in a row group; `None` where the object lacks the column.
-    pub fn chunk(&self, row_group: usize, column: Column) -> Option<&ColumnChunkMetaData> {
-        Some(self.metadata.row_group(row_group).column(self.leaf(column)?))
-    }
-
-    /// Whether every value of a column in a row group is null.
-    pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
-        let Some(chunk) = self.chunk(row_group, column) else { return true };
-        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
-        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(chunk.num_values()))
-    }
-
-    /// The page index, if it was read.
-    pub fn page_index(&self) -> Option<&Arc<dyn PageIndexProvider>> {
-        self.metadata.page_index()
-    }
-
-    /// Rows of a row group.
-    pub fn rows(&self, row_group: usize) -> usize {
-        usize::try_from(self.metadata.row_group(row_group).num_rows()).unwrap_or(0)
-    }
-
-    /// Rows of the object.
-    pub fn total_rows(&self) -> u64 {
-        self.metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
-    }
-
-    /// About how much memory it takes.
-    fn memory(&self) -> usize {
-        let checksums = self.checksums.as_ref().map_or(0, |checksums| checksums.memory());
-        self.metadata.memory_size() + checksums + 2 * self.metadata.file_metadata().schema_descr().num_columns() * 200
-    }
-
-    fn is_dictionary_encoded(&self, row_group: usize, leaf: usize) -> bool {
-        let chunk = self.metadata.row_group(row_group).column(leaf);
-        let uses_only_dictionary = |mask: &parquet::basic::EncodingMask| {
-            mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
-        };
-        chunk.dictionary_page_offset().is_some() && chunk.page_encoding_stats_mask().is_some_and(uses_only_dictionary)
-    }
 }
 
 impl Opened {
@@ -416,11 +248,6 @@ fn page_index_range(row_groups: &[RowGroupMetaData]) -> Option<Range<u64>> {
     let chunks = row_groups.iter().flat_map(RowGroupMetaData::columns);
     let ranges = chunks.flat_map(|chunk| [chunk.column_index_range(), chunk.offset_index_range()]).flatten();
     ranges.reduce(|all, range| all.start.min(range.start)..all.end.max(range.end))
-}
-
-fn inferred_type(schema: &SchemaDescriptor, leaf: usize) -> Result<DataType, Damaged> {
-    let inferred = parquet_to_arrow_schema(schema, None)?;
-    Ok(inferred.field(leaf).data_type().clone())
 }
 
 /// A column of nulls.

@@ -8,11 +8,12 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::object::{Damaged, Opened, guarded};
+use super::context::Context;
+use super::error::{Damaged, ScanError, guarded};
+use super::object::Opened;
 use super::predicate::{Predicate, Term};
 use super::rows::Rows;
 use super::window::Window;
-use super::{Context, ScanError};
 
 /// A bloom filter is fetched on its own if its column takes at least this many times its bytes.
 const BLOOM_PAYS: u64 = 4;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use auditlake_lake::SealTime;
+use auditlake_lake::archive::StoredObjectError;
 use auditlake_store::{ErrorKind, Store, StoreError};
 
-use super::error::{ScanError, query_error};
+use super::error::{Damaged, ScanError, query_error};
 use super::handle::Handle;
 use super::landed::Landed;
-use super::meter::Meter;
+use super::meter::{Meter, MeteredRanges};
 use super::state::EngineState;
 use crate::engine::Cost;
 
@@ -56,5 +57,21 @@ impl Context<'_> {
             return ScanError::Vanished(handle.key.clone());
         }
         ScanError::Query(query_error(&error))
+    }
+
+    /// The ranges of an object, counted.
+    pub fn ranges<'h>(&'h self, handle: &'h Handle) -> MeteredRanges<'h> {
+        MeteredRanges { store: self.store(), meter: &self.meter, key: &handle.key }
+    }
+
+    /// What it means for the query that an object cannot be read.
+    pub fn read_error(&self, handle: &Handle, error: StoredObjectError) -> ScanError {
+        match error {
+            StoredObjectError::Store(error) => self.store_error(handle, error),
+            StoredObjectError::Foreign(reason) | StoredObjectError::Unreadable(reason) => {
+                ScanError::damaged(handle, Damaged(reason))
+            }
+            StoredObjectError::Temporary(error) => ScanError::damaged(handle, Damaged(error.to_string())),
+        }
     }
 }

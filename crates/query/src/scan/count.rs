@@ -118,7 +118,7 @@ impl Counting<'_> {
     async fn count_row_group(&self, opened: &mut Opened, row_group: usize, hour: (i64, i64)) -> Result<(), ScanError> {
         let context = self.context;
         let (min, max) = prune::time_bounds(opened, row_group).unwrap_or(hour);
-        let mut rows = prune::pages(opened, row_group, self.window, &self.predicate);
+        let mut rows = prune::pages(context, opened, row_group, self.window, &self.predicate)?;
         rows = filter::matching(context, opened, row_group, rows, &self.predicate).await?;
         if rows.is_empty() {
             return Ok(());

@@ -14,7 +14,6 @@
 //! columns of the rows given out.
 
 mod attempts;
-mod blob;
 mod cache;
 mod contains;
 mod context;

@@ -188,7 +188,7 @@ impl Search<'_> {
         if bounds.is_some_and(|(min, max)| !window.overlaps(min, max)) {
             return Ok(());
         }
-        let rows = prune::pages(opened, row_group, window, &self.predicate);
+        let rows = prune::pages(context, opened, row_group, window, &self.predicate)?;
         let rows = filter::matching(context, opened, row_group, rows, &self.predicate).await?;
         if rows.is_empty() {
             return Ok(());

@@ -124,7 +124,7 @@ impl UnsealedHour<'_> {
         for handle in &self.archived {
             let mut opened = Opened::open(context, handle).await?;
             for row_group in super::prune::row_groups(context, &mut opened, span, &nothing).await? {
-                let rows = super::prune::pages(&opened, row_group, span, &nothing);
+                let rows = super::prune::pages(context, &opened, row_group, span, &nothing)?;
                 let times = filter::times(context, &mut opened, row_group, &rows).await?;
                 let inside: Vec<usize> = (0..times.len()).filter(|&index| span.contains(times.value(index))).collect();
                 let rows = rows.at(&inside);

@@ -6,6 +6,7 @@
 //! the whole key matches. A damaged object is not searched: the seal goes on and names it in its record. Memory: a few footers, and
 //! of each object searched at once the key columns of one row group.
 
+mod opened;
 mod search;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,9 +18,9 @@ use auditlake_store::{Store, StoreError, list_all};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 
+use self::opened::OpenObject;
 use self::search::{Wanted, time_bounds};
 use super::error::{LateError, StoredObjectError, Unread};
-use super::object::OpenObject;
 use crate::damage::GAVE_UP;
 use crate::hash::Hash;
 use crate::layout::{ArchiveKey, Partition};

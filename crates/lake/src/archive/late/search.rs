@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
-use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{ArrowError, Schema};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
 use auditlake_event::Column;
 use auditlake_event::canonical::ColumnarHasher;
-use auditlake_event::columns::archive_schema;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter, RowSelection};
 use parquet::arrow::push_decoder::{ParquetPushDecoderBuilder, RowGroupSelection};
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
+use super::opened::OpenObject;
 use crate::archive::error::StoredObjectError;
-use crate::archive::object::OpenObject;
+use crate::archive::object::{bloom_range, integer_bounds, rows_of_pages};
 use crate::hash::Hash;
 use crate::layout::Partition;
 use crate::row_key::{RowKey, RowKeyColumns};
@@ -72,11 +72,7 @@ fn time_column(metadata: &ParquetMetaData) -> Option<usize> {
 
 /// First and last event time of a row group in ms, if stated.
 fn group_bounds(metadata: &ParquetMetaData, group: usize) -> Option<(i64, i64)> {
-    use parquet::file::statistics::Statistics;
-    match metadata.row_group(group).column(time_column(metadata)?).statistics()? {
-        Statistics::Int64(statistics) => Some((*statistics.min_opt()?, *statistics.max_opt()?)),
-        _ => None,
-    }
+    integer_bounds(metadata.row_group(group).column(time_column(metadata)?))
 }
 
 /// First and last event time of an object in ms, if it states them.
@@ -96,37 +92,17 @@ fn page_selection(
     group: usize,
     wanted: &Wanted,
 ) -> Result<Option<RowSelection>, StoredObjectError> {
-    let Some(index) = metadata.page_index().map(AsRef::as_ref) else { return Ok(None) };
-    let schema: Arc<Schema> = archive_schema();
-    let converter =
-        StatisticsConverter::try_new(Column::EventTime.name(), &schema, metadata.file_metadata().schema_descr())?;
-    let mins = converter.data_page_mins(index, [&group])?;
-    let maxes = converter.data_page_maxes(index, [&group])?;
-    let (Some(mins), Some(maxes)) =
-        (mins.as_primitive_opt::<TimestampMillisecondType>(), maxes.as_primitive_opt::<TimestampMillisecondType>())
-    else {
-        return Ok(None);
+    let Some(leaf) = time_column(metadata) else { return Ok(None) };
+    let may_hold = |values: &ColumnIndexMetaData, page: usize| match values {
+        ColumnIndexMetaData::INT64(times) => match (times.min_value(page), times.max_value(page)) {
+            (Some(min), Some(max)) => any_between(&wanted.times, *min, *max),
+            _ => true,
+        },
+        _ => true,
     };
-    let offsets = time_column(metadata).and_then(|column| index.offset_index(group, column));
-    let Some(offsets) = offsets.filter(|offsets| offsets.page_locations().len() == mins.len() && !mins.is_empty()) else {
-        return Ok(None);
-    };
-    let starts: Vec<i64> = offsets.page_locations().iter().map(|location| location.first_row_index).collect();
-    let rows = metadata.row_group(group).num_rows();
-    let mut ranges = Vec::new();
-    for page in 0..mins.len() {
-        let is_known = mins.is_valid(page) && maxes.is_valid(page);
-        if is_known && !any_between(&wanted.times, mins.value(page), maxes.value(page)) {
-            continue;
-        }
-        let end = starts.get(page + 1).copied().unwrap_or(rows);
-        let bounds = (usize::try_from(starts[page]), usize::try_from(end));
-        let (Ok(start), Ok(end)) = bounds else {
-            return Err(StoredObjectError::Foreign("its page index is not one".to_owned()));
-        };
-        ranges.push(start..end);
-    }
-    let rows = usize::try_from(rows).map_err(|_| StoredObjectError::Foreign("a row group has no size".to_owned()))?;
+    let Some(ranges) = rows_of_pages(metadata, group, leaf, may_hold)? else { return Ok(None) };
+    let rows = usize::try_from(metadata.row_group(group).num_rows());
+    let rows = rows.map_err(|_| StoredObjectError::Foreign("a row group has no size".to_owned()))?;
     Ok(Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), rows)))
 }
 
@@ -134,14 +110,8 @@ fn page_selection(
 async fn id_filter(object: &OpenObject<'_>, group: usize) -> Result<Option<Sbbf>, StoredObjectError> {
     let columns = object.metadata.row_group(group).columns();
     let column = columns.iter().find(|column| column.column_descr().name() == Column::EventId.name());
-    let place = column.and_then(|column| column.bloom_filter_offset().zip(column.bloom_filter_length()));
-    let Some((offset, length)) = place else { return Ok(None) };
-    let (Ok(start), Ok(length)) = (u64::try_from(offset), u64::try_from(length)) else { return Ok(None) };
-    let bytes = object.read(std::slice::from_ref(&(start..start + length))).await?;
-    match bytes.first() {
-        Some(bytes) => Ok(Some(Sbbf::from_bytes(bytes)?)),
-        None => Ok(None),
-    }
+    let Some((column, range)) = column.and_then(|column| Some((column, bloom_range(column)?))) else { return Ok(None) };
+    object.with_range(range).await?.bloom_filter(column)
 }
 
 /// The row groups and rows in which a wanted row may lie.

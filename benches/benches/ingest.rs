@@ -5,7 +5,7 @@ use std::hint::black_box;
 use auditlake_event::canonical::{ColumnarHasher, event_hash};
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing_file::{decode, encode};
+use auditlake_lake::landing::file::{decode, encode};
 use auditlake_lake::period::SealRule;
 use auditlake_lake::{Arrival, Period};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use auditlake_embedded::s3::{EmbeddedS3, Others};
 use auditlake_event::limits::LEAD_MS;
-use auditlake_lake::landing::{self, Clock, OpenError, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::layout::{LAKE_FILE, LANDING_BUCKET};
+use auditlake_lake::opening::{self, OpenError};
 use auditlake_lake::{Codec, DEFAULT_SLACK_MS, Lake, Period};
 use auditlake_query::Engine;
 use auditlake_query::scan::{ArchiveExpiry, ScanEngine, Settings};
@@ -138,7 +139,7 @@ fn no_lake(place: &str) -> Failure {
 impl Storage {
     /// The lake; fails if there is none.
     pub async fn existing_lake(&self) -> Result<Lake, Failure> {
-        match landing::open(self.store.as_ref()).await {
+        match opening::open(self.store.as_ref()).await {
             Ok(Some(lake)) => Ok(lake),
             Ok(None) => Err(no_lake(&self.place)),
             Err(error) => Err(lake_failure(&error)),
@@ -147,7 +148,7 @@ impl Storage {
 
     /// The lake; created as wanted if there is none.
     pub async fn open_or_create_lake(&self, wanted: &NewLakeArguments) -> Result<Lake, Failure> {
-        let lake = landing::open_or_create(self.store.as_ref(), &wanted_lake(wanted)).await;
+        let lake = opening::open_or_create(self.store.as_ref(), &wanted_lake(wanted)).await;
         let lake = lake.map_err(|error| lake_failure(&error))?;
         report_differences(wanted, &lake);
         Ok(lake)

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use auditlake_event::{Organization, Timestamp};
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::layout::{self, ArchiveKey};
 use auditlake_lake::{Period, SealTime};
 use common::{Finished, Server, event, files, run, wait_for};

@@ -67,7 +67,7 @@ def test_seals_reads_the_records_by_day(lake):
     assert table["StorageDescriptor"]["Location"] == "s3://ArchiveBucket/seals/"
     assert table["Parameters"]["storage.location.template"] == "s3://ArchiveBucket/seals/${dt}/"
     assert table["Parameters"]["projection.dt.format"] == "'year='yyyy'/month='MM'/day='dd"
-    record = (ROOT / "crates/lake/src/integrity.rs").read_text("utf-8").partition("pub struct SealRecord {")[2].partition("\n}")[0]
+    record = (ROOT / "crates/lake/src/seal/record.rs").read_text("utf-8").partition("pub struct SealRecord {")[2].partition("\n}")[0]
     fields = re.findall(r"^    pub (\w+):", record, re.MULTILINE)
     assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == fields
 

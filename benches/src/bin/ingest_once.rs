@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing_file::LandingEncoder;
+use auditlake_lake::landing::file::LandingEncoder;
 use auditlake_lake::period::SealRule;
 use auditlake_lake::{Arrival, Period};
 

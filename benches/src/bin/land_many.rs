@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use auditlake_event::{Event, Outcome, Timestamp};
-use auditlake_lake::{Arrival, Lake, landing_file};
+use auditlake_lake::landing::file::encode_named;
+use auditlake_lake::{Arrival, Lake};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let mut salt = [0; 10];
         salt[..8].copy_from_slice(&number.to_be_bytes());
-        let (key, encoded) = landing_file::encode_named(&[event], Arrival(time), &rule, salt)?;
+        let (key, encoded) = encode_named(&[event], Arrival(time), &rule, salt)?;
         let path = folder.join(key.to_string());
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use auditlake_event::{Event, Organization, Outcome, Timestamp};
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{LAKE_FILE, LandingKey};
 use auditlake_lake::{Arrival, Codec, Lake, Period};
 use auditlake_query::{CountRequest, Engine, Interval, Query, ScanEngine, SearchRequest, Settings};

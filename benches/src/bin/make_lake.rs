@@ -18,12 +18,13 @@ use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::canonical::ColumnarHasher;
 use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
-use auditlake_lake::archive_file::ArchiveEncoder;
-use auditlake_lake::integrity::{SealRecord, sha256_hex};
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::archive::file::ArchiveEncoder;
+use auditlake_lake::hash::{Hash, sha256_hex};
+use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
-use auditlake_lake::merkle::Hash;
-use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime, plan};
+use auditlake_lake::seal::plan;
+use auditlake_lake::seal::record::SealRecord;
+use auditlake_lake::{Arrival, Codec, Lake, Period, SealTime};
 
 /// How much of the input is parsed at once.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
@@ -96,7 +97,7 @@ impl Maker {
         let rows = take_record_batch(rows, &lexsort_to_indices(&sort, None)?)?;
         let seal_time = SealTime::from_start(partition.hour);
         let hashes: Vec<Hash> = ColumnarHasher::new(&rows, None)?.hashes().into_iter().map(Hash::new).collect();
-        let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy };
+        let key = ArchiveKey { partition, seal_time, part: 0, codec: Codec::Snappy };
         let mut encoder = ArchiveEncoder::new(key.clone(), rows.num_rows() as u64);
         encoder.push(&rows.project(&kept)?, &hashes)?;
         let Some((bytes, facts)) = encoder.finish()? else { return Ok(()) };

@@ -11,12 +11,13 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use auditlake_event::Timestamp;
-use auditlake_lake::gather::Gatherer;
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
-use auditlake_lake::plan::{self, PlanSettings};
-use auditlake_lake::shard::{self, ShardContext, ShardOutcome};
-use auditlake_lake::{Codec, Period, SealTime, landing_file};
+use auditlake_lake::seal::gather::Gatherer;
+use auditlake_lake::seal::outcome::ShardOutcome;
+use auditlake_lake::seal::plan::{self, PlanSettings};
+use auditlake_lake::seal::{ShardContext, write_pieces};
+use auditlake_lake::{Codec, Period, SealTime, landing};
 use auditlake_store::{ErrorKind, Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
 use bytes::Bytes;
 
@@ -166,7 +167,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (high, _) = id.as_u64_pair();
         let arrival = auditlake_lake::Arrival(Timestamp::from_millis(i64::try_from(high >> 16)?));
         debug_assert!(LandingKey::new(arrival, [0; 10]).arrival() == arrival);
-        let object = landing_file::decode(bytes, arrival, &rule)?;
+        let object = landing::file::decode(bytes, arrival, &rule)?;
         decode_seconds += begin.elapsed().as_secs_f64();
         gatherer.add(u32::try_from(ordinal)?, object)?;
     }
@@ -177,7 +178,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let context = ShardContext { seal_time, codec, rule, lists_restamped: true };
     let mut total = ShardOutcome::default();
     for pieces in &shards {
-        let outcome = shard::write_pieces(&store, &context, pieces, &mut rows).await?;
+        let outcome = write_pieces(&store, &context, pieces, &mut rows).await?;
         total.objects.extend(outcome.objects);
         total.rows_in += outcome.rows_in;
         total.rows_out += outcome.rows_out;

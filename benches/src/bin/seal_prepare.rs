@@ -12,7 +12,7 @@ use auditlake_event::input::{DoorContext, Shape, parse_body};
 use auditlake_event::{Region, Timestamp};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
-use auditlake_lake::{Arrival, Period, landing_file};
+use auditlake_lake::{Arrival, Period, landing};
 
 /// Events of a batch that the next one repeats.
 const REPEATED: usize = 10;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let newest = parsed.events.iter().map(|event| event.event_time).max().ok_or("an empty batch")?;
         let arrival = Arrival(newest.plus_millis(1_000));
-        let encoded = landing_file::encode(&parsed.events, arrival, &rule)?;
+        let encoded = landing::file::encode(&parsed.events, arrival, &rule)?;
         random += 1;
         let mut name = [0; 10];
         name[1] = part;

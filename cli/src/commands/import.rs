@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use auditlake_event::Organization;
 use auditlake_importer::{CountingSink, FileSink, LandedTotals, LandingSink, QuarantineError, WAITING_CHUNKS, quarantine};
-use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemClock, SystemEntropy};
+use auditlake_lake::landing::LandingWriter;
 use auditlake_query::nearest;
 use auditlake_sources::{ImportContext, ReadError, SOURCES, Source, Summary, UNKNOWN};
 use auditlake_store::SharedStore;

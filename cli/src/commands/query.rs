@@ -7,7 +7,7 @@ use std::time::Instant;
 use auditlake_api::event_json::EventJson;
 use auditlake_event::{Column, Event};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_query::{
     Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Order, Query, QueryError, QueryErrorKind, SearchRequest,
     TimeZone, csv, nearest,

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auditlake_lake::Lake;
-use auditlake_lake::landing::{Clock, SystemClock};
-use auditlake_lake::plan::Plan;
+use auditlake_lake::clock::{Clock, SystemClock};
+use auditlake_lake::seal::plan::Plan;
 use auditlake_lake::seal::set_aside::{self, Next, SetAsideError};
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
 use serde_json::json;
@@ -57,7 +57,7 @@ pub async fn run(arguments: SealArguments) -> Outcome {
     }
     let spinner = progress::spinner("sealing");
     let limits = RunLimits { max_periods, ..RunLimits::default() };
-    let mut observer = |record: &auditlake_lake::integrity::SealRecord| {
+    let mut observer = |record: &auditlake_lake::seal::record::SealRecord| {
         spinner.set_message(format!("sealed {}: {}", record.seal_time, output::counted(record.rows_out, "row")));
     };
     let sealed = sealer.run(limits, &mut observer).await;

@@ -8,7 +8,7 @@ use auditlake_api::status::Status;
 use auditlake_embedded::s3::DEFAULT_BUCKET;
 use auditlake_embedded::schedule::settings_for;
 use auditlake_embedded::storage_keys;
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::seal::Sealer;
 
 use serde_json::json;

@@ -152,7 +152,7 @@ pub fn post(agent: &ureq::Agent, api: &str, body: &Value) -> Result<(u16, Value)
 
 /// The present moment as RFC 3339.
 pub fn now() -> String {
-    use auditlake_lake::landing::{Clock, SystemClock};
+    use auditlake_lake::clock::{Clock, SystemClock};
     SystemClock.now().to_string()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use auditlake_lake::landing::{Clock, Entropy};
+use auditlake_lake::clock::{Clock, Entropy};
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderName};
 use http::request::Parts;

@@ -7,7 +7,7 @@ use auditlake_event::input::{
 };
 use auditlake_event::limits::MAX_EVENTS_PER_REQUEST;
 use auditlake_event::{Event, Region};
-use auditlake_lake::landing::{Clock, Entropy};
+use auditlake_lake::clock::{Clock, Entropy};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use serde::ser::SerializeSeq;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditlake_event::Organization;
 use auditlake_lake::Lake;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_query::{CursorError, Engine, Exporter, InvalidQuery, QueryError, QueryErrorKind};
 use auditlake_store::{SharedStore, StoreError};
 use http::StatusCode;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::period::SealRule;
 use auditlake_query::{CountRequest, QueryError, QueryErrorKind, SearchRequest};
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 
 /// Posts one event on a kept connection and reads its answer. Fails unless it is 202.
 fn post(connection: &mut BufReader<TcpStream>, id: &str) -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, Others};
-use auditlake_lake::landing::SystemEntropy;
+use auditlake_lake::clock::SystemEntropy;
 use auditlake_store::{Put, Store, list_all};
 use bytes::Bytes;
 

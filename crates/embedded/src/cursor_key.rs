@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use auditlake_lake::landing::Entropy;
+use auditlake_lake::clock::Entropy;
 
 use crate::private_file;
 
@@ -36,7 +36,7 @@ pub fn load_or_create(folder: &Path, entropy: &dyn Entropy) -> io::Result<Arc<[u
 
 #[cfg(test)]
 mod tests {
-    use auditlake_lake::landing::SystemEntropy;
+    use auditlake_lake::clock::SystemEntropy;
 
     use super::*;
 

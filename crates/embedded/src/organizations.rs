@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use auditlake_api::{Door, DoorError};
 use auditlake_console::{MOST_ORGANIZATIONS, Organizations};
 use auditlake_event::{Event, Organization};
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::layout::DIGESTS;
 
 use crate::clock_guard::Witness;

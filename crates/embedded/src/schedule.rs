@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use auditlake_event::Timestamp;
-use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer};
 use auditlake_lake::status::sealed_until;
 use auditlake_lake::{Arrival, Lake, SealTime};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auditlake_lake::landing::Entropy;
+use auditlake_lake::clock::Entropy;
 use serde::{Deserialize, Serialize};
 
 use crate::private_file;
@@ -52,7 +52,7 @@ pub fn load_or_create(directory: &Path, entropy: &dyn Entropy) -> io::Result<Emb
 
 #[cfg(test)]
 mod tests {
-    use auditlake_lake::landing::SystemEntropy;
+    use auditlake_lake::clock::SystemEntropy;
 
     use super::*;
 

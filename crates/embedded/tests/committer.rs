@@ -12,10 +12,11 @@ use auditlake_api::{Door, DoorError};
 use auditlake_embedded::committer::{GroupCommit, wait_for_company};
 use auditlake_embedded::vitals::TaskHealth;
 use auditlake_event::{Event, Outcome, Timestamp};
-use auditlake_lake::landing::{Clock, LandingWriter, SystemClock, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemClock, SystemEntropy};
+use auditlake_lake::landing::{self, LandingWriter};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::period::SealRule;
-use auditlake_lake::{Codec, Lake, Period, landing_file};
+use auditlake_lake::{Codec, Lake, Period};
 use auditlake_store::memory::MemoryStore;
 use auditlake_store::{ErrorKind, Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
 use bytes::Bytes;
@@ -102,7 +103,7 @@ async fn settle() {
 fn landed(store: &Gated) -> Vec<usize> {
     let rule = SealRule { period: Period::HOUR, slack_ms: 300_000, lead_ms: 300_000 };
     let objects = store.memory.snapshot().into_iter().filter_map(|(key, bytes)| Some((LandingKey::parse(&key)?, bytes)));
-    objects.map(|(key, bytes)| landing_file::decode(bytes, key.arrival(), &rule).unwrap().index.rows()).collect()
+    objects.map(|(key, bytes)| landing::file::decode(bytes, key.arrival(), &rule).unwrap().index.rows()).collect()
 }
 
 #[tokio::test]

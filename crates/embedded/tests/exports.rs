@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use auditlake_embedded::exports::LocalExporter;
 use auditlake_embedded::serve::{self, Serving, Settings};
 use auditlake_event::{Event, Organization, Region, Timestamp};
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
     Answer, CountRequest, Counts, Engine, ExportFormat, ExportJob, ExportRequest, ExportState, Exporter, Position, Query,

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use auditlake_embedded::serve::{Settings, start};
 use auditlake_event::{Organization, Region};
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 
 /// 31 MiB of events in some 100 kB of gzip.
 fn packed_events() -> Vec<u8> {

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use auditlake_embedded::s3::{EmbeddedS3, EmbeddedS3Credentials, Others, sweep};
 use auditlake_event::{Event, Outcome, Timestamp};
-use auditlake_lake::integrity::{Input, SealRecord};
-use auditlake_lake::landing_file;
+use auditlake_lake::landing;
 use auditlake_lake::layout::{self, LandingKey};
 use auditlake_lake::period::{Arrival, Period, SealRule};
+use auditlake_lake::seal::record::{Input, SealRecord};
 use auditlake_store::Store;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
@@ -419,7 +419,7 @@ async fn land(lake: &Lake, number: u8, times: &[&str], sealed: &[&str]) -> Strin
     let arrival = Arrival(events.iter().map(|event| event.event_time).max().unwrap());
     let key = LandingKey::new(arrival, [number; 10]).to_string();
     let store = lake.server.store().await.unwrap();
-    let bytes = landing_file::encode(&events, arrival, &rule).unwrap().bytes;
+    let bytes = landing::file::encode(&events, arrival, &rule).unwrap().bytes;
     store.put_if_absent(&key, bytes).await.unwrap();
     for hour in sealed {
         let seal_time = rule.seal_time(time(hour), Arrival(time(hour)));

@@ -109,8 +109,8 @@ mod tests {
     use std::sync::Arc;
 
     use auditlake_event::{Organization, Region, Timestamp};
-    use auditlake_lake::landing::{Clock, SystemEntropy};
-    use auditlake_lake::landing_file::decode;
+    use auditlake_lake::clock::{Clock, SystemEntropy};
+    use auditlake_lake::landing::file::decode;
     use auditlake_lake::layout::{LANDING, LandingKey, QUARANTINE};
     use auditlake_lake::{Codec, Lake, Period};
     use auditlake_store::memory::MemoryStore;

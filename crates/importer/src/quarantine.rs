@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use auditlake_lake::integrity::sha256_hex;
+use auditlake_lake::hash::sha256_hex;
 use auditlake_sources::Quarantined;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -3,10 +3,9 @@
 use auditlake_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::format::{Codec, FORMAT_VERSION};
 use crate::period::{Period, SealRule, SealTime};
 
-/// The version of the layout, of plans, digests and records that this code reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
 /// How long after a period's end its events may still arrive if nobody says otherwise (milliseconds).
 pub const DEFAULT_SLACK_MS: i64 = 300_000;
 
@@ -17,27 +16,6 @@ const CREATION_SKEW_MS: i64 = 10_000;
 pub const MOST_SLACK_MS: i64 = 7 * 24 * 3_600_000;
 /// The longest lead, in ms: a day.
 pub const MOST_LEAD_MS: i64 = 24 * 3_600_000;
-
-/// The compression of archive objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Codec {
-    /// Snappy: the default.
-    #[default]
-    Snappy,
-    /// Zstandard.
-    Zstd,
-}
-
-impl Codec {
-    /// The suffix of an object's name.
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            Codec::Snappy => "-snappy.parquet",
-            Codec::Zstd => "-zstd.parquet",
-        }
-    }
-}
 
 /// The content of `lake.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +97,7 @@ impl Lake {
 
     /// The bytes of `lake.json`: one line.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        crate::integrity::to_line(self)
+        crate::json_line::to_line(self)
     }
 
     /// The numbers of the seal rule.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::lake_file::Codec;
+use crate::format::Codec;
 use crate::period::{Arrival, SealTime};
 
 /// The key of `lake.json`.
@@ -70,7 +70,7 @@ pub struct ArchiveKey {
     /// The seal that wrote it.
     pub seal_time: SealTime,
     /// Its number among the seal's objects of this partition.
-    pub shard: u16,
+    pub part: u16,
     /// Its compression.
     pub codec: Codec,
 }
@@ -78,7 +78,7 @@ pub struct ArchiveKey {
 impl std::fmt::Display for ArchiveKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let prefix = self.partition.prefix();
-        write!(formatter, "{prefix}{}-{:04}{}", self.seal_time.key_name(), self.shard, self.codec.suffix())
+        write!(formatter, "{prefix}{}-{:04}{}", self.seal_time.key_name(), self.part, self.codec.suffix())
     }
 }
 
@@ -102,11 +102,11 @@ impl ArchiveKey {
             (_, Some(stem)) => (stem, Codec::Zstd),
             _ => return None,
         };
-        let (seal_time, shard) = stem.split_once('-')?;
+        let (seal_time, part) = stem.split_once('-')?;
         let parsed = Self {
             partition: Partition { region, organization, hour },
             seal_time: SealTime::parse_key_name(seal_time)?,
-            shard: shard.parse().ok()?,
+            part: part.parse().ok()?,
             codec,
         };
         (parsed.to_string() == key).then_some(parsed)
@@ -236,7 +236,7 @@ mod tests {
                 hour: time("2026-03-01T09:00:00Z"),
             },
             seal_time: SealTime::from_start(time("2026-03-01T10:00:00Z")),
-            shard: 0,
+            part: 0,
             codec: Codec::Snappy,
         };
         let text = "etl/v1/data/region=us-east-1/organization=org-acme/year=2026/month=03/day=01/hour=09/20260301T100000Z-0000-snappy.parquet";

@@ -9,29 +9,25 @@
 //! - **sealed until** is the start of the first period that is not sealed yet;
 //! - a **digest** states what one seal added to an organization's archive, a **seal record** what one seal did.
 
-pub mod archive_file;
-mod archived_rows;
-mod archived_search;
+pub mod archive;
 pub mod checksums;
+pub mod clock;
 pub mod damage;
-pub mod gather;
-pub mod integrity;
+pub mod format;
+pub mod hash;
+mod json_line;
 pub mod lake_file;
 pub mod landing;
-pub mod landing_file;
 pub mod layout;
 pub mod length;
-pub mod merkle;
-pub mod named;
+pub mod opening;
 mod page_crc;
 pub mod period;
-pub mod plan;
-mod resolve;
-pub mod restamped;
+pub mod piece;
+mod row_key;
 pub mod seal;
-pub mod shard;
 pub mod status;
-mod stored_object;
 
-pub use lake_file::{Codec, DEFAULT_SLACK_MS, Lake};
+pub use format::Codec;
+pub use lake_file::{DEFAULT_SLACK_MS, Lake};
 pub use period::{Arrival, Period, SealTime};

@@ -7,11 +7,12 @@ use auditlake_event::{Organization, Timestamp};
 use auditlake_store::{ErrorKind, Store, StoreError};
 use bytes::Bytes;
 
-use crate::integrity::{InvalidRecord, SealRecord, record_hash, sha256_hex};
+use crate::hash::sha256_hex;
 use crate::lake_file::Lake;
 use crate::layout;
 use crate::period::SealTime;
-use crate::plan::Plan;
+use crate::seal::plan::Plan;
+use crate::seal::record::{InvalidRecord, SealRecord, record_hash};
 
 /// `sealed until`: the start of the first period that is not sealed. `hint` is an answer given earlier, if there is one.
 ///
@@ -167,10 +168,10 @@ mod tests {
     use auditlake_store::memory::MemoryStore;
 
     use super::*;
-    use crate::lake_file::Codec;
+    use crate::format::Codec;
     use crate::period::Period;
-    use crate::plan;
-    use crate::shard::Piece;
+    use crate::piece::Piece;
+    use crate::seal::plan;
 
     /// Writes plan and record of an empty period; `previous` is the hash of the record before. Answers that of the new one.
     async fn seal_nothing(store: &MemoryStore, seal_time: SealTime, previous: Option<String>) -> String {
@@ -217,7 +218,7 @@ mod tests {
         let partition =
             layout::Partition { region: auditlake_event::Region::parse("eu").unwrap(), organization: acme.clone(), hour };
         let mut planned = plan::empty(second, Codec::Snappy);
-        planned.shards = vec![vec![Piece { partition, shard: 0, from: None, until: None }]];
+        planned.shards = vec![vec![Piece { partition, part: 0, from: None, until: None }]];
         let planned = planned.to_bytes().unwrap();
         let record = |seal_time, plan: &str, previous: &str| {
             Bytes::from(SealRecord::of_nothing(seal_time, plan.to_owned(), Some(previous.to_owned())).to_bytes().unwrap())

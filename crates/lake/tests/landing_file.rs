@@ -11,9 +11,9 @@ use auditlake_event::batch::{EventBatchBuilder, EventRows};
 use auditlake_event::columns::landing_schema;
 use auditlake_event::{Column, Event, Outcome, Timestamp};
 use auditlake_lake::checksums::CHECKSUMS_KEY;
-use auditlake_lake::landing_file::{
-    ARRIVAL_KEY, EncodeError, FORMAT_KEY, INDEX_KEY, IndexError, LandingEncoder, LandingError, LandingReader, SCHEMA_KEY,
-    decode, encode, read_index,
+use auditlake_lake::format::{FORMAT_KEY, SCHEMA_KEY};
+use auditlake_lake::landing::file::{
+    ARRIVAL_KEY, EncodeError, INDEX_KEY, IndexError, LandingEncoder, LandingError, LandingReader, decode, encode, read_index,
 };
 use auditlake_lake::period::SealRule;
 use auditlake_lake::{Arrival, Period, SealTime};

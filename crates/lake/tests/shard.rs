@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use auditlake_event::Timestamp;
 use auditlake_event::columns::archive_schema;
 use auditlake_lake::SealTime;
-use auditlake_lake::gather::Gatherer;
+use auditlake_lake::archive::merkle::MerkleTree;
+use auditlake_lake::hash::Hash;
 use auditlake_lake::layout::ArchiveKey;
-use auditlake_lake::merkle::{Hash, MerkleTree};
-use auditlake_lake::shard::{self, Piece, ShardError, ShardOutcome};
+use auditlake_lake::piece::Piece;
+use auditlake_lake::seal::gather::Gatherer;
+use auditlake_lake::seal::outcome::ShardOutcome;
+use auditlake_lake::seal::{ShardError, write_pieces};
 use auditlake_store::memory::{Action, MemoryStore, Moment, Point};
 use auditlake_store::{ErrorKind, Store};
 use parquet::arrow::ArrowWriter;
@@ -101,8 +104,8 @@ fn pieces(gatherer: &Gatherer, parts: usize) -> Vec<Piece> {
     for summary in gatherer.summary() {
         let bounds = summary.split_bounds(parts);
         let mut from = None;
-        for (shard, until) in bounds.iter().copied().map(Some).chain([None]).enumerate() {
-            pieces.push(Piece { partition: summary.partition.clone(), shard: shard as u16, from, until });
+        for (part, until) in bounds.iter().copied().map(Some).chain([None]).enumerate() {
+            pieces.push(Piece { partition: summary.partition.clone(), part: part as u16, from, until });
             from = until;
         }
     }
@@ -129,7 +132,7 @@ async fn seal(
     assert_eq!(gatherer.summary().iter().map(|summary| summary.rows).sum::<u64>(), gatherer.rows());
     let late: u64 = gatherer.summary().iter().map(|summary| summary.late_rows).sum();
     let mut rows = gatherer.sorted()?;
-    let outcome = shard::write_pieces(store, &context(seal_time), &pieces, &mut rows).await?;
+    let outcome = write_pieces(store, &context(seal_time), &pieces, &mut rows).await?;
     assert_eq!(outcome.late_rows, late);
     assert_eq!(outcome.rows_in, rows.rows());
     Ok(outcome)

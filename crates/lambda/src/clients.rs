@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use auditlake_lake::landing::{Clock, LandingWriter, OpenError, SystemClock, SystemEntropy, open_or_create};
+use auditlake_lake::clock::{Clock, SystemClock, SystemEntropy};
+use auditlake_lake::landing::LandingWriter;
+use auditlake_lake::opening::{OpenError, open_or_create};
 use auditlake_lake::{Lake, layout};
 use auditlake_store::routed::RoutedStore;
 use auditlake_store::s3::{S3Settings, S3Store, connect_with, http_client};
@@ -97,7 +99,7 @@ pub fn athena(config: &SdkConfig) -> aws_sdk_athena::Client {
 
 /// The operating system's random numbers.
 pub fn random() -> auditlake_athena::run::Random {
-    use auditlake_lake::landing::Entropy as _;
+    use auditlake_lake::clock::Entropy as _;
     Arc::new(|| {
         let bytes = SystemEntropy.bytes();
         let mut number = [0; 8];

@@ -16,10 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use auditlake_event::Timestamp;
-use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::layout;
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer, ShardWorkers};
-use auditlake_lake::{Arrival, Lake, SealTime};
+use auditlake_lake::{Arrival, Lake, SealTime, layout};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use lambda_runtime::Error;
 use serde_json::{Value, json};

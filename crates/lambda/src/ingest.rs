@@ -8,7 +8,8 @@ use auditlake_api::{Api, Counted, Door, DoorError, Ingest, Recorder, Room};
 use auditlake_event::Event;
 use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::DEFAULT_MAX_EVENT_BYTES;
-use auditlake_lake::landing::{OpenError, SystemClock, SystemEntropy};
+use auditlake_lake::clock::{SystemClock, SystemEntropy};
+use auditlake_lake::opening::OpenError;
 use lambda_runtime::Error;
 use tokio::sync::OnceCell;
 

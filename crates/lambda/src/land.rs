@@ -12,11 +12,10 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::Error;
 
 use crate::clients::LakeAccess;
-use crate::quarantine;
 use crate::queue::{MessageError, unpack};
 use crate::runtime::Invocation;
-use crate::sqs;
 use crate::telemetry::{Metrics, Unit};
+use crate::{quarantine, sqs};
 
 /// A landing object is written when its events reach this many bytes of texts (64 MiB): an invocation's messages inflate to
 /// more than fits into memory at worst.

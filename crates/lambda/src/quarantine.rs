@@ -1,6 +1,6 @@
 //! Messages that cannot be understood, kept with their reason.
 
-use auditlake_lake::integrity::sha256_hex;
+use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::layout;
 use auditlake_store::StoreError;
 use serde_json::json;

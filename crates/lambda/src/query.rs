@@ -9,7 +9,7 @@ use auditlake_api::{Api, Counted, Directory, Reader, Recorder, Room};
 use auditlake_athena::{AthenaEngine, AthenaExporter, EngineOptions, Identifier, LakeStatus, Results, RunOptions, Tables};
 use auditlake_console::Console;
 use auditlake_event::{Organization, Timestamp};
-use auditlake_lake::landing::{Clock, SystemClock, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemClock, SystemEntropy};
 use auditlake_lake::{SealTime, status};
 use auditlake_query::scan::{ArchiveExpiry, Settings as ScanSettings};
 use auditlake_query::{ChoosingEngine, Engine, Exporter, GuardedExporter, QueryError, QueryErrorKind, ScanEngine};

@@ -6,7 +6,7 @@
 
 use auditlake_event::Event;
 use auditlake_event::transport::{read_line, write_line};
-use auditlake_lake::integrity::sha256_hex;
+use auditlake_lake::hash::sha256_hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use auditlake_event::Timestamp;
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use aws_config::SdkConfig;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::Serialize;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auditlake_event::{Event, Outcome, Region};
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::{Codec, Period};
 use auditlake_lambda::clients::LakeAccess;
 use auditlake_lambda::environment::{Environment, LakeSettings};

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing::Clock;
-use auditlake_lake::layout;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::period::SealRule;
 use auditlake_lake::seal::ShardWorkers;
-use auditlake_lake::{Codec, Period, SealTime};
+use auditlake_lake::{Codec, Period, SealTime, layout};
 use auditlake_lambda::clients::LakeAccess;
 use auditlake_lambda::compact::{CompactFunction, LiveView};
 use auditlake_lambda::environment::{Environment, LakeSettings};
@@ -68,7 +67,7 @@ impl World {
     fn new() -> Self {
         let store = MemoryStore::new();
         // The API judges event times by the machine's clock; the lake's clock starts there too.
-        let now = auditlake_lake::landing::SystemClock.now();
+        let now = auditlake_lake::clock::SystemClock.now();
         let clock = Arc::new(SetClock(AtomicI64::new(now.millis())));
         let settings = LakeSettings {
             landing_bucket: "l".to_owned(),

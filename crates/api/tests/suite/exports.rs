@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Identity, Recorder};
 use auditlake_event::{Event, Organization, Outcome, Region, Timestamp};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::{Clock, LandingWriter, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemEntropy};
+use auditlake_lake::landing::LandingWriter;
 use auditlake_query::{
     Condition, ExportFile, ExportJob, ExportProgress, ExportRequest, ExportState, Exporter, Field, GuardedExporter,
     QueryError, QueryErrorKind, ScanEngine, Settings, StartedExport,

@@ -9,7 +9,7 @@ use crate::common::{Fixture, Memory, Mood, NOW, event, organization};
 use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Recorder};
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_query::{
     Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket, signed,
 };

@@ -11,7 +11,7 @@ use auditlake_athena::{
 };
 use auditlake_event::{Column, Event, Organization, Region, Timestamp};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_query::{
     Condition, ExportFile, ExportFormat, ExportJob, ExportRequest, ExportState, Exporter, Field, Query, QueryError,
     QueryErrorKind,

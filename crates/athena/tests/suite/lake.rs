@@ -8,10 +8,9 @@ use std::net::IpAddr;
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
-use auditlake_lake::landing_file;
 use auditlake_lake::layout::{ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_lake::{Codec, SealTime, period::Arrival};
+use auditlake_lake::{Codec, SealTime, landing, period::Arrival};
 use auditlake_query::{Condition, Count, Field, GroupBy, Interval, Query, TimeZone};
 use parquet::arrow::ArrowWriter;
 
@@ -312,7 +311,7 @@ impl Lake {
         for (position, (arrival, batch)) in deliveries().into_iter().enumerate() {
             let arrival = Arrival(arrival);
             let landing_key = LandingKey::new(arrival, [u8::try_from(position).unwrap(); 10]);
-            let encoded = landing_file::encode(&batch, arrival, &RULE).unwrap();
+            let encoded = landing::file::encode(&batch, arrival, &RULE).unwrap();
             objects.insert(landing_key.to_string(), encoded.bytes.to_vec());
             for event in batch {
                 if !seen.insert(format!("{:?}", key(&event))) {
@@ -325,7 +324,7 @@ impl Lake {
                         organization: Organization::parse(&event.organization).unwrap(),
                         hour: event.event_time.hour(),
                     };
-                    let key = ArchiveKey { partition, seal_time, shard: 0, codec: Codec::Snappy };
+                    let key = ArchiveKey { partition, seal_time, part: 0, codec: Codec::Snappy };
                     archive.entry(key).or_default().push((event.clone(), seal_time));
                 }
                 events.push(event);

@@ -12,7 +12,7 @@ use auditlake_athena::{
 };
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
 use auditlake_lake::period::{Period, SealRule};
 use auditlake_query::{CountRequest, Engine, Interval, Query, QueryError, QueryErrorKind, SearchRequest};
 

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use auditlake_athena::tables::{TableOptions, tables};
 use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, LakeStatus, RunOptions, Tables};
 use auditlake_event::{Organization, Region, Timestamp};
-use auditlake_lake::integrity::{SealRecord, sha256_hex};
-use auditlake_lake::landing::Clock;
+use auditlake_lake::clock::Clock;
+use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::layout::{LAKE_FILE, plan_key, record_key};
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::{Codec, SealTime};
 use auditlake_query::scan::{ScanEngine, Settings};
 use auditlake_query::{
@@ -385,7 +386,7 @@ async fn the_scan_engine_answers_as_the_model_does() {
         ..auditlake_lake::Lake::new(created, lake::RULE.period, lake::RULE.slack_ms, lake::RULE.lead_ms, Codec::Snappy)
     };
     store.put_if_absent(LAKE_FILE, file.to_bytes().unwrap().into()).await.unwrap();
-    let plan = auditlake_lake::plan::empty(file.first_period, Codec::Snappy).to_bytes().unwrap();
+    let plan = auditlake_lake::seal::plan::empty(file.first_period, Codec::Snappy).to_bytes().unwrap();
     let record = SealRecord::of_nothing(file.first_period, sha256_hex(&plan), None).to_bytes().unwrap();
     store.put_if_absent(&plan_key(file.first_period), plan.into()).await.unwrap();
     store.put_if_absent(&record_key(file.first_period), record.into()).await.unwrap();

@@ -7,9 +7,9 @@ use std::io;
 use std::path::Path;
 
 use auditlake_lake::SealTime;
-use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing_file::read_index;
+use auditlake_lake::landing::file::read_index;
 use auditlake_lake::layout::{self, LandingKey};
+use auditlake_lake::seal::record::SealRecord;
 use bytes::Bytes;
 
 /// Records that are remembered at once.

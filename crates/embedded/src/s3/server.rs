@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auditlake_lake::landing::{Clock, Entropy, SystemClock, SystemEntropy};
+use auditlake_lake::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use auditlake_store::StoreError;
 use auditlake_store::s3::{S3Settings, S3Store, connect};
 use http::header::{CONTENT_TYPE, DATE};

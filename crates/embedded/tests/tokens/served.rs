@@ -4,7 +4,7 @@ use auditlake_api::claims::{ClaimNames, READ, WRITE};
 use auditlake_embedded::serve::{self, ConsoleSettings, Serving, Settings};
 use auditlake_embedded::tokens::TokenSettings;
 use auditlake_event::{Organization, Region};
-use auditlake_lake::landing::{Clock, SystemClock};
+use auditlake_lake::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::issuer::{Issuer, Key};

@@ -18,11 +18,13 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::listing::Listing;
 use super::{SealError, Sealer};
-use crate::integrity::to_line;
-use crate::lake_file::FORMAT_VERSION;
-use crate::landing::{Entropy, LandError, LandingWriter};
-use crate::landing_file::{self, LandingError};
+use crate::clock::Entropy;
+use crate::format::FORMAT_VERSION;
+use crate::json_line::to_line;
+use crate::landing::file::{self as landing_file, LandingError};
+use crate::landing::{LandError, LandingWriter};
 use crate::layout::{self, LandingKey};
 use crate::period::SealTime;
 use crate::status;
@@ -80,11 +82,11 @@ impl Sealer {
     async fn compare_record(&mut self, seal_time: SealTime) -> Result<(), SealError> {
         let rule = self.lake.rule();
         let Some(closed_ms) = self.closed_ms(seal_time).await? else { return Ok(()) };
-        let listing = self.list(&[seal_time]).await?;
+        let listing = Listing::of(self.store.as_ref(), &rule, &[seal_time]).await?;
         let inputs = self.read_by(seal_time).await?;
         let was_there = |meta: &ObjectMeta| meta.modified_ms.is_some_and(|modified| modified <= closed_ms);
-        let candidates: Vec<LandingKey> = self
-            .in_window(seal_time, &listing)
+        let candidates: Vec<LandingKey> = listing
+            .in_window(&rule, seal_time)
             .filter(|(key, meta)| {
                 was_there(meta)
                     && !inputs.contains_key(&meta.key)

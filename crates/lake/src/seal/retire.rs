@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
+use super::record::SealRecord;
 use super::{SealError, Sealer};
-use crate::integrity::SealRecord;
 use crate::layout;
 use crate::period::SealTime;
 

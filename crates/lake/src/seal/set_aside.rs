@@ -10,12 +10,15 @@ use auditlake_event::Timestamp;
 use auditlake_store::{ErrorKind, Put, Store, StoreError, list_all};
 use serde::{Deserialize, Serialize};
 
-use crate::integrity::{SealRecord, sha256_hex, to_line};
-use crate::lake_file::{FORMAT_VERSION, Lake};
-use crate::landing_file::decode_named;
+use super::plan::Plan;
+use super::record::SealRecord;
+use crate::format::FORMAT_VERSION;
+use crate::hash::sha256_hex;
+use crate::json_line::to_line;
+use crate::lake_file::Lake;
+use crate::landing::file::decode_named;
 use crate::layout::{self, ArchiveKey, LandingKey};
 use crate::period::SealTime;
-use crate::plan::Plan;
 use crate::status;
 
 /// Where statements lie.
@@ -68,19 +71,14 @@ pub enum SetAsideError {
     },
 }
 
-/// How a seal record gives an operator's reason.
-pub(crate) fn reason_of(reason: &str) -> String {
-    format!("set aside by an operator: {reason}")
-}
-
-/// The landing objects that operators set aside, with their reasons.
-pub(crate) async fn landing_objects(store: &dyn Store) -> Result<BTreeMap<String, String>, StoreError> {
+/// The landing objects that operators set aside, with the reasons as a seal record gives them.
+pub(super) async fn landing_objects(store: &dyn Store) -> Result<BTreeMap<String, String>, StoreError> {
     let mut found = BTreeMap::new();
     for object in list_all(store, STATEMENTS, None, None).await? {
         let bytes = store.get(&object.key).await?.bytes;
         match serde_json::from_slice::<Statement>(&bytes) {
             Ok(statement) if statement.key.starts_with(layout::LANDING) => {
-                found.insert(statement.key, statement.reason);
+                found.insert(statement.key, format!("set aside by an operator: {}", statement.reason));
             }
             Ok(_) => {}
             Err(error) => tracing::error!(key = object.key, %error, "a statement of what was set aside cannot be read"),

@@ -6,44 +6,21 @@
 
 use std::collections::BTreeSet;
 
-use async_trait::async_trait;
 use auditlake_store::{ErrorKind, Store};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Progress, SealError, Sealer};
-use crate::integrity::{Input, to_line};
-use crate::lake_file::FORMAT_VERSION;
-use crate::landing_file::read_index;
+use super::outcome::{Outcome, ShardOutcome};
+use super::plan::Plan;
+use super::record::Input;
+use super::workers::{ShardDone, ShardWorkers};
+use super::write::write_pieces;
+use super::{Progress, SealError, Sealer};
+use crate::format::FORMAT_VERSION;
+use crate::json_line::to_line;
+use crate::landing::file::read_index;
 use crate::layout::{self, LandingKey, Partition};
 use crate::period::SealTime;
-use crate::plan::Plan;
-use crate::shard::{self, ShardOutcome};
-
-/// Asks for shards to be written.
-#[async_trait]
-pub trait ShardWorkers: Send + Sync {
-    /// Asks that somebody calls [`Sealer::seal_shard`] for each of these shards, some time. Asking again does no harm.
-    async fn request(&self, seal_time: SealTime, shards: &[usize]) -> Result<(), String>;
-}
-
-/// What a worker states about the shard it wrote.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ShardDone {
-    format_version: u32,
-    /// The plan that was followed.
-    plan_sha256: String,
-    /// What became of its rows.
-    outcome: ShardOutcome,
-}
-
-impl ShardDone {
-    /// Rows read.
-    pub fn rows_in(&self) -> u64 {
-        self.outcome.rows_in
-    }
-}
 
 /// The end of an object in which its footer lies, in bytes: nearly always all of it.
 const FOOTER_BYTES: u64 = 64 * 1024;
@@ -154,7 +131,7 @@ impl Sealer {
         let context = self.shard_context(&plan);
         let gathered = self.gather_planned(plan, Some(&partitions)).await?;
         let mut rows = gathered.gatherer.sorted()?;
-        let outcome = shard::write_pieces(self.store.as_ref(), &context, &pieces, &mut rows).await?;
+        let outcome = write_pieces(self.store.as_ref(), &context, &pieces, &mut rows).await?;
         drop(rows);
         self.put_conflicts(seal_time, shard, &outcome).await?;
         let done = ShardDone { format_version: FORMAT_VERSION, plan_sha256, outcome };

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use auditlake_event::Timestamp;
 use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::layout::{self, ArchiveKey};
-use auditlake_lake::plan::PlanSettings;
+use auditlake_lake::seal::plan::PlanSettings;
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
-use auditlake_lake::{Codec, Lake, Period, integrity::SealRecord};
+use auditlake_lake::{Codec, Lake, Period};
 use auditlake_store::ErrorKind;
 use auditlake_store::memory::{Action, MemoryStore, Moment, Point};
 use bytes::Bytes;
@@ -205,7 +206,7 @@ fn a_run_that_would_plan_otherwise_follows_the_plan_that_is_there() {
 fn a_plan_or_an_object_of_a_newer_version_stops_the_seal() {
     let prepared = prepare();
     let next = block_on(auditlake_lake::status::sealed_until(&prepared.store, &prepared.lake, None)).unwrap();
-    let newer = String::from_utf8(auditlake_lake::plan::empty(next, Codec::Snappy).to_bytes().unwrap()).unwrap();
+    let newer = String::from_utf8(auditlake_lake::seal::plan::empty(next, Codec::Snappy).to_bytes().unwrap()).unwrap();
     for (from, to) in [("\"rules_version\":2", "\"rules_version\":3"), ("\"schema_version\":1", "\"schema_version\":9")] {
         let store = prepared.store.fork();
         store.overwrite(&layout::close_key(next), Bytes::new());
@@ -231,8 +232,10 @@ fn a_planned_object_that_was_replaced_stops_the_seal() {
     let snapshot = prepared.store.snapshot();
     let plans = snapshot.iter().filter(|(key, _)| key.ends_with(".plan.json"));
     let unfinished = plans.filter(|(key, _)| !snapshot.contains_key(&key.replace("/_", "/").replace(".plan.json", ".json")));
-    let plan =
-        unfinished.map(|(_, bytes)| auditlake_lake::plan::Plan::parse(bytes).unwrap()).find(|plan| plan.rows() > 0).unwrap();
+    let plan = unfinished
+        .map(|(_, bytes)| auditlake_lake::seal::plan::Plan::parse(bytes).unwrap())
+        .find(|plan| plan.rows() > 0)
+        .unwrap();
     prepared.store.overwrite(&plan.inputs[0].key, snapshot[&plan.inputs[0].key].clone());
     let error = run(&prepared.store, &prepared).unwrap_err();
     assert!(matches!(error, SealError::InputChanged { .. }), "{error}");

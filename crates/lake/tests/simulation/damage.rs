@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use auditlake_lake::checksums::check_object;
-use auditlake_lake::integrity::SealRecord;
-use auditlake_lake::landing_file::{decode_named, read_index};
+use auditlake_lake::landing::file::{decode_named, read_index};
 use auditlake_lake::layout::{ARCHIVE, LandingKey};
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::{RunLimits, SealError, SealRun, SealSettings, Sealer};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;

@@ -25,10 +25,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use auditlake_event::{Event, Organization, Timestamp};
-use auditlake_lake::integrity::{Digest, SealRecord, sha256_hex};
+use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::layout::{self, ArchiveKey};
-use auditlake_lake::plan::PlanSettings;
+use auditlake_lake::seal::digests::Digest;
+use auditlake_lake::seal::plan::PlanSettings;
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::{RunLimits, SealSettings, Sealer};
 use auditlake_lake::{Lake, SealTime};
 use auditlake_store::memory::MemoryStore;

@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use auditlake_event::batch::EventRows;
 use auditlake_event::canonical::event_hash;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey};
-use auditlake_lake::{Arrival, Lake, SealTime, landing_file, status};
+use auditlake_lake::{Arrival, Lake, SealTime, landing, status};
 use auditlake_store::memory::MemoryStore;
 use auditlake_store::{Store, StoreError};
 use bytes::Bytes;
@@ -63,7 +63,7 @@ impl Reader {
         if let Some(rows) = self.cache.borrow().get(&name).cloned() {
             return Ok(rows);
         }
-        let decoded = landing_file::decode(bytes, key.arrival(), &lake.rule()).ok();
+        let decoded = landing::file::decode(bytes, key.arrival(), &lake.rule()).ok();
         let rows = decoded.map(|object| Rc::new(rows_of(&object.batches, None)));
         self.cache.borrow_mut().insert(name, rows.clone());
         Ok(rows)

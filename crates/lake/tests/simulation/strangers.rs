@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 
 use arrow_array::{ArrayRef, Int32Array, RecordBatch};
 use auditlake_event::{Organization, Timestamp};
-use auditlake_lake::integrity::{SealRecord, sha256_hex};
-use auditlake_lake::landing::{self, OpenError};
-use auditlake_lake::landing_file::{FORMAT_KEY, SCHEMA_KEY};
+use auditlake_lake::format::{FORMAT_KEY, SCHEMA_KEY};
+use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::layout::{self, ARCHIVE, LandingKey};
+use auditlake_lake::opening::{self, OpenError};
 use auditlake_lake::seal::omitted::Omitted;
+use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::set_aside::{Next, SetAsideError, Statement, set_aside};
-use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer};
-use auditlake_lake::{Arrival, Codec, Lake, SealTime, plan, status};
+use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer, plan};
+use auditlake_lake::{Arrival, Codec, Lake, SealTime, status};
 use auditlake_store::ErrorKind;
 use auditlake_store::memory::{Action, MemoryStore, Point};
 use bytes::Bytes;
@@ -266,25 +267,25 @@ fn a_lake_whose_file_is_gone_or_of_another_lake_is_refused() {
     let wanted = Lake::new(now(&prepared), prepared.lake.period(), 5_000, 30_000, Codec::Snappy);
     let store = prepared.store.fork();
     // The prepared lake has no file.
-    let error = block_on(landing::open_or_create(&store, &wanted)).unwrap_err();
+    let error = block_on(opening::open_or_create(&store, &wanted)).unwrap_err();
     assert!(matches!(error, OpenError::Missing(_)), "{error}");
     assert!(!store.snapshot().contains_key(layout::LAKE_FILE), "nothing was written");
     for prefix in ["seals/", "etl/", "digests/", "landing/"] {
         let only = MemoryStore::new();
         let (key, bytes) = store.snapshot().into_iter().find(|(key, _)| key.starts_with(prefix)).unwrap();
         only.overwrite(&key, bytes);
-        let error = block_on(landing::open(&only)).unwrap_err();
+        let error = block_on(opening::open(&only)).unwrap_err();
         assert!(error.to_string().contains(&key), "{error}");
     }
     store.overwrite(layout::LAKE_FILE, wanted.to_bytes().unwrap());
-    let error = block_on(landing::open(&store)).unwrap_err();
+    let error = block_on(opening::open(&store)).unwrap_err();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
     store.overwrite(layout::LAKE_FILE, prepared.lake.to_bytes().unwrap());
-    assert_eq!(block_on(landing::open(&store)).unwrap(), Some(prepared.lake.clone()));
+    assert_eq!(block_on(opening::open(&store)).unwrap(), Some(prepared.lake.clone()));
     let empty = MemoryStore::new();
-    assert_eq!(block_on(landing::open_or_create(&empty, &wanted)).unwrap(), wanted);
+    assert_eq!(block_on(opening::open_or_create(&empty, &wanted)).unwrap(), wanted);
     let unsound = Lake { lead_ms: -1, ..wanted };
-    assert!(matches!(block_on(landing::open_or_create(&MemoryStore::new(), &unsound)), Err(OpenError::Invalid(_))));
+    assert!(matches!(block_on(opening::open_or_create(&MemoryStore::new(), &unsound)), Err(OpenError::Invalid(_))));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auditlake_lake::SealTime;
-use auditlake_lake::plan::PlanSettings;
+use auditlake_lake::seal::plan::PlanSettings;
 use auditlake_lake::seal::{RunLimits, SealError, SealSettings, Sealer, ShardWorkers};
 use auditlake_store::ErrorKind;
 use auditlake_store::memory::{Action, MemoryStore, Point};

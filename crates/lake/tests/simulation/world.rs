@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use auditlake_event::canonical::event_hash;
 use auditlake_event::{Event, Outcome, Timestamp};
-use auditlake_lake::landing::{Clock, Entropy};
+use auditlake_lake::clock::{Clock, Entropy};
 use auditlake_lake::{Codec, Lake, Period};
 use auditlake_store::ErrorKind;
 use auditlake_store::memory::{Action, MemoryStore, Point};

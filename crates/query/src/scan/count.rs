@@ -8,16 +8,21 @@ use arrow_array::ArrayRef;
 use auditlake_event::{Column, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
+use super::context::Context;
+use super::error::ScanError;
+use super::footer::Texts;
+use super::handle::Handle;
 use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
-use super::object::{Handle, Opened, Texts};
+use super::object::Opened;
 use super::predicate::Predicate;
 use super::presence::Presence;
 use super::rows::Rows;
+use super::state::NAME;
 use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
 use super::window::Window;
-use super::{Context, NAME, ScanError, filter, prune};
+use super::{filter, prune};
 use crate::engine::{CountRequest, Counts, Order};
 use crate::error::QueryError;
 
@@ -113,7 +118,7 @@ impl Counting<'_> {
     async fn count_row_group(&self, opened: &mut Opened, row_group: usize, hour: (i64, i64)) -> Result<(), ScanError> {
         let context = self.context;
         let (min, max) = prune::time_bounds(opened, row_group).unwrap_or(hour);
-        let mut rows = prune::pages(opened, row_group, self.window, &self.predicate);
+        let mut rows = prune::pages(context, opened, row_group, self.window, &self.predicate)?;
         rows = filter::matching(context, opened, row_group, rows, &self.predicate).await?;
         if rows.is_empty() {
             return Ok(());

@@ -2,9 +2,12 @@
 
 use auditlake_event::Timestamp;
 
+use super::attempts::Attempts;
+use super::context::Context;
+use super::error::ScanError;
 use super::listing::{Archive, Spans};
+use super::state::EngineState;
 use super::window::Window;
-use super::{Attempts, Context, ScanEngine, ScanError};
 use crate::engine::{Order, Position};
 use crate::error::QueryError;
 use crate::typed::Query;
@@ -34,21 +37,23 @@ impl Estimate {
     }
 }
 
-impl ScanEngine {
-    /// Adds up what a query could read, newest days first, until it is more than `enough` bytes; `after` is where a page of the newest
-    /// events begins.
-    pub async fn estimate(&self, query: &Query, after: Option<&Position>, enough: u64) -> Result<Estimate, QueryError> {
-        let window = Window::new(query, Order::NewestFirst, after);
-        if window.is_empty() {
-            return Ok(Estimate::default());
-        }
-        let context = Attempts::new(self).begin(window).await?;
-        match count_objects(&context, query, window, enough).await {
-            Ok(estimate) => Ok(estimate),
-            Err(ScanError::Query(error)) => Err(error),
-            // Lists alone cannot end so; were it otherwise, what is known is that nothing is known.
-            Err(_) => Ok(Estimate { archive_bytes: u64::MAX, ..Estimate::default() }),
-        }
+/// See [`ScanEngine::estimate`](super::ScanEngine::estimate).
+pub async fn estimate(
+    engine: &EngineState,
+    query: &Query,
+    after: Option<&Position>,
+    enough: u64,
+) -> Result<Estimate, QueryError> {
+    let window = Window::new(query, Order::NewestFirst, after);
+    if window.is_empty() {
+        return Ok(Estimate::default());
+    }
+    let context = Attempts::new(engine).begin(window).await?;
+    match count_objects(&context, query, window, enough).await {
+        Ok(estimate) => Ok(estimate),
+        Err(ScanError::Query(error)) => Err(error),
+        // Lists alone cannot end so; if they did, nothing would be known.
+        Err(_) => Ok(Estimate { archive_bytes: u64::MAX, ..Estimate::default() }),
     }
 }
 

@@ -6,10 +6,12 @@ use arrow_array::{Array, Int32Array, Int64Array, StringArray};
 use arrow_buffer::BooleanBuffer;
 use auditlake_event::Column;
 
-use super::object::{Damaged, Opened, Texts};
+use super::context::Context;
+use super::error::{Damaged, ScanError};
+use super::footer::Texts;
+use super::object::Opened;
 use super::predicate::Predicate;
 use super::rows::Rows;
-use super::{Context, ScanError};
 
 /// Of `rows`, those that satisfy all conditions.
 pub async fn matching(

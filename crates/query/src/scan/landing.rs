@@ -3,33 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditlake_event::{Organization, Region, Timestamp};
-use auditlake_lake::landing_file::{IndexError, LandingGroup, LandingIndex, read_index};
+use auditlake_event::Timestamp;
+use auditlake_lake::landing::file::{IndexError, LandingGroup, LandingIndex, read_index};
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
 use auditlake_lake::{Arrival, SealTime};
 use auditlake_store::{ErrorKind, StoreError};
 use bytes::Bytes;
 use futures::stream::{StreamExt, TryStreamExt};
 
+use super::context::Context;
+use super::error::ScanError;
+use super::handle::Handle;
+use super::landed::{Landed, ObjectGroups};
 use super::merged::{Part, merged, parts};
-use super::object::Handle;
+use super::state::EngineState;
 use super::window::Window;
-use super::{Context, ScanEngine, ScanError};
 use crate::typed::Query;
 
 /// Indexes that are fetched at the same time.
 const INDEX_CONCURRENCY: usize = 32;
 /// Objects that are looked at together: what has not begun yet costs memory too, and landing may hold a hundred thousand.
 const OBJECTS_AT_ONCE: usize = 1_024;
-
-/// The index of one landing object, remembered.
-#[derive(Debug)]
-pub enum ObjectGroups {
-    /// Its groups.
-    Readable(Box<[LandingGroup]>),
-    /// It cannot be read.
-    Unreadable,
-}
 
 /// A group of rows of one landing object.
 #[derive(Debug, Clone)]
@@ -49,17 +43,8 @@ pub struct Landing {
     pub unreadable: usize,
 }
 
-/// A landing object in a list. Landing may hold a hundred thousand: a list holds no texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Landed {
-    /// Its key.
-    pub key: LandingKey,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
 /// The landing objects that may hold rows that were not sealed at `sealed_before` and happened within `window`, by key.
-pub async fn list(engine: &ScanEngine, sealed_before: SealTime, window: Window) -> Result<Vec<Landed>, StoreError> {
+pub async fn list(engine: &EngineState, sealed_before: SealTime, window: Window) -> Result<Vec<Landed>, StoreError> {
     // No event lies more than the lead after the arrival of its object, so neither its own time nor its period does.
     let earliest = sealed_before.start().millis().max(window.from);
     let first_arrival = Arrival(Timestamp::from_millis(earliest).plus_millis(-engine.lake.lead_ms));
@@ -159,31 +144,14 @@ async fn index(context: &Context<'_>, key: &str, landed: &Landed) -> Result<Arc<
     let groups = match fetch_index(context, key, landed).await? {
         Ok(index) => ObjectGroups::Readable(index.groups.into_boxed_slice()),
         Err(reason) => {
-            // Also what a newer version wrote: one object does not end the answers of everybody.
+            // Also what a newer version wrote: one object must not fail the queries of all organizations.
             tracing::error!(key, reason, "a landing object cannot be read, answering without it");
             ObjectGroups::Unreadable
         }
     };
-    let memory = match &groups {
-        ObjectGroups::Readable(groups) => groups.iter().map(group_memory).sum::<usize>() + 128,
-        ObjectGroups::Unreadable => 128,
-    };
-    let groups = Arc::new(groups);
+    let (memory, groups) = (groups.memory(), Arc::new(groups));
     context.engine.indexes.insert(key, Arc::clone(&groups), memory);
     Ok(groups)
-}
-
-/// What a group costs to keep.
-pub fn group_memory(group: &LandingGroup) -> usize {
-    size_of::<LandingGroup>() + region_bytes(&group.region) + organization_bytes(&group.organization)
-}
-
-fn region_bytes(region: &Region) -> usize {
-    region.as_str().len() + 16
-}
-
-fn organization_bytes(organization: &Organization) -> usize {
-    organization.as_str().len() + 16
 }
 
 /// The index, or why there is none.

@@ -10,29 +10,21 @@ use std::sync::Arc;
 
 use auditlake_event::time::Civil;
 use auditlake_event::{Region, Timestamp};
-use auditlake_lake::SealTime;
 use auditlake_lake::layout::{ARCHIVE, ArchiveKey, digests_prefix, organization_prefix};
 use auditlake_store::list_all;
 use futures::future::try_join_all;
 
-use super::object::Handle;
+use super::context::Context;
+use super::error::ScanError;
+use super::handle::Handle;
+use super::state::Listed;
 use super::window::Window;
-use super::{Context, ScanError};
 use crate::engine::Order;
 use crate::typed::Query;
 
 const DAY_MS: i64 = 24 * Timestamp::HOUR_MS;
 /// Queries that span no more months than this list them without asking which exist.
 const MONTHS_WITHOUT_ASKING: i64 = 3;
-
-/// What was asked of a list and remembered.
-#[derive(Debug)]
-pub enum Listed {
-    /// Prefixes.
-    Prefixes(Vec<String>),
-    /// The seals before `sealed until` that wrote a digest.
-    Digests(Vec<SealTime>),
-}
 
 /// A month: years since 0, times 12, plus the month from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,37 +16,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use auditlake_event::batch::EventRows;
-use auditlake_lake::landing_file::{LandingEncoder, LandingGroup, LandingObject, decode_named};
-use auditlake_lake::layout::LandingKey;
+use auditlake_lake::landing::file::{LandingEncoder, LandingObject, decode_named};
 use auditlake_lake::period::SealRule;
 use futures::stream::StreamExt;
 
-use super::landing::Landed;
-use super::object::Handle;
-use super::{Context, ScanEngine};
+use super::context::Context;
+use super::handle::Handle;
+use super::landed::{Landed, Merged};
+use super::state::EngineState;
 
 /// Most objects that are merged, and most bytes they may have together.
 const MAX_OBJECTS: usize = 8_192;
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Objects that are fetched at the same time.
 const FETCH_CONCURRENCY: usize = 32;
-
-/// Landing objects that are read as one.
-#[derive(Debug)]
-pub struct Merged {
-    /// Its bytes are in memory.
-    pub handle: Arc<Handle>,
-    /// Its groups of rows.
-    pub groups: Box<[LandingGroup]>,
-}
-
-impl Merged {
-    /// What it costs to keep.
-    fn memory(&self) -> usize {
-        let bytes = self.handle.merged.as_ref().map_or(0, bytes::Bytes::len);
-        bytes + self.groups.iter().map(super::landing::group_memory).sum::<usize>() + 256
-    }
-}
 
 /// Neighbours in landing: their places in a list by key.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +42,7 @@ pub enum Part {
 
 /// What is known of where runs are cut.
 struct Cutter<'e> {
-    engine: &'e ScanEngine,
+    engine: &'e EngineState,
     rule: SealRule,
 }
 
@@ -111,7 +94,7 @@ fn add_single(parts: &mut Vec<Part>, range: Range<usize>) {
 }
 
 /// Cuts landing objects, in the order of their keys, into what is read one by one and what is read as one.
-pub fn parts(engine: &ScanEngine, objects: &[Landed]) -> Vec<Part> {
+pub fn parts(engine: &EngineState, objects: &[Landed]) -> Vec<Part> {
     let cutter = Cutter { engine, rule: engine.lake.rule() };
     let (mut parts, mut start) = (Vec::new(), 0);
     for together in objects.chunk_by(|left, right| cutter.belong_together(left, right)) {
@@ -181,41 +164,24 @@ fn append(encoder: &mut LandingEncoder, object: &LandingObject) -> Option<()> {
     Some(())
 }
 
-impl ScanEngine {
-    fn hash_of_key(&self, key: &LandingKey) -> u64 {
-        use std::hash::BuildHasher;
-        self.hash_keys[0].hash_one(key)
-    }
-
-    /// What stands for a list of keys.
-    fn hash_of_keys<'k>(&self, keys: impl Iterator<Item = &'k LandingKey>) -> u128 {
-        use std::hash::{BuildHasher, Hash, Hasher};
-        let [mut high, mut low] = self.hash_keys.each_ref().map(BuildHasher::build_hasher);
-        for key in keys {
-            key.hash(&mut high);
-            key.hash(&mut low);
-        }
-        u128::from(high.finish()) << 64 | u128::from(low.finish())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use auditlake_event::Timestamp;
+    use auditlake_lake::layout::LandingKey;
     use auditlake_lake::{Arrival, Codec, Lake, Period};
     use auditlake_store::memory::MemoryStore;
 
     use super::*;
-    use crate::scan::Settings;
+    use crate::scan::settings::Settings;
 
     const MINUTE_MS: i64 = 60_000;
 
-    fn engine() -> ScanEngine {
+    fn engine() -> EngineState {
         let created = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
         let lake = Lake::new(created, Period::HOUR, 5 * MINUTE_MS, 5 * MINUTE_MS, Codec::Snappy);
-        ScanEngine::new(Arc::new(MemoryStore::new()), lake, Settings::default())
+        EngineState::new(Arc::new(MemoryStore::new()), lake, Settings::default())
     }
 
     /// An object every second for `seconds`.

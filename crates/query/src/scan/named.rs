@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::layout::ArchiveKey;
-use auditlake_lake::named::Named;
+use auditlake_lake::seal::named::Named;
 
 use super::cache::{ByteLru, CacheUse};
 use super::window::Window;

@@ -1,57 +1,24 @@
-//! One Parquet object: its footer, and columns of chosen rows of one row group.
+//! One Parquet object: opening it, and decoding columns of chosen rows of one row group.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, new_null_array};
-use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 use auditlake_event::Column;
 use auditlake_event::columns::ColumnKind;
-use auditlake_lake::archive_file::is_of_another_key;
-use auditlake_lake::checksums::{self, ChecksumError, Checksums};
-use auditlake_lake::damage::{self, GAVE_UP, check_layout};
-use auditlake_lake::layout::Partition;
-use bytes::Bytes;
+use auditlake_lake::archive::object::{self, Fetching, ObjectParts};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
-use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::Encoding;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::page_index::PageIndexProvider;
-use parquet::file::metadata::{
-    ColumnChunkMask, ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
-use parquet::schema::types::SchemaDescriptor;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::blob::{Blob, FetchError};
-use super::{Context, ScanError};
+use super::context::Context;
+use super::error::{Damaged, ScanError, guarded};
+use super::footer::{Footer, Texts};
+use super::handle::Handle;
 
-/// An object that a query may read.
-#[derive(Debug)]
-pub struct Handle {
-    /// Its key.
-    pub key: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Where it lies in the archive; `None` for a landing object.
-    pub partition: Option<Partition>,
-    /// Its bytes, if it is made of landing objects that are read as one and lies nowhere else.
-    pub merged: Option<Bytes>,
-}
-
-/// What is known of an object's inside; immutable, as the object is.
-#[derive(Debug)]
-pub struct Footer {
-    /// The Parquet metadata, with the page index where it pays.
-    pub metadata: Arc<ParquetMetaData>,
-    /// The leaf of each column, by [`Column::index`]; `None` where the object lacks it: all null.
-    leaves: [Option<usize>; Column::ALL.len()],
-    /// What its bytes are checked by; `None` if it was written without.
-    checksums: Option<Arc<Checksums>>,
-    /// How to decode its columns, each way made when it is first needed.
-    plain: OnceLock<ArrowReaderMetadata>,
-    dictionary: OnceLock<ArrowReaderMetadata>,
-}
+/// Requests for parts of one object that are under way at once.
+const REQUESTS_OF_AN_OBJECT: usize = 64;
 
 /// An object whose footer is known, and the parts of it that are in memory.
 #[derive(Debug, Clone)]
@@ -61,143 +28,7 @@ pub struct Opened {
     /// Its footer.
     pub footer: Arc<Footer>,
     /// Its bytes as far as they were fetched.
-    pub blob: Blob,
-}
-
-/// How text columns are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Texts {
-    /// As `StringArray`.
-    Plain,
-    /// As `DictionaryArray<Int32, Utf8>` where all pages of the chunk use its dictionary, else as `StringArray`.
-    Dictionary,
-}
-
-/// What is wrong with an object's bytes.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Damaged(pub String);
-
-impl From<ParquetError> for Damaged {
-    fn from(error: ParquetError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<arrow_schema::ArrowError> for Damaged {
-    fn from(error: arrow_schema::ArrowError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<ChecksumError> for Damaged {
-    fn from(error: ChecksumError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// Runs a decoder over bytes that anybody may have damaged.
-pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Damaged> {
-    damage::guarded(|| Damaged(GAVE_UP.to_owned()), decode)
-}
-
-impl Footer {
-    fn new(metadata: ParquetMetaData, checksums: Option<Arc<Checksums>>) -> Result<Self, Damaged> {
-        let schema = metadata.file_metadata().schema_descr();
-        let mut leaves = [None; Column::ALL.len()];
-        if schema.root_schema().get_fields().len() != schema.num_columns() {
-            return Err(Damaged("it has nested columns, which no event has".to_owned()));
-        }
-        for (leaf, descriptor) in schema.columns().iter().enumerate() {
-            if let Some(column) = Column::from_name(descriptor.name()) {
-                leaves[column.index()] = Some(leaf);
-            }
-        }
-        let (plain, dictionary) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { metadata: Arc::new(metadata), leaves, checksums, plain, dictionary })
-    }
-
-    fn reader_metadata(&self, texts: Texts) -> Result<&ArrowReaderMetadata, Damaged> {
-        let slot = match texts {
-            Texts::Plain => &self.plain,
-            Texts::Dictionary => &self.dictionary,
-        };
-        if let Some(made) = slot.get() {
-            return Ok(made);
-        }
-        let schema = self.metadata.file_metadata().schema_descr();
-        let mut fields: Vec<FieldRef> = Vec::with_capacity(schema.num_columns());
-        for (leaf, descriptor) in schema.columns().iter().enumerate() {
-            let data_type = match Column::from_name(descriptor.name()) {
-                Some(column) => self.data_type(column, leaf, texts),
-                // A column of a newer version: never read, whatever its type.
-                None => inferred_type(schema, leaf)?,
-            };
-            let is_optional = descriptor.self_type().is_optional();
-            fields.push(Arc::new(Field::new(descriptor.name(), data_type, is_optional)));
-        }
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-        let made = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
-        Ok(slot.get_or_init(|| made))
-    }
-
-    fn data_type(&self, column: Column, leaf: usize, texts: Texts) -> DataType {
-        let uses_dictionary = || (0..self.metadata.num_row_groups()).all(|group| self.is_dictionary_encoded(group, leaf));
-        match column.kind() {
-            ColumnKind::Time => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-            ColumnKind::Int32 => DataType::Int32,
-            ColumnKind::Text if texts == Texts::Dictionary && uses_dictionary() => {
-                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-            }
-            ColumnKind::Text => DataType::Utf8,
-        }
-    }
-
-    /// The leaf of a column, if the object has it.
-    pub const fn leaf(&self, column: Column) -> Option<usize> {
-        self.leaves[column.index()]
-    }
-
-    /// A column's chunk in a row group; `None` where the object lacks the column.
-    pub fn chunk(&self, row_group: usize, column: Column) -> Option<&ColumnChunkMetaData> {
-        Some(self.metadata.row_group(row_group).column(self.leaf(column)?))
-    }
-
-    /// Whether every value of a column in a row group is null.
-    pub fn is_all_null(&self, row_group: usize, column: Column) -> bool {
-        let Some(chunk) = self.chunk(row_group, column) else { return true };
-        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
-        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(chunk.num_values()))
-    }
-
-    /// The page index, if it was read.
-    pub fn page_index(&self) -> Option<&Arc<dyn PageIndexProvider>> {
-        self.metadata.page_index()
-    }
-
-    /// Rows of a row group.
-    pub fn rows(&self, row_group: usize) -> usize {
-        usize::try_from(self.metadata.row_group(row_group).num_rows()).unwrap_or(0)
-    }
-
-    /// Rows of the object.
-    pub fn total_rows(&self) -> u64 {
-        self.metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
-    }
-
-    /// About how much memory it takes.
-    fn memory(&self) -> usize {
-        let checksums = self.checksums.as_ref().map_or(0, |checksums| checksums.memory());
-        self.metadata.memory_size() + checksums + 2 * self.metadata.file_metadata().schema_descr().num_columns() * 200
-    }
-
-    fn is_dictionary_encoded(&self, row_group: usize, leaf: usize) -> bool {
-        let chunk = self.metadata.row_group(row_group).column(leaf);
-        let uses_only_dictionary = |mask: &parquet::basic::EncodingMask| {
-            mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
-        };
-        chunk.dictionary_page_offset().is_some() && chunk.page_encoding_stats_mask().is_some_and(uses_only_dictionary)
-    }
+    pub parts: ObjectParts,
 }
 
 impl Opened {
@@ -208,32 +39,32 @@ impl Opened {
         let cached_bytes = handle.merged.clone().or_else(|| context.engine.objects.get(key));
         let cached_footer = context.engine.footers.get(key);
         if let Some(footer) = cached_footer {
-            let mut blob = cached_bytes.map_or_else(|| Blob::empty(handle.size), Blob::whole);
-            blob.check_by(footer.checksums.as_ref()).map_err(|damaged| ScanError::damaged(handle, damaged.into()))?;
-            return Ok(Self { handle: Arc::clone(handle), footer, blob });
+            let mut parts = cached_bytes.map_or_else(|| ObjectParts::empty(handle.size), ObjectParts::whole);
+            parts.check_by(footer.checksums.as_ref()).map_err(|damaged| ScanError::damaged(handle, damaged.into()))?;
+            return Ok(Self { handle: Arc::clone(handle), footer, parts });
         }
-        let mut blob = match cached_bytes {
-            Some(bytes) => Blob::whole(bytes),
+        let mut parts = match cached_bytes {
+            Some(bytes) => ObjectParts::whole(bytes),
             None => Self::fetch_end(context, handle).await?,
         };
-        let footer = Arc::new(read_footer(context, handle, &mut blob).await?);
+        let footer = Arc::new(read_footer(context, handle, &mut parts).await?);
         context.engine.footers.insert(key, Arc::clone(&footer), footer.memory());
-        Ok(Self { handle: Arc::clone(handle), footer, blob })
+        Ok(Self { handle: Arc::clone(handle), footer, parts })
     }
 
-    async fn fetch_end(context: &Context<'_>, handle: &Handle) -> Result<Blob, ScanError> {
+    async fn fetch_end(context: &Context<'_>, handle: &Handle) -> Result<ObjectParts, ScanError> {
         let settings = &context.engine.settings;
         let fetched = if handle.size <= settings.whole_object_bytes {
             let object = context.meter.get(context.store(), &handle.key).await;
             object.map(|object| {
                 context.engine.objects.insert(&handle.key, object.bytes.clone(), object.bytes.len());
-                Blob::whole(object.bytes)
+                ObjectParts::whole(object.bytes)
             })
         } else {
             // Large objects have large footers: a second request for the rest costs more than a few bytes too many.
             let tail = settings.tail_bytes.max(handle.size / 512).min(handle.size);
             let suffix = context.meter.get_suffix(context.store(), &handle.key, tail).await;
-            suffix.map(|suffix| Blob::suffix(suffix.size, suffix.bytes))
+            suffix.map(|suffix| ObjectParts::suffix(suffix.size, suffix.bytes))
         };
         fetched.map_err(|error| context.store_error(handle, error))
     }
@@ -261,9 +92,9 @@ impl Opened {
 
     /// Fetches what is missing of some ranges.
     pub async fn fetch_ranges(&mut self, context: &Context<'_>, ranges: Vec<Range<u64>>) -> Result<(), ScanError> {
-        let gap = context.engine.settings.gap_bytes;
-        let fetched = self.blob.fetch(context.store(), &context.meter, &self.handle.key, ranges, gap).await;
-        fetched.map_err(|error| fetch_error(context, &self.handle, error))
+        let fetching = Fetching { gap: context.engine.settings.gap_bytes, side_by_side: REQUESTS_OF_AN_OBJECT };
+        let fetched = self.parts.fetch(&context.ranges(&self.handle), ranges, fetching).await;
+        fetched.map_err(|error| context.read_error(&self.handle, error))
     }
 
     fn add_ranges(&self, row_group: usize, leaf: usize, selection: Option<&RowSelection>, ranges: &mut Vec<Range<u64>>) {
@@ -314,7 +145,7 @@ impl Opened {
             let schema = footer.metadata.file_metadata().schema_descr();
             let mask = ProjectionMask::leaves(schema, leaves.iter().copied());
             let metadata = footer.reader_metadata(texts)?.clone();
-            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.blob.clone(), metadata)
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.parts.clone(), metadata)
                 .with_projection(mask)
                 .with_row_groups(vec![row_group])
                 .with_batch_size(rows);
@@ -337,90 +168,15 @@ impl Opened {
     }
 }
 
-fn fetch_error(context: &Context<'_>, handle: &Handle, error: FetchError) -> ScanError {
-    match error {
-        FetchError::Store(error) => context.store_error(handle, error),
-        FetchError::Damaged(error) => ScanError::damaged(handle, error.into()),
-    }
-}
-
-async fn read_footer(context: &Context<'_>, handle: &Handle, blob: &mut Blob) -> Result<Footer, ScanError> {
-    let damaged = |damaged: Damaged| ScanError::damaged(handle, damaged);
-    let end = handle.size;
-    let fetch = async |blob: &mut Blob, range: Range<u64>| {
-        let fetched = blob.fetch(context.store(), &context.meter, &handle.key, vec![range], 0).await;
-        fetched.map_err(|error| fetch_error(context, handle, error))
+async fn read_footer(context: &Context<'_>, handle: &Handle, parts: &mut ObjectParts) -> Result<Footer, ScanError> {
+    let own_key = handle.partition.as_ref().map(|_| handle.key.as_str());
+    let page_index_pays = |metadata: &ParquetMetaData| {
+        let most_rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
+        usize::try_from(most_rows).is_ok_and(|rows| rows >= context.engine.settings.page_index_rows)
     };
-    let mut needed = 8;
-    let mut metadata = loop {
-        if needed > end {
-            return Err(damaged(Damaged("it is shorter than its footer".to_owned())));
-        }
-        fetch(blob, end - needed..end).await?;
-        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
-        let parsed = guarded(|| match reader.try_parse(blob) {
-            Ok(()) => Ok(Ok(reader.finish()?)),
-            Err(ParquetError::NeedMoreData(more)) => Ok(Err(more as u64)),
-            // The footer's length is known from its last bytes, but the footer itself was not fetched yet.
-            Err(_) if needed == 8 => Ok(Err(footer_length(blob)?)),
-            Err(error) => Err(error.into()),
-        });
-        match parsed.map_err(damaged)? {
-            Ok(metadata) => break metadata,
-            Err(more) if more > needed => needed = more,
-            Err(_) => return Err(damaged(Damaged("its footer cannot be read".to_owned()))),
-        }
-    };
-    let checksums = footer_checksums(blob).map_err(damaged)?;
-    blob.check_by(checksums.as_ref()).map_err(|error| damaged(error.into()))?;
-    check_layout(&metadata, end).map_err(|reason| damaged(Damaged(reason)))?;
-    if handle.partition.is_some() && is_of_another_key(&metadata, &handle.key) {
-        return Err(damaged(Damaged("its footer says that it belongs elsewhere".to_owned())));
-    }
-    let most_rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
-    let page_index_pays = usize::try_from(most_rows).is_ok_and(|rows| rows >= context.engine.settings.page_index_rows);
-    if page_index_pays && let Some(range) = page_index_range(metadata.row_groups()) {
-        fetch(blob, range).await?;
-        metadata = guarded(|| {
-            let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
-                .with_page_index_policy(PageIndexPolicy::Optional)
-                .with_page_index_mask(ColumnChunkMask::all());
-            reader.read_page_indexes(blob)?;
-            Ok(reader.finish()?)
-        })
-        .map_err(damaged)?;
-    }
-    guarded(|| Footer::new(metadata, checksums)).map_err(damaged)
-}
-
-/// The checksums in the footer, which must have been fetched.
-fn footer_checksums(blob: &Blob) -> Result<Option<Arc<Checksums>>, Damaged> {
-    use parquet::file::reader::{ChunkReader, Length};
-    let end = blob.get_bytes(blob.len().saturating_sub(8), 8)?;
-    let footer = checksums::footer_bytes(&end)?;
-    let start = blob.len().checked_sub(footer as u64).ok_or(ChecksumError::NoFooter)?;
-    Ok(Checksums::of(&blob.get_bytes(start, footer)?, blob.len())?.map(Arc::new))
-}
-
-/// The length of the footer with its last 8 bytes: a little-endian length and `PAR1`.
-fn footer_length(blob: &Blob) -> Result<u64, Damaged> {
-    use parquet::file::reader::{ChunkReader, Length};
-    let tail = blob.get_bytes(blob.len() - 8, 8)?;
-    let Some((length, b"PAR1")) = tail.split_first_chunk::<4>() else {
-        return Err(Damaged("it is no Parquet file".to_owned()));
-    };
-    Ok(u64::from(u32::from_le_bytes(*length)) + 8)
-}
-
-fn page_index_range(row_groups: &[RowGroupMetaData]) -> Option<Range<u64>> {
-    let chunks = row_groups.iter().flat_map(RowGroupMetaData::columns);
-    let ranges = chunks.flat_map(|chunk| [chunk.column_index_range(), chunk.offset_index_range()]).flatten();
-    ranges.reduce(|all, range| all.start.min(range.start)..all.end.max(range.end))
-}
-
-fn inferred_type(schema: &SchemaDescriptor, leaf: usize) -> Result<DataType, Damaged> {
-    let inferred = parquet_to_arrow_schema(schema, None)?;
-    Ok(inferred.field(leaf).data_type().clone())
+    let footer = object::read_footer(&context.ranges(handle), parts, own_key, page_index_pays).await;
+    let footer = footer.map_err(|error| context.read_error(handle, error))?;
+    guarded(|| Footer::new(footer.metadata, footer.checksums)).map_err(|damaged| ScanError::damaged(handle, damaged))
 }
 
 /// A column of nulls.

@@ -9,10 +9,13 @@ use auditlake_event::columns::ColumnKind;
 use auditlake_event::{Column, Event};
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::object::{Damaged, Handle, Opened, Texts};
+use super::context::Context;
+use super::error::{Damaged, ScanError};
+use super::footer::Texts;
+use super::handle::Handle;
+use super::object::Opened;
 use super::rows::Rows;
 use super::top::Place;
-use super::{Context, ScanError};
 use crate::engine::Position;
 use crate::typed::Query;
 

@@ -7,22 +7,23 @@
 //! Only digests of seals before `sealed until` count, as for the objects themselves: a seal under way has written a part of both.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auditlake_event::Timestamp;
 use auditlake_lake::SealTime;
-use auditlake_lake::landing::Clock;
 use auditlake_lake::layout::{self, ArchiveKey};
-use auditlake_lake::named::{NamedError, is_recorded, named_by};
+use auditlake_lake::seal::named::{NamedError, is_recorded, named_by};
 use auditlake_store::list_all;
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::listing::{Archive, Listed, Month, Spans};
-use super::object::Handle;
+use super::attempts::Attempts;
+use super::context::Context;
+use super::error::ScanError;
+use super::handle::Handle;
+use super::listing::{Archive, Month, Spans};
+use super::state::{EngineState, Listed};
 use super::window::Window;
-use super::{Attempts, Context, ScanEngine, ScanError};
 use crate::engine::{Order, Position};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::typed::Query;
@@ -31,34 +32,6 @@ use crate::typed::Query;
 const KEY_BYTES: usize = 200;
 /// Rough memory of a seal time in a list.
 const SEAL_TIME_BYTES: usize = 8;
-
-/// A lifecycle rule that removes archive objects of a certain age.
-#[derive(Clone)]
-pub struct ArchiveExpiry {
-    /// The age at which objects expire, in ms since they were written.
-    pub after_ms: i64,
-    /// Tells how old an object is.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl fmt::Debug for ArchiveExpiry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ArchiveExpiry").field("after_ms", &self.after_ms).finish_non_exhaustive()
-    }
-}
-
-impl ArchiveExpiry {
-    /// A rule that removes objects some days after they were written; `None` for 0 days, which means never.
-    pub fn of_days(days: u32, clock: Arc<dyn Clock>) -> Option<Self> {
-        let after_ms = i64::from(days) * 24 * Timestamp::HOUR_MS;
-        (days > 0).then_some(Self { after_ms, clock })
-    }
-
-    /// Whether an object of a seal may have expired. Objects are written after the start of their period, never before.
-    fn may_have_removed(&self, seal_time: SealTime) -> bool {
-        seal_time.start().millis().saturating_add(self.after_ms) <= self.clock.now().millis()
-    }
-}
 
 /// Archive objects by their hour.
 type ByHour = BTreeMap<i64, Vec<Arc<Handle>>>;
@@ -274,25 +247,22 @@ impl<'a> Presence<'a> {
     }
 }
 
-impl ScanEngine {
-    /// Fails as damaged if an archive object is gone that a query would read, for an engine that does not notice. Of digests that
-    /// are not known yet, `most_digests` are read, the newest first.
-    pub async fn check_presence(
-        &self,
-        query: &Query,
-        after: Option<&Position>,
-        most_digests: usize,
-    ) -> Result<(), QueryError> {
-        let window = Window::new(query, Order::NewestFirst, after);
-        if window.is_empty() {
-            return Ok(());
-        }
-        let context = Attempts::new(self).begin(window).await?;
-        match check_all(&context, query, window, most_digests).await {
-            Err(ScanError::Query(error)) => Err(error),
-            // Lists and digests alone cannot end otherwise.
-            Ok(()) | Err(_) => Ok(()),
-        }
+/// See [`ScanEngine::check_presence`](super::ScanEngine::check_presence).
+pub async fn check_presence(
+    engine: &EngineState,
+    query: &Query,
+    after: Option<&Position>,
+    most_digests: usize,
+) -> Result<(), QueryError> {
+    let window = Window::new(query, Order::NewestFirst, after);
+    if window.is_empty() {
+        return Ok(());
+    }
+    let context = Attempts::new(engine).begin(window).await?;
+    match check_all(&context, query, window, most_digests).await {
+        Err(ScanError::Query(error)) => Err(error),
+        // Lists and digests alone cannot end otherwise.
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

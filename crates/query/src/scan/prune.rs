@@ -1,28 +1,24 @@
 //! What need not be read: row groups and pages that cannot hold a matching row.
 
-use std::ops::Range;
-
 use auditlake_event::Column;
-use parquet::bloom_filter::Sbbf;
+use auditlake_lake::archive::object::{bloom_range, integer_bounds, rows_of_pages};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::object::{Damaged, Opened, guarded};
+use super::context::Context;
+use super::error::ScanError;
+use super::object::Opened;
 use super::predicate::{Predicate, Term};
 use super::rows::Rows;
 use super::window::Window;
-use super::{Context, ScanError};
 
 /// A bloom filter is fetched on its own if its column takes at least this many times its bytes.
 const BLOOM_PAYS: u64 = 4;
 
 /// The earliest and latest event time of a row group, both inclusive; `None` if the footer does not say.
 pub fn time_bounds(opened: &Opened, row_group: usize) -> Option<(i64, i64)> {
-    match opened.footer.chunk(row_group, Column::EventTime)?.statistics()? {
-        Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
-        _ => None,
-    }
+    integer_bounds(opened.footer.chunk(row_group, Column::EventTime)?)
 }
 
 /// The row groups that may hold matching rows within `window`, by what footer and bloom filters say, newest first.
@@ -73,12 +69,6 @@ fn lies_within(value: &str, min: Option<&[u8]>, max: Option<&[u8]>) -> bool {
     min.is_none_or(|min| min <= value.as_bytes()) && max.is_none_or(|max| value.as_bytes() <= max)
 }
 
-fn bloom_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
-    let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
-    let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
-    Some(start..start.checked_add(length)?)
-}
-
 async fn may_hold_by_bloom_filters(
     context: &Context<'_>,
     opened: &mut Opened,
@@ -94,7 +84,7 @@ async fn may_hold_by_bloom_filters(
             let compressed = u64::try_from(chunk.compressed_size()).unwrap_or(0);
             match bloom_range(chunk) {
                 Some(range)
-                    if opened.blob.holds(&range) || (range.end - range.start).saturating_mul(BLOOM_PAYS) <= compressed =>
+                    if opened.parts.holds(&range) || (range.end - range.start).saturating_mul(BLOOM_PAYS) <= compressed =>
                 {
                     filters.push((column, range));
                 }
@@ -105,17 +95,13 @@ async fn may_hold_by_bloom_filters(
             continue;
         }
         opened.fetch_ranges(context, filters.iter().map(|(_, range)| range.clone()).collect()).await?;
-        let may_hold = guarded(|| {
-            for (column, _) in &filters {
-                let Some(chunk) = opened.footer.chunk(row_group, *column) else { continue };
-                let filter = Sbbf::read_from_column_chunk(chunk, &opened.blob)?;
-                if filter.is_none_or(|filter| values.iter().any(|value| filter.check(value.as_str()))) {
-                    return Ok(true);
-                }
-            }
-            Ok::<bool, Damaged>(false)
-        });
-        if !may_hold.map_err(|damaged| ScanError::damaged(&opened.handle, damaged))? {
+        let mut may_hold = false;
+        for (column, _) in &filters {
+            let Some(chunk) = opened.footer.chunk(row_group, *column) else { continue };
+            let filter = opened.parts.bloom_filter(chunk).map_err(|error| context.read_error(&opened.handle, error))?;
+            may_hold |= filter.is_none_or(|filter| values.iter().any(|value| filter.check(value.as_str())));
+        }
+        if !may_hold {
             return Ok(false);
         }
     }
@@ -123,20 +109,21 @@ async fn may_hold_by_bloom_filters(
 }
 
 /// The rows of a row group that may match, by what the page index says.
-pub fn pages(opened: &Opened, row_group: usize, window: Window, predicate: &Predicate) -> Rows {
-    let total = opened.footer.rows(row_group);
-    let mut rows = Rows::all(total);
-    let Some(index) = opened.footer.page_index() else { return rows };
+pub fn pages(
+    context: &Context<'_>,
+    opened: &Opened,
+    row_group: usize,
+    window: Window,
+    predicate: &Predicate,
+) -> Result<Rows, ScanError> {
+    let mut rows = Rows::all(opened.footer.rows(row_group));
     let mut restrict = |column: Column, may_hold: &dyn Fn(&ColumnIndexMetaData, usize) -> bool| {
-        let Some(leaf) = opened.footer.leaf(column) else { return };
-        let (Some(values), Some(pages)) = (index.column_index(row_group, leaf), index.offset_index(row_group, leaf)) else {
-            return;
-        };
-        let first_rows: Vec<usize> =
-            pages.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
-        let kept = (0..first_rows.len()).filter(|&page| may_hold(values, page));
-        let ranges = kept.map(|page| first_rows[page]..first_rows.get(page + 1).copied().unwrap_or(total));
-        rows = rows.within(ranges.collect());
+        let Some(leaf) = opened.footer.leaf(column) else { return Ok(()) };
+        let ranges = rows_of_pages(&opened.footer.metadata, row_group, leaf, may_hold);
+        if let Some(ranges) = ranges.map_err(|error| context.read_error(&opened.handle, error))? {
+            rows = rows.within(ranges);
+        }
+        Ok::<(), ScanError>(())
     };
     restrict(Column::EventTime, &|values, page| match values {
         ColumnIndexMetaData::INT64(times) => {
@@ -144,7 +131,7 @@ pub fn pages(opened: &Opened, row_group: usize, window: Window, predicate: &Pred
                 && times.min_value(page).is_none_or(|&min| min < window.to)
         }
         _ => true,
-    });
+    })?;
     for term in &predicate.terms {
         let (Some(wanted), [column]) = (term.required_values(), term.columns) else { continue };
         restrict(*column, &|values, page| match values {
@@ -153,7 +140,7 @@ pub fn pages(opened: &Opened, row_group: usize, window: Window, predicate: &Pred
                     && wanted.iter().any(|value| lies_within(value, texts.min_value(page), texts.max_value(page)))
             }
             _ => true,
-        });
+        })?;
     }
-    rows
+    Ok(rows)
 }

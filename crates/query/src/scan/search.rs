@@ -6,15 +6,19 @@ use std::sync::Arc;
 use auditlake_event::Timestamp;
 use futures::stream::{StreamExt, TryStreamExt};
 
+use super::context::Context;
+use super::error::ScanError;
+use super::handle::Handle;
 use super::landing::{Group, Landing};
 use super::listing::{Archive, Month, Spans};
-use super::object::{Handle, Opened};
+use super::object::Opened;
 use super::predicate::Predicate;
 use super::presence::Presence;
+use super::state::NAME;
 use super::top::{Offered, Place, Top};
 use super::unsealed::{self, Run, UnsealedHour};
 use super::window::Window;
-use super::{Context, NAME, ScanError, filter, output, prune};
+use super::{filter, output, prune};
 use crate::engine::{Answer, Order, Position, SearchRequest};
 
 /// Most hours that are read side by side.
@@ -184,7 +188,7 @@ impl Search<'_> {
         if bounds.is_some_and(|(min, max)| !window.overlaps(min, max)) {
             return Ok(());
         }
-        let rows = prune::pages(opened, row_group, window, &self.predicate);
+        let rows = prune::pages(context, opened, row_group, window, &self.predicate)?;
         let rows = filter::matching(context, opened, row_group, rows, &self.predicate).await?;
         if rows.is_empty() {
             return Ok(());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auditlake_event::Timestamp;
 
-use super::object::Handle;
+use super::handle::Handle;
 use crate::engine::{Order, Position};
 
 /// Where a row is stored.

@@ -11,18 +11,20 @@
 //!   into slices so that this is bounded too.
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow_array::Int64Array;
 use auditlake_event::{Column, Timestamp};
 
+use super::context::Context;
+use super::error::{Damaged, ScanError};
+use super::filter;
+use super::handle::Handle;
 use super::landing::Group;
-use super::object::{Damaged, Handle, Opened};
+use super::object::Opened;
 use super::predicate::Predicate;
 use super::rows::{Rows, narrow};
 use super::window::Window;
-use super::{Context, ScanError, filter};
 
 /// One region's groups of one hour, and the archive objects beside them.
 pub struct UnsealedHour<'a> {
@@ -122,7 +124,7 @@ impl UnsealedHour<'_> {
         for handle in &self.archived {
             let mut opened = Opened::open(context, handle).await?;
             for row_group in super::prune::row_groups(context, &mut opened, span, &nothing).await? {
-                let rows = super::prune::pages(&opened, row_group, span, &nothing);
+                let rows = super::prune::pages(context, &opened, row_group, span, &nothing)?;
                 let times = filter::times(context, &mut opened, row_group, &rows).await?;
                 let inside: Vec<usize> = (0..times.len()).filter(|&index| span.contains(times.value(index))).collect();
                 let rows = rows.at(&inside);
@@ -221,15 +223,6 @@ async fn fetch_together(
     ];
     columns.extend(predicate.terms.iter().flat_map(|term| term.columns));
     opened.fetch_columns(context, row_group, &columns, rows.selection().as_ref()).await
-}
-
-impl super::ScanEngine {
-    /// What stands for an event of one region and organization when copies are looked for. 128 bits under keys that nobody
-    /// outside knows: two events that share it do not occur, by chance or on purpose.
-    pub fn hash(&self, time: i64, event_id: &str, source: &str) -> u128 {
-        let [high, low] = self.hash_keys.each_ref().map(|keys| u128::from(keys.hash_one((time, event_id, source))));
-        high << 64 | low
-    }
 }
 
 /// The row's place for an answer.

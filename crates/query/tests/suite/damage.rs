@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use auditlake_event::{Event, Organization, Outcome, Timestamp};
-use auditlake_lake::landing::{Clock, LandingWriter, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemEntropy};
+use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::seal::{RunLimits, SealSettings, Sealer};
 use auditlake_lake::{Codec, Lake, Period};
 use auditlake_query::{Answer, Engine, Query, QueryError, ScanEngine, SearchRequest, Settings};

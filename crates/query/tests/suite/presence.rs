@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::meddling::Meddling;
 use auditlake_event::{Event, Organization, Outcome, Timestamp};
-use auditlake_lake::landing::{Clock, LandingWriter, SystemEntropy};
+use auditlake_lake::clock::{Clock, SystemEntropy};
+use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::layout::{self, ARCHIVE, ArchiveKey, DIGESTS};
 use auditlake_lake::seal::{RunLimits, SealSettings, Sealer};
 use auditlake_lake::{Codec, Lake, Period, SealTime};

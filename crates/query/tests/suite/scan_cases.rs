@@ -6,7 +6,7 @@ use crate::model::meddling::Meddling;
 use crate::model::{Object, Row, Spec, World, Writing, event, time};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use auditlake_event::{Column, Event, Organization, Timestamp};
-use auditlake_lake::landing_file::{decode, encode};
+use auditlake_lake::landing::file::{decode, encode};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::{Arrival, SealTime};
 use auditlake_query::{

@@ -7,7 +7,7 @@ use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader, Roo
 use auditlake_event::input::{LargeEvents, Lookalikes};
 use auditlake_event::limits::{DEFAULT_MAX_EVENT_BYTES, LEAD_MS};
 use auditlake_event::{Event, Organization, Region, Timestamp};
-use auditlake_lake::landing::{Clock, Entropy, SystemEntropy};
+use auditlake_lake::clock::{Clock, Entropy, SystemEntropy};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
     Answer, Cost, Count, CountRequest, Counts, Engine, Field, Order, Position, Query, QueryError, QueryErrorKind,

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 use auditlake_event::batch::EventBatchBuilder;
 use auditlake_event::columns::archive_schema;
 use auditlake_event::{Category, Column, Event, Organization, Outcome, Region, Timestamp};
-use auditlake_lake::integrity::{SealRecord, sha256_hex};
-use auditlake_lake::landing_file::encode;
+use auditlake_lake::hash::sha256_hex;
+use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{self, ArchiveKey, LandingKey, Partition};
 use auditlake_lake::period::Period;
-use auditlake_lake::{Arrival, Codec, Lake, SealTime, plan};
+use auditlake_lake::seal::plan;
+use auditlake_lake::seal::record::SealRecord;
+use auditlake_lake::{Arrival, Codec, Lake, SealTime};
 use auditlake_query::{Condition, Field, MetadataKey, Query};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -225,12 +227,12 @@ impl World {
         for ((region, organization, hour, seal_time), rows) in parts {
             let region = Region::parse(&region).unwrap();
             let organization = Organization::parse(&organization).unwrap();
-            // Two shards, so that a partition has several objects of one seal.
+            // Two parts, so that a partition has several objects of one seal.
             let middle = rows.len() / 2;
-            for (shard, rows) in [(0, &rows[..middle]), (1, &rows[middle..])] {
+            for (part, rows) in [(0, &rows[..middle]), (1, &rows[middle..])] {
                 if !rows.is_empty() {
                     let partition = Partition { region: region.clone(), organization: organization.clone(), hour };
-                    let key = ArchiveKey { partition, seal_time, shard, codec: Codec::Snappy };
+                    let key = ArchiveKey { partition, seal_time, part, codec: Codec::Snappy };
                     store.overwrite(&key.to_string(), archive_object(rows, self.writing));
                 }
             }

@@ -1,0 +1,1 @@
+//! The tests of the transparency log's formats and rules.

@@ -30,6 +30,9 @@ pub enum KeyError {
     /// Its name may not be the name of a key.
     #[error("a key's name is not empty and has no spaces, plus signs or control characters")]
     Name,
+    /// The type is none of those that this crate knows.
+    #[error("keys of type 0x{0:02x} are not known; known are 0x01, 0x04 and 0x06")]
+    UnknownType(u8),
     /// The key has another length than its algorithm's.
     #[error("a key of type 0x{kind:02x} has {expected} bytes, not {found}")]
     Length {
@@ -82,18 +85,17 @@ pub enum Algorithm {
     CosignatureEd25519,
     /// 0x06: ML-DSA-44 cosignature (C2SP *tlog-cosignature*). Known by name and length; this crate cannot verify it.
     CosignatureMlDsa44,
-    /// Any other type; this crate cannot verify it.
-    Other(u8),
 }
 
 impl Algorithm {
-    /// From the byte before the public key.
-    pub const fn from_byte(byte: u8) -> Self {
+    /// From the byte before the public key. `None` for all other types: how their ids are made, and so whether a key was
+    /// mangled, is not known here.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
-            0x01 => Self::Ed25519,
-            0x04 => Self::CosignatureEd25519,
-            0x06 => Self::CosignatureMlDsa44,
-            other => Self::Other(other),
+            0x01 => Some(Self::Ed25519),
+            0x04 => Some(Self::CosignatureEd25519),
+            0x06 => Some(Self::CosignatureMlDsa44),
+            _ => None,
         }
     }
 
@@ -103,7 +105,6 @@ impl Algorithm {
             Self::Ed25519 => 0x01,
             Self::CosignatureEd25519 => 0x04,
             Self::CosignatureMlDsa44 => 0x06,
-            Self::Other(byte) => byte,
         }
     }
 
@@ -112,11 +113,10 @@ impl Algorithm {
         matches!(self, Self::Ed25519 | Self::CosignatureEd25519)
     }
 
-    const fn key_size(self) -> Option<usize> {
+    const fn key_size(self) -> usize {
         match self {
-            Self::Ed25519 | Self::CosignatureEd25519 => Some(ED25519_KEY_SIZE),
-            Self::CosignatureMlDsa44 => Some(ML_DSA_44_KEY_SIZE),
-            Self::Other(_) => None,
+            Self::Ed25519 | Self::CosignatureEd25519 => ED25519_KEY_SIZE,
+            Self::CosignatureMlDsa44 => ML_DSA_44_KEY_SIZE,
         }
     }
 }
@@ -136,33 +136,27 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    /// An Ed25519 key (types 0x01 and 0x04), for example one whose private half lies in a key service.
+    /// A key from its bytes, for example one whose private half lies in a key service.
     pub fn new(name: &str, algorithm: Algorithm, public_key: &[u8]) -> Result<Self, KeyError> {
-        let id = KeyId::of(name, algorithm, public_key);
-        Self::with_id(name, id, algorithm, public_key)
-    }
-
-    fn with_id(name: &str, id: KeyId, algorithm: Algorithm, public_key: &[u8]) -> Result<Self, KeyError> {
         if !is_key_name(name) {
             return Err(KeyError::Name);
         }
-        if let Some(expected) = algorithm.key_size() {
-            if public_key.len() != expected {
-                return Err(KeyError::Length { kind: algorithm.byte(), expected, found: public_key.len() });
-            }
-            let expected = KeyId::of(name, algorithm, public_key);
-            if id != expected {
-                return Err(KeyError::Id { expected, found: id });
-            }
+        let (expected, found) = (algorithm.key_size(), public_key.len());
+        if found != expected {
+            return Err(KeyError::Length { kind: algorithm.byte(), expected, found });
         }
+        let id = KeyId::of(name, algorithm, public_key);
         Ok(Self { name: name.to_owned(), id, algorithm, public_key: public_key.to_vec() })
     }
 
-    /// Reads a verifier key. Keys of types that cannot be verified are read, so that a policy may name them.
+    /// Reads a verifier key. Keys of type 0x06 are read although they cannot be verified, so that a policy may name them.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let (name, id, key) = split_key(text)?.ok_or(KeyError::VerifierForm)?;
+        let (name, found, key) = split_key(text)?.ok_or(KeyError::VerifierForm)?;
         let (&kind, public_key) = key.split_first().ok_or(KeyError::VerifierForm)?;
-        Self::with_id(name, id, Algorithm::from_byte(kind), public_key)
+        let algorithm = Algorithm::from_byte(kind).ok_or(KeyError::UnknownType(kind))?;
+        let key = Self::new(name, algorithm, public_key)?;
+        let expected = key.id;
+        if found == expected { Ok(key) } else { Err(KeyError::Id { expected, found }) }
     }
 
     /// The name.
@@ -237,7 +231,8 @@ impl SignerKey {
         let (name, found, key) = split_key(rest)?.ok_or(KeyError::SignerForm)?;
         let (&kind, seed) = key.split_first().ok_or(KeyError::SignerForm)?;
         let seed = seed.try_into().map_err(|_| KeyError::SignerForm)?;
-        let key = Self::from_seed(name, Algorithm::from_byte(kind), seed)?;
+        let algorithm = Algorithm::from_byte(kind).ok_or(KeyError::UnknownType(kind))?;
+        let key = Self::from_seed(name, algorithm, seed)?;
         let expected = key.verifier.id;
         if found == expected { Ok(key) } else { Err(KeyError::Id { expected, found }) }
     }

@@ -5,18 +5,24 @@
 //! ```
 //!
 //! The log grows to each size in turn, every time from its files alone. The folder gets `vkey`, `checkpoints/<size>`, `checkpoint`
-//! (the newest), tiles and entry bundles, and `proofs/<index>.tlog-proof` for some entries of the newest checkpoint.
+//! (the newest), tiles and entry bundles, and `proofs/<index>.tlog-proof` for some entries of the newest checkpoint. Besides the log
+//! it gets `receipt` with `receipt-vkey` and `receipt-events` (a hash a line), and `heads/` with `values` (name, label and value a line),
+//! `root` and `<name>.path`.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
 use auditlake_tlog::checkpoint::{Checkpoint, SignedCheckpoint};
-use auditlake_tlog::hash::{empty_root, leaf_hash};
+use auditlake_tlog::entry::Origin;
+use auditlake_tlog::hash::{Hash, empty_root, leaf_hash};
+use auditlake_tlog::heads::{Head, HeadsTree, blind, nonce_label, organization_label};
 use auditlake_tlog::key::{Algorithm, Signer, SignerKey};
 use auditlake_tlog::proof::{TlogProof, inclusion, inclusion_tiles};
+use auditlake_tlog::receipt::Receipt;
 use auditlake_tlog::signing::cosign;
 use auditlake_tlog::tiles::{Edge, Tile, TileSet};
+use auditlake_tlog::time::UtcTime;
 
 /// The first entries are of odd lengths, from nothing to the longest; the rest name their index.
 fn entry(index: u64) -> Vec<u8> {
@@ -86,6 +92,43 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(&file, proof.to_string().as_bytes())?;
         }
     }
+    write_receipt(folder)?;
+    write_heads(folder)?;
     println!("{} entries in {}", size, folder.display());
     Ok(())
+}
+
+fn write_receipt(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let origin = Origin::parse("log.example/0123456789abcdef")?;
+    let key = SignerKey::from_seed(&origin.receipts(), Algorithm::Ed25519, [3; 32])?;
+    let events: Vec<Hash> = (0..11_u8).map(|event| Hash::of(&[event])).collect();
+    let received = UtcTime::parse("2026-03-01T12:00:00.123Z").ok_or("a time")?;
+    let note = Receipt::new(origin, received, &events).sign(&key)?;
+    write(&folder.join("receipt"), note.to_string().as_bytes())?;
+    write(&folder.join("receipt-vkey"), key.verifier().to_string().as_bytes())?;
+    write(&folder.join("receipt-events"), lines(events.iter().map(Hash::to_string)).as_bytes())
+}
+
+fn write_heads(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let nonce = Hash::of(b"a nonce of a test");
+    let mut values = vec![("nonce".to_owned(), nonce_label(), nonce.as_bytes().to_vec())];
+    for number in 0..300_u64 {
+        let name = format!("org-{number}");
+        let (label, head) =
+            (organization_label(&name), Head { sequence: number * number, digest: Hash::of(name.as_bytes()) });
+        let value = if number % 2 == 0 { head.value() } else { head.blinded_value(&blind(nonce.as_bytes(), &label)) };
+        values.push((name, label, value));
+    }
+    let tree = HeadsTree::from_map(values.iter().map(|(_, label, value)| (*label, value.clone())).collect())?;
+    for (name, label, _) in &values {
+        let path = tree.path(label).map_err(|_| "a label is not in its tree")?;
+        write(&folder.join(format!("heads/{name}.path")), path.to_string().as_bytes())?;
+    }
+    let values = values.iter().map(|(name, label, value)| format!("{name} {label} {}", hex::encode(value)));
+    write(&folder.join("heads/values"), lines(values).as_bytes())?;
+    write(&folder.join("heads/root"), lines([tree.root().to_string()]).as_bytes())
+}
+
+fn lines(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().map(|text| text + "\n").collect()
 }

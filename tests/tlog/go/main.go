@@ -3,7 +3,7 @@
 //	verify FOLDER
 //
 // Checked are the signatures of all checkpoints, the inclusion of every entry in the newest one, the consistency of all pairs
-// of checkpoints, and the .tlog-proof files. Exit code 1 with the first finding.
+// of checkpoints, the .tlog-proof files, and a receipt. Exit code 1 with the first finding.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -165,7 +166,68 @@ func checkProof(file []byte, origin string, keys note.Verifiers, entries [][]byt
 	return tlog.CheckRecord(proof, tree.N, tree.Hash, index, tlog.RecordHash(entries[index]))
 }
 
+// checkReceipt checks a receipt: the key, and the Merkle root over the events' hashes.
+func checkReceipt(path string) error {
+	vkey, err := os.ReadFile(filepath.Join(path, "receipt-vkey"))
+	if err != nil {
+		return err
+	}
+	key, err := note.NewVerifier(string(vkey))
+	if err != nil {
+		return err
+	}
+	message, err := os.ReadFile(filepath.Join(path, "receipt"))
+	if err != nil {
+		return err
+	}
+	opened, err := note.Open(message, note.VerifierList(key))
+	if err != nil {
+		return err
+	}
+	events, err := os.ReadFile(filepath.Join(path, "receipt-events"))
+	if err != nil {
+		return err
+	}
+	var stored storage
+	count := int64(0)
+	for _, line := range strings.Fields(string(events)) {
+		event, err := hex.DecodeString(line)
+		if err != nil {
+			return err
+		}
+		hashes, err := tlog.StoredHashes(count, event, stored)
+		if err != nil {
+			return err
+		}
+		stored = append(stored, hashes...)
+		count++
+	}
+	root, err := tlog.TreeHash(count, stored)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("auditlake/receipt/v1\n%s\n2026-03-01T12:00:00.123Z\n%d\n%s\n", key.Name(), count, root)
+	if opened.Text != text {
+		return fmt.Errorf("%q is not %q", opened.Text, text)
+	}
+	return nil
+}
+
+// storage keeps the hashes of a small tree in memory.
+type storage []tlog.Hash
+
+func (s storage) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	var hashes []tlog.Hash
+	for _, index := range indexes {
+		hashes = append(hashes, s[index])
+	}
+	return hashes, nil
+}
+
 func verify(path string) error {
+	if err := checkReceipt(path); err != nil {
+		return fmt.Errorf("receipt: %w", err)
+	}
 	vkey, err := os.ReadFile(filepath.Join(path, "vkey"))
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@
 //! - a **proof** shows that an entry is in a log, or that one log is the beginning of another ([`proof`], RFC 9162, *tlog-proof*);
 //! - a **witness** adds a [`cosignature`] to a checkpoint after it has checked that the log has only grown ([`witness`],
 //!   *tlog-witness*, *tlog-cosignature*);
+//! - a **signer** remembers what it signed and refuses forks ([`guard`]);
 //! - a **policy** says which logs and how many witnesses are enough ([`policy`], *tlog-policy*).
 //!
 //! The rest is the lake's own: its log entries and its origin ([`entry`]), the tree of the organizations' heads ([`heads`]) and the
@@ -20,6 +21,7 @@
 pub mod checkpoint;
 pub mod cosignature;
 pub mod entry;
+pub mod guard;
 pub mod hash;
 pub mod heads;
 pub mod key;

@@ -80,6 +80,26 @@ impl Policy {
         Ok(Verdict { log_keys, cosigned })
     }
 
+    /// How many dishonest witnesses are enough, together with the log's key, to have two histories accepted: the fewest that two
+    /// quorums can have in common. 0 means that the policy does not protect against a fork at all, because there are disjoint
+    /// quorums.
+    pub fn witnesses_for_fork(&self) -> usize {
+        // A group comes after its members, and each witness is below at most one group.
+        let mut groups: Vec<usize> = Vec::with_capacity(self.groups().len());
+        let common = |groups: &[usize], member: Member| match member {
+            Member::Witness(_) => 1,
+            Member::Group(index) => groups.get(index).copied().unwrap_or(0),
+        };
+        for group in self.groups() {
+            let mut members: Vec<usize> = group.members.iter().map(|&member| common(&groups, member)).collect();
+            members.sort_unstable();
+            // Two choices of `threshold` members have at least this many members in common, the cheapest in the worst case.
+            let shared = (2 * group.threshold).saturating_sub(members.len());
+            groups.push(members.iter().take(shared).sum());
+        }
+        self.quorum().map_or(0, |member| common(&groups, member))
+    }
+
     fn is_quorum(&self, earliest: &[Option<u64>]) -> bool {
         // A group comes after its members, so that these are known when it is its turn.
         let mut groups: Vec<bool> = Vec::with_capacity(self.groups().len());

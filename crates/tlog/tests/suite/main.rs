@@ -5,6 +5,7 @@
 
 mod entries;
 mod garbage;
+mod guard;
 mod heads;
 mod keys;
 mod mutations;

@@ -5,6 +5,7 @@ use auditlake_tlog::key::{Algorithm, Signer, VerifierKey};
 use auditlake_tlog::note::NoteError;
 use auditlake_tlog::policy::{Member, Policy, PolicyError};
 use auditlake_tlog::signing::cosign;
+use proptest::prelude::*;
 
 use crate::samples;
 
@@ -179,4 +180,46 @@ fn thirty_two_of_everything_is_not_too_much() {
     }
     let policy = parse(&(text + "quorum g31\n"));
     assert_eq!((policy.logs().len(), policy.witnesses().len(), policy.groups().len()), (32, 32, 32));
+}
+
+/// A policy over six witnesses: groups of witnesses, and groups of these groups and the rest.
+fn quorums() -> impl Strategy<Value = String> {
+    (1_usize..=3, 1_usize..=2, 1_usize..=3).prop_map(|(first, second, all)| {
+        let witness = |number: u8| format!("witness W{number} {}\n", samples::witness_key(number).verifier());
+        let witnesses: String = (1..=6).map(witness).collect();
+        let log = samples::log_key();
+        format!(
+            "log {}\n{witnesses}group A {first} W1 W2 W3\ngroup B {second} W4 W5\ngroup C {all} A B W6\nquorum C\n",
+            log.verifier()
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// All pairs of sets of witnesses that are quorums: the fewest that two of them have in common.
+    #[test]
+    fn a_fork_needs_the_witnesses_that_two_quorums_share(text in quorums()) {
+        let policy = parse(&text);
+        let accepted: Vec<u8> = (0_u8..64)
+            .filter(|set| accepts(&policy, &(1..=6).filter(|number| set >> (number - 1) & 1 == 1).collect::<Vec<u8>>()))
+            .collect();
+        let shared = accepted.iter().flat_map(|one| accepted.iter().map(move |other| (one & other).count_ones() as usize)).min();
+        prop_assert_eq!(Some(policy.witnesses_for_fork()), shared);
+    }
+}
+
+#[test]
+fn policies_without_protection_against_forks_are_known() {
+    let policy = |rest: &str| {
+        let witness = |number: u8| format!("witness W{number} {}\n", samples::witness_key(number).verifier());
+        parse(&format!("{}{rest}", (1..=4).map(witness).collect::<String>())).witnesses_for_fork()
+    };
+    assert_eq!(policy("quorum none\n"), 0);
+    assert_eq!(policy("quorum W1\n"), 1);
+    assert_eq!(policy("group G 2 W1 W2 W3 W4\nquorum G\n"), 0);
+    assert_eq!(policy("group G 3 W1 W2 W3 W4\nquorum G\n"), 2);
+    assert_eq!(policy("group G all W1 W2 W3 W4\nquorum G\n"), 4);
+    assert_eq!(parse(&samples::policy()).witnesses_for_fork(), 1);
 }

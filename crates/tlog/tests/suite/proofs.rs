@@ -117,6 +117,11 @@ fn compared(position: usize, size: usize) -> bool {
     size < 70 || (position * 7 + size).is_multiple_of(41)
 }
 
+/// Which proofs of all sizes are made: each of small trees, every fourth of larger ones, for which all would take half a minute.
+fn made(position: usize, size: usize) -> bool {
+    size < 140 || (position + size).is_multiple_of(4) || position + 2 > size
+}
+
 /// Three levels of tiles cannot be reached with 600 leaves; a test below takes larger trees at random.
 #[test]
 fn all_inclusion_proofs_are_those_of_the_definition() {
@@ -125,7 +130,7 @@ fn all_inclusion_proofs_are_those_of_the_definition() {
         let tiles = tiles::files(size as u64).tiles(tiles_of(size as u64));
         let root = naive::root(&leaves[..size]);
         assert_eq!(tiles.root(size as u64), Ok(root));
-        for index in 0..size {
+        for index in (0..size).filter(|&index| made(index, size)) {
             let path = inclusion(index as u64, size as u64, &tiles).unwrap();
             verify_inclusion(&leaves[index], index as u64, size as u64, &path, &root).unwrap();
             if compared(index, size) {
@@ -141,7 +146,7 @@ fn all_consistency_proofs_are_those_of_the_definition() {
     let roots: Vec<Hash> = (0..=600).map(|size| naive::root(&leaves[..size])).collect();
     for new in 0..=600_usize {
         let tiles = tiles::files(new as u64).tiles(tiles_of(new as u64));
-        for old in 0..=new {
+        for old in (0..=new).filter(|&old| made(old, new)) {
             let proof = consistency(old as u64, new as u64, &tiles).unwrap();
             verify_consistency(old as u64, &roots[old], new as u64, &roots[new], &proof).unwrap();
             if old > 0 && compared(old, new) {

@@ -1,6 +1,6 @@
 //! Policies.
 
-use auditlake_tlog::checkpoint::SignedCheckpoint;
+use auditlake_tlog::checkpoint::{Checkpoint, SignedCheckpoint};
 use auditlake_tlog::key::{Algorithm, Signer, VerifierKey};
 use auditlake_tlog::note::NoteError;
 use auditlake_tlog::policy::{Member, Policy, PolicyError};
@@ -66,6 +66,12 @@ fn the_log_must_have_signed_under_its_own_name() {
     let other = VerifierKey::new("another.example", Algorithm::Ed25519, samples::log_key().verifier().public_key()).unwrap();
     let policy = parse(&format!("log {other}\nquorum none\n"));
     assert!(matches!(policy.check(&checkpoint), Err(PolicyError::NotSignedByLog(_))));
+    // The log's key signs a checkpoint of another origin: a valid signature, of no log of that name.
+    let policy = parse(&format!("log {}\nquorum none\n", samples::log_key().verifier()));
+    let text = Checkpoint::new("another.example", 3, *checkpoint.checkpoint().root()).unwrap();
+    let of_another = SignedCheckpoint::sign(text, &[&samples::log_key()]).unwrap();
+    of_another.note().verify([samples::log_key().verifier()]).unwrap();
+    assert_eq!(policy.check(&of_another), Err(PolicyError::NotSignedByLog("another.example".to_owned())));
     let without_logs = parse("quorum none\n");
     assert!(matches!(without_logs.check(&checkpoint), Err(PolicyError::NotSignedByLog(_))));
     let known = samples::log_key();

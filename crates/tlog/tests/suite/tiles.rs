@@ -263,6 +263,7 @@ fn tiles_that_contradict_each_other_are_refused() {
     set.insert(tile("tile/0/000.p/3"), &full[..96]).unwrap();
     assert!(matches!(set.hashes(tile("tile/0/000")), Err(TileError::Missing(_))));
     set.insert(tile("tile/0/000"), full).unwrap();
+    assert_eq!(set.hashes(tile("tile/0/000")).unwrap().len(), 256);
     set.insert(tile("tile/0/000.p/3"), &full[..96]).unwrap();
     assert_eq!(set.hashes(tile("tile/0/000.p/2")).unwrap().len(), 2);
     assert_eq!(set.insert(tile("tile/0/000.p/1"), &[0; 32]), Err(TileError::Contradiction(tile("tile/0/000.p/1"))));

@@ -140,6 +140,9 @@ fn what_is_no_note_is_refused_with_its_line() {
     ] {
         assert_eq!(problem_of(note), problem, "{note:?}");
     }
+    assert_eq!(problem_of("text\u{1f}\n\n— a AAAAAAA=\n"), "line 1: the control character 0x1f is not allowed");
+    // Only those below U+0020 are forbidden.
+    assert!(Note::parse("te\u{7f}xt\u{85}\n\n— a\u{7f} AAAAAAA=\n".as_bytes()).is_ok());
     let error = Note::parse(b"one\n\xff\n\n\xe2\x80\x94 a AAAAAAA=\n").unwrap_err();
     assert_eq!(error.to_string(), "line 2: not UTF-8");
 }
@@ -154,6 +157,10 @@ fn sizes_are_bounded() {
     assert!(Note::sign(&format!("{}\n", "x".repeat(MAX_NOTE)), &[&samples::log_key()]).is_err());
     assert!(Note::sign(&format!("{}\n", "x".repeat(MAX_NOTE - 2)), &[&samples::log_key()]).is_err());
     assert!(Note::new("text\n", Vec::new()).is_err());
+    let full = Note::parse(lines(MAX_SIGNATURES).as_bytes()).unwrap();
+    let one_more = sign(&samples::log_key(), "text\n").unwrap();
+    assert!(full.clone().with_signature(one_more.clone()).is_err());
+    assert!(Note::new("text\n", [full.signatures(), &[one_more]].concat()).is_err());
 }
 
 #[test]
@@ -192,7 +199,9 @@ fn a_checkpoint_of_a_public_log_and_its_cosignatures_are_verified() {
         let error = altered.verify("arche2025h1.staging.ct.transparency.dev", [key]).unwrap_err();
         assert!(matches!(error, CheckpointError::Note(NoteError::InvalidSignature { line: found, .. }) if found == line));
     }
-    assert!(matches!(checkpoint.verify("another", &keys), Err(CheckpointError::Origin { .. })));
+    for origin in ["another", "arche2025h2.staging.ct.transparency.dev"] {
+        assert!(matches!(checkpoint.verify(origin, &keys), Err(CheckpointError::Origin { .. })));
+    }
 }
 
 #[test]

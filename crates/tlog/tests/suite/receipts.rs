@@ -44,6 +44,8 @@ fn a_receipt_is_verified_with_its_key_and_events() {
     other.swap(0, 1);
     assert!(matches!(verified.verify_events(&other), Err(ReceiptError::OtherEvents { expected: 5, found: 5, .. })));
     assert!(matches!(verified.verify_events(&events()[..4]), Err(ReceiptError::OtherEvents { found: 4, .. })));
+    let other_number = Receipt { events: 6, ..receipt() };
+    assert!(matches!(other_number.verify_events(&events()), Err(ReceiptError::OtherEvents { expected: 6, found: 5, .. })));
 }
 
 #[test]

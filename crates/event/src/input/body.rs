@@ -1,8 +1,10 @@
 //! A body taken apart into events.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::str::Utf8Error;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::context::DoorContext;
 use super::door::{Door, Foreign};
@@ -128,34 +130,19 @@ fn shape_of(text: &[u8], shape: Shape) -> Shape {
     if first_line.first() == Some(&b'{') && is_one_json_value(first_line) { Shape::Ndjson } else { Shape::Json }
 }
 
-/// Takes a number that is a hash already as the hash.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
 /// The events of one body while it is read.
 struct Batch<'a> {
     context: DoorContext<'a>,
     door: Door<'a>,
     parsed: ParsedBody<'a>,
-    /// The first accepted event of each client-given key, by a hash of the key.
-    by_key: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
+    /// The positions of the first accepted event of each client-given key.
+    by_key: HashTable<usize>,
     hasher: RandomState,
+}
+
+/// A hash of the key that a client gives an event.
+fn hash_of_key(hasher: &RandomState, event: &Event<'_>) -> u64 {
+    hasher.hash_one((&event.event_id, event.event_time.millis()))
 }
 
 impl<'a> Batch<'a> {
@@ -165,7 +152,7 @@ impl<'a> Batch<'a> {
             context,
             door: Door::new(context, announced.map_or(Foreign::Found, Foreign::Announced)),
             parsed: ParsedBody::default(),
-            by_key: HashMap::default(),
+            by_key: HashTable::new(),
             hasher: RandomState::new(),
         }
     }
@@ -178,10 +165,11 @@ impl<'a> Batch<'a> {
 
     /// Makes room for the events of `body_bytes` bytes, of which one takes `event_bytes`.
     fn expect_events(&mut self, body_bytes: usize, event_bytes: usize) {
-        let events = (body_bytes / event_bytes.max(LEAST_EVENT_BYTES) + 1).min(self.context.max_events);
-        self.parsed.events.reserve(events);
-        self.parsed.receipts.reserve(events);
-        self.by_key.reserve(events);
+        let expected = (body_bytes / event_bytes.max(LEAST_EVENT_BYTES) + 1).min(self.context.max_events);
+        self.parsed.events.reserve(expected);
+        self.parsed.receipts.reserve(expected);
+        let (events, hasher, known) = (&self.parsed.events, &self.hasher, &mut self.by_key);
+        known.reserve(expected, |position| events.get(*position).map_or(0, |event| hash_of_key(hasher, event)));
     }
 
     /// The position of the next event. Fails if there may be no more.
@@ -206,19 +194,16 @@ impl<'a> Batch<'a> {
     /// Takes the last of the events in, unless one with the same key and other content is in already.
     fn accept(&mut self, index: usize) {
         let Some((event, others)) = self.parsed.events.split_last() else { return };
-        let mut slot = self.hasher.hash_one((&event.event_id, event.event_time.millis()));
-        let mut first = None;
-        while let Some(position) = self.by_key.get(&slot) {
-            if others.get(*position).is_some_and(|other| is_same_event(other, event)) {
-                first = Some(*position);
-                break;
+        let hash = hash_of_key(&self.hasher, event);
+        let is_same = |position: &usize| others.get(*position).is_some_and(|other| is_same_event(other, event));
+        let rehash = |position: &usize| others.get(*position).map_or(0, |other| hash_of_key(&self.hasher, other));
+        let first = match self.by_key.entry(hash, is_same, rehash) {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(unknown) => {
+                unknown.insert(others.len());
+                None
             }
-            // Another key with the same hash.
-            slot = slot.wrapping_add(1);
-        }
-        if first.is_none() {
-            self.by_key.insert(slot, others.len());
-        }
+        };
         self.door.forms().keep();
         // The hash follows when there are enough to be hashed together.
         self.parsed.receipts.push(Receipt { index, event_hash: [0; 32] });

@@ -1,15 +1,15 @@
 //! What a scan remembers between queries. Only immutable things are kept, each kind bounded by bytes, least recently used first out.
 //!
-//! What is counted is what an entry costs: its value, its key, and its places in the two maps. Values must own their bytes: a
+//! What is counted is what an entry costs: its value, its key, and its place in the map. Values must own their bytes: a
 //! view into a larger buffer would hold more than is counted.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use lru::LruCache;
 use serde::Serialize;
 
-/// What an entry costs besides its key's text and its value: a slot of the hash map and of the tree, both partly empty, and the
-/// headers of three allocations.
+/// What an entry costs besides its key's text and its value: a node of the list, a slot of the hash map, which is partly empty, and the
+/// headers of two allocations.
 const ENTRY_BYTES: usize = 128;
 
 /// How full a cache is.
@@ -32,24 +32,19 @@ pub struct ByteLru<V> {
 }
 
 struct State<V> {
-    entries: HashMap<Arc<str>, Entry<V>>,
-    /// Keys by the tick of their last use.
-    by_use: BTreeMap<u64, Arc<str>>,
-    tick: u64,
+    entries: LruCache<Box<str>, Entry<V>>,
     bytes: usize,
 }
 
 struct Entry<V> {
     value: V,
     bytes: usize,
-    last_use: u64,
 }
 
 impl<V: Clone> ByteLru<V> {
     /// An empty one.
     pub fn new(budget: usize) -> Self {
-        let state = State { entries: HashMap::new(), by_use: BTreeMap::new(), tick: 0, bytes: 0 };
-        Self { budget, state: Mutex::new(state) }
+        Self { budget, state: Mutex::new(State { entries: LruCache::unbounded(), bytes: 0 }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<V>> {
@@ -58,15 +53,7 @@ impl<V: Clone> ByteLru<V> {
 
     /// The value of a key, which is now the one most recently used.
     pub fn get(&self, key: &str) -> Option<V> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let entry = state.entries.get_mut(key)?;
-        state.tick += 1;
-        if let Some(name) = state.by_use.remove(&entry.last_use) {
-            state.by_use.insert(state.tick, name);
-        }
-        entry.last_use = state.tick;
-        Some(entry.value.clone())
+        self.state().entries.get(key).map(|entry| entry.value.clone())
     }
 
     /// Remembers a value of `bytes` bytes. An entry that alone exceeds a quarter of the budget is not kept.
@@ -75,22 +62,14 @@ impl<V: Clone> ByteLru<V> {
         if bytes > self.budget / 4 {
             return;
         }
-        let key: Arc<str> = Arc::from(key);
-        let mut guard = self.state();
-        let state = &mut *guard;
-        state.tick += 1;
-        let tick = state.tick;
-        if let Some(previous) = state.entries.insert(Arc::clone(&key), Entry { value, bytes, last_use: tick }) {
-            state.by_use.remove(&previous.last_use);
+        let mut state = self.state();
+        if let Some(previous) = state.entries.put(Box::from(key), Entry { value, bytes }) {
             state.bytes -= previous.bytes;
         }
-        state.by_use.insert(tick, key);
         state.bytes += bytes;
         while state.bytes > self.budget {
-            let Some((_, oldest)) = state.by_use.pop_first() else { break };
-            if let Some(entry) = state.entries.remove(&oldest) {
-                state.bytes -= entry.bytes;
-            }
+            let Some((_, oldest)) = state.entries.pop_lru() else { break };
+            state.bytes -= oldest.bytes;
         }
     }
 
@@ -104,7 +83,6 @@ impl<V: Clone> ByteLru<V> {
     pub fn clear(&self) {
         let mut state = self.state();
         state.entries.clear();
-        state.by_use.clear();
         state.bytes = 0;
     }
 }

@@ -79,7 +79,12 @@ impl Store for Folder {
 
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, StoreError> {
         let metadata = fs::metadata(self.root.join(key)).ok();
-        Ok(metadata.map(|metadata| ObjectMeta { key: key.to_owned(), size: metadata.len(), etag: String::new() }))
+        Ok(metadata.map(|metadata| ObjectMeta {
+            key: key.to_owned(),
+            size: metadata.len(),
+            etag: String::new(),
+            modified_ms: None,
+        }))
     }
 
     async fn list_page(&self, _: &str, _: Option<&str>, _: usize) -> Result<Vec<ObjectMeta>, StoreError> {

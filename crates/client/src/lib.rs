@@ -146,6 +146,7 @@ pub struct Client {
     api: String,
     token: Option<String>,
     patience: Duration,
+    keeps_unknown: bool,
 }
 
 impl Client {
@@ -153,7 +154,7 @@ impl Client {
     pub fn new(api: impl Into<String>, token: Option<String>) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_TIMEOUT));
         let api = api.into().trim_end_matches('/').to_owned();
-        Self { agent: config.build().into(), api, token, patience: PATIENCE }
+        Self { agent: config.build().into(), api, token, patience: PATIENCE, keeps_unknown: false }
     }
 
     /// The same client, which waits this long for questions that take long.
@@ -162,10 +163,17 @@ impl Client {
         Self { patience, ..self }
     }
 
+    /// The same client, whose posts keep members of events that look like misspelt ones (`outcom`) instead of having the event refused.
+    #[must_use]
+    pub fn keeping_unknown_members(self) -> Self {
+        Self { keeps_unknown: true, ..self }
+    }
+
     /// Posts events. `Ok` also where some were refused: [`Receipts::errors`] names them.
     pub fn post(&self, events: &[NewEvent]) -> Result<Receipts, Error> {
         let body = serde_json::to_vec(events).map_err(|error| Error::Unexpected(error.to_string()))?;
         let request = self.agent.post(format!("{}/v1/events", self.api)).header("content-type", "application/json");
+        let request = if self.keeps_unknown { request.query("unknown", "keep") } else { request };
         let request = match &self.token {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
             None => request,

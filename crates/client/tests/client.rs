@@ -74,6 +74,10 @@ async fn what_goes_wrong_says_what_and_whether_to_try_again() {
         assert_eq!((receipts.errors[0].index, receipts.errors[0].field.as_str()), (Some(1), "event_time"));
         let Error::Problem(problem) = client.post(&[bad]).unwrap_err() else { panic!("a problem") };
         assert_eq!((problem.status, problem.r#type.as_str()), (422, "urn:auditlake:problem:invalid-event"));
+        let misspelt = NewEvent { outcome: None, more: [("outcom".to_owned(), json!("denied"))].into(), ..event(2) };
+        let Error::Problem(problem) = client.post(std::slice::from_ref(&misspelt)).unwrap_err() else { panic!("a problem") };
+        assert_eq!(problem.errors[0].field, "outcom");
+        assert_eq!(client.clone().keeping_unknown_members().post(&[misspelt]).unwrap().accepted, 1);
         let refused = client.page(&Question::new().any_of("colour", ["red"]), None).unwrap_err();
         assert!(!refused.may_retry() && refused.to_string().contains("colour"), "{refused}");
         let nobody = Client::new("http://127.0.0.1:9", None).status().unwrap_err();

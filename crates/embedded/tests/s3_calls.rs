@@ -325,6 +325,18 @@ async fn an_upload_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_page_has_a_thousand_keys_unless_more_are_asked_for() {
+    let lake = Lake::start().await;
+    std::fs::create_dir_all(lake.directory.path().join("x")).unwrap();
+    (0..1_200).for_each(|number| std::fs::write(lake.directory.path().join(format!("x/{number:04}")), b"x").unwrap());
+    for (asked, listed) in [(None, 1_000), (Some(999), 999), (Some(5_000), 1_200), (Some(i32::MAX), 1_200)] {
+        let page = lake.client.list_objects_v2().bucket("lake").prefix("x/").set_max_keys(asked).send().await.unwrap();
+        assert_eq!(page.contents().len(), listed);
+        assert_eq!(page.is_truncated(), Some(listed < 1_200));
+    }
+}
+
+#[tokio::test]
 async fn pages_with_common_prefixes_follow_each_other() {
     let lake = Lake::start().await;
     for key in ["x/a/1", "x/a/2", "x/b", "x/c/1", "x/c/2/3", "x/d"] {

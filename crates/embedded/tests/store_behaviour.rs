@@ -50,9 +50,14 @@ async fn an_object_is_written_once_and_read_as_it_was_written() {
         assert_eq!(store.put_if_absent("x/a", Bytes::from_static(b"two")).await.unwrap(), Put::Exists);
         let object = store.get("x/a").await.unwrap();
         assert_eq!((object.bytes.as_ref(), &object.etag), (&b"one"[..], &etag));
-        let meta = ObjectMeta { key: "x/a".to_owned(), size: 3, etag: etag.clone() };
-        assert_eq!(store.head("x/a").await.unwrap(), Some(meta.clone()));
-        assert_eq!(store.list_page("x/", None, 10).await.unwrap(), [meta]);
+        let head = store.head("x/a").await.unwrap().unwrap();
+        let meta = ObjectMeta { key: "x/a".to_owned(), size: 3, etag: etag.clone(), modified_ms: head.modified_ms };
+        assert_eq!(head, meta);
+        // To the second where a header says it, to the millisecond in a list.
+        let [listed] = <[ObjectMeta; 1]>::try_from(store.list_page("x/", None, 10).await.unwrap()).unwrap();
+        let (head_ms, listed_ms) = (head.modified_ms.unwrap(), listed.modified_ms.unwrap());
+        assert!(head_ms <= listed_ms && listed_ms < head_ms + 1_000, "{head_ms} {listed_ms}");
+        assert_eq!(ObjectMeta { modified_ms: head.modified_ms, ..listed }, meta);
         assert!(!etag.contains('"'));
     })
     .await;

@@ -209,6 +209,11 @@ pub fn conflicts_key(seal_time: SealTime, shard: usize) -> String {
     format!("{QUARANTINE}conflicts/{}{}-{shard:04}.ndjson", day_path(seal_time.start()), seal_time.key_name())
 }
 
+/// The key of the statement that events of a landing object, which a seal record omits, were landed again.
+pub fn omitted_key(landing_key: &str) -> String {
+    format!("{QUARANTINE}omitted/{landing_key}.json")
+}
+
 /// The key of the list of posted events with one id and different times that one shard of a seal found.
 pub fn restamped_key(seal_time: SealTime, shard: usize) -> String {
     format!("{QUARANTINE}restamped/{}{}-{shard:04}.ndjson", day_path(seal_time.start()), seal_time.key_name())

@@ -5,11 +5,13 @@
 
 use std::io::{self, BufRead};
 
+use crate::context::ImportContext;
 use crate::json::{Parser, write_text};
 use crate::nested::{Looked, look_through};
 use crate::reader::broken_content;
 use crate::reading::Verdict;
-use crate::source::{Counted, ImportContext, Position, ReadError, SetAsideKind, Sink, Summary};
+use crate::source::{Confidence, Counted, Position, ReadError, Sink, Source, UNKNOWN};
+use crate::summary::{SetAsideKind, Summary};
 
 /// How much of an object is looked at to recognise its header.
 const SNIFFED_BYTES: usize = 16 * 1024;
@@ -24,8 +26,32 @@ const HEADERS: [&[&str]; 5] = [
     &["event.original"],
 ];
 
+/// Reads tables, whose rows are known one by one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table;
+
+impl Source for Table {
+    fn name(&self) -> &'static str {
+        UNKNOWN
+    }
+
+    fn sniff(&self, head: &[u8], _: &str) -> Confidence {
+        if is_table(head) { Confidence::Certain } else { Confidence::None }
+    }
+
+    fn read(
+        &self,
+        input: &mut dyn BufRead,
+        _: &str,
+        context: &ImportContext,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ReadError> {
+        read(input, context, sink)
+    }
+}
+
 /// Whether an object begins with the header of a known table.
-pub(crate) fn is_table(head: &[u8]) -> bool {
+fn is_table(head: &[u8]) -> bool {
     let head = head.get(..SNIFFED_BYTES).unwrap_or(head);
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let Some(end) = memchr::memchr(b'\n', head) else { return false };
@@ -36,7 +62,7 @@ pub(crate) fn is_table(head: &[u8]) -> bool {
 }
 
 /// Reads a table.
-pub(crate) fn read(input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+fn read(input: &mut dyn BufRead, context: &ImportContext, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
     let mut sink = Counted::new(sink);
     let mut rows = Rows { input, max_bytes: context.max_record_bytes, offset: 0, row: Vec::new(), length: 0 };
     let mut names: Option<Vec<String>> = None;

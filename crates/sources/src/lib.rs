@@ -46,9 +46,12 @@ pub mod airbyte;
 mod archive;
 pub mod azure;
 pub mod cloudtrail;
+mod context;
 mod csv;
 mod decoding;
 mod envelope;
+mod envelopes;
+mod finding;
 pub mod gcp;
 mod json;
 pub mod lakefs;
@@ -67,19 +70,20 @@ mod secret;
 pub mod shapes;
 mod source;
 mod spool;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 use std::rc::Rc;
 
+use finding::{Finder, sniffed};
 use nested::Root;
+use source::{Registry, UNKNOWN_FORMAT};
 
-pub use nested::Nesting;
+pub use context::ImportContext;
 pub use reader::{Compression, ObjectReader, open};
-pub use source::{
-    Confidence, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideCounts, SetAsideKind, Sink, SinkError,
-    Source, Summary,
-};
+pub use source::{Confidence, Nesting, Position, Quarantined, ReadError, SetAside, Sink, SinkError, Source, UNKNOWN};
+pub use summary::{SetAsideCounts, SetAsideKind, Summary};
 
 /// Every source this build knows, in the order in which ties of [`detect`] are decided.
 #[rustfmt::skip]
@@ -97,20 +101,20 @@ pub const SOURCES: &[&dyn Source] = &[
     &azure::AzureStorage,
 ];
 
+/// The sources, and who reads what only holds records of theirs.
+const KNOWN: Registry = Registry { sources: SOURCES, table: &csv::Table, envelopes: &envelopes::Envelopes };
+
 /// The source of a name, as in the column `source`.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().find(|source| source.name() == name)
+    KNOWN.by_name(name)
 }
 
 /// The source that most likely wrote an object: `head` is its beginning (already inflated; some kilobytes are enough),
 /// `object_name` its key or path, which decides only where the content says nothing. `None` if no source knows it: it may still hold
 /// envelopes, whose payloads [`import`] looks at one by one.
 pub fn detect(head: &[u8], object_name: &str) -> Option<&'static dyn Source> {
-    nested::sniffed(head, object_name).1
+    sniffed(&KNOWN, head, object_name).1
 }
-
-/// The name under which an object is counted that no source knows.
-pub const UNKNOWN: &str = "unknown";
 
 /// What was read of one object, by the names of the sources that read it.
 pub type BySource = BTreeMap<&'static str, Summary>;
@@ -150,7 +154,7 @@ pub fn import_by_source(
     context: &ImportContext,
     sink: &mut dyn Sink,
 ) -> Result<BySource, ReadError> {
-    let mut root = Root::new(sink, context, object_name, source);
+    let mut root = Root::new(sink, KNOWN, context, object_name, source);
     let mut object = archive::Weighed::new(object, root.budget());
     let (name, summary) = read_object(&mut object, object_name, source, context, &mut root)?;
     let mut by_source = root.inside();
@@ -169,7 +173,7 @@ enum Found {
     FileAttributes,
     /// A Parquet file that shows its columns at its end only, and the source that its name speaks for.
     UnknownParquet(Option<&'static dyn Source>),
-    Reader(Option<nested::Reader>),
+    Reader(Option<&'static dyn Source>),
 }
 
 /// Reads an object, or a member of an archive. What envelopes and members in it held is counted in the sink's nesting.
@@ -180,6 +184,7 @@ fn read_object(
     context: &ImportContext,
     sink: &mut dyn Sink,
 ) -> Result<(&'static str, Summary), ReadError> {
+    let finder = Finder { known: KNOWN, stated: source, depth: 0 };
     let named = || source.or_else(|| detect(&[], object_name)).map_or(UNKNOWN, Source::name);
     let reader = match open(object, context.max_inflated_bytes) {
         Ok(reader) => reader,
@@ -203,7 +208,7 @@ fn read_object(
         }
         match unknown_parquet(head, object_name).filter(|_| source.is_none()) {
             Some(by_name) => Found::UnknownParquet(by_name),
-            None => Found::Reader(nested::reader_of(head, object_name, source)),
+            None => Found::Reader(finder.reader_of(head, object_name)),
         }
     });
     let kind = match found {
@@ -218,11 +223,11 @@ fn read_object(
     if let Some((budget, _)) = budget {
         reader.count(budget);
     }
-    match archive::read(kind, &mut reader, object_name, source, context, sink)? {
+    match archive::read(kind, &mut reader, object_name, source, context, read_object, sink)? {
         archive::Read::Archive(summary) => Ok((UNKNOWN, summary)),
         archive::Read::Other(file) => {
             let mut content = file.content();
-            let found = reading::look_at_head(&mut content, sink, |head| nested::reader_of(head, object_name, source));
+            let found = reading::look_at_head(&mut content, sink, |head| finder.reader_of(head, object_name));
             match found {
                 Ok(found) => read_with(found, &mut content, object_name, source, context, sink),
                 Err(ended) => Ok((named(), ended?)),
@@ -233,19 +238,19 @@ fn read_object(
 
 /// Reads an object with whom it was found to be of, or else with the stated source.
 fn read_with(
-    found: Option<nested::Reader>,
+    found: Option<&'static dyn Source>,
     input: &mut dyn BufRead,
     object_name: &str,
     source: Option<&'static dyn Source>,
     context: &ImportContext,
     sink: &mut dyn Sink,
 ) -> Result<(&'static str, Summary), ReadError> {
-    match found.or(source.map(nested::Reader::Source)) {
+    match found.or(source) {
         Some(found) => {
             let name = source.map_or(found.name(), Source::name);
             Ok((name, found.read(input, object_name, context, sink)?))
         }
-        None => Ok((UNKNOWN, reading::quarantine_whole(reading::UNKNOWN_FORMAT, input, context, sink)?)),
+        None => Ok((UNKNOWN, reading::quarantine_whole(UNKNOWN_FORMAT, input, context, sink)?)),
     }
 }
 
@@ -255,7 +260,7 @@ fn unknown_parquet(head: &[u8], object_name: &str) -> Option<Option<&'static dyn
     if !parquet_file::is_parquet(head) || parquet_file::is_whole(head) {
         return None;
     }
-    let (confidence, by_name) = nested::sniffed(head, object_name);
+    let (confidence, by_name) = sniffed(&KNOWN, head, object_name);
     (confidence < Confidence::Likely).then_some(by_name)
 }
 
@@ -277,6 +282,6 @@ fn read_unknown_parquet(
     let mut reader = file.content();
     match source {
         Some(source) => Ok((source.name(), source.read(&mut reader, object_name, context, sink)?)),
-        None => Ok((UNKNOWN, reading::quarantine_whole(reading::UNKNOWN_FORMAT, &mut reader, context, sink)?)),
+        None => Ok((UNKNOWN, reading::quarantine_whole(UNKNOWN_FORMAT, &mut reader, context, sink)?)),
     }
 }

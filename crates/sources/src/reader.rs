@@ -5,14 +5,17 @@
 //! help). Whatever was inflated before a break is delivered first.
 
 mod gzip;
+mod raw;
 mod zstd;
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use self::gzip::Gzip;
+use self::raw::{GZIP_MAGIC, Raw, Unavailable, unwrap};
 use self::zstd::Zstd;
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(crate) use self::raw::{broken, broken_content};
+
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BUFFER_BYTES: usize = 128 * 1024;
 /// How much `fill_buf` gives at least, unless the object is smaller.
@@ -29,34 +32,12 @@ pub enum Compression {
     Zstd,
 }
 
-/// The reason inside an `io::Error` that says: the content itself is broken here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct BrokenContent(String);
-
-/// The bytes below the decoder could not be had; wrapped so that it is not taken for broken content.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unavailable(io::Error);
-
-/// Why the content is broken, if that is what an error says.
-pub(crate) fn broken_content(error: &io::Error) -> Option<&BrokenContent> {
-    error.get_ref().and_then(|inner| inner.downcast_ref())
-}
-
-/// An error that says so.
-pub(crate) fn broken(reason: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, BrokenContent(reason.into()))
-}
-
 /// Opens an object: looks at its first bytes and inflates gzip (also several members) or zstd (also several frames).
 /// Reading more than `max_inflated_bytes` is a break. Fails if the first bytes cannot be had.
 pub fn open<R: Read>(object: R, max_inflated_bytes: u64) -> io::Result<ObjectReader<R>> {
-    let mut input =
-        BufReader::with_capacity(BUFFER_BYTES, Raw { inner: object, head: [0; 4], head_length: 0, head_given: 0 });
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, Raw::new(object));
     input.get_mut().read_head()?;
-    let raw = input.get_ref();
-    let head = raw.head.get(..raw.head_length).unwrap_or_default();
+    let head = input.get_ref().head();
     let (compression, decoder) = if head.starts_with(&GZIP_MAGIC) {
         (Compression::Gzip, Decoder::Gzip(Gzip::new(input)))
     } else if head.starts_with(&ZSTD_MAGIC) {
@@ -152,52 +133,6 @@ impl<R: Read> Read for ObjectReader<R> {
         let count = self.fill_buf()?.read(target)?;
         self.consume(count);
         Ok(count)
-    }
-}
-
-fn unwrap(error: io::Error) -> io::Error {
-    match error.downcast::<Unavailable>() {
-        Ok(Unavailable(inner)) => inner,
-        Err(error) => error,
-    }
-}
-
-/// The bytes as they come, with the first four given twice: to `open`, and to the decoder.
-struct Raw<R> {
-    inner: R,
-    head: [u8; 4],
-    head_length: usize,
-    head_given: usize,
-}
-
-impl<R: Read> Raw<R> {
-    fn read_head(&mut self) -> io::Result<()> {
-        while let Some(rest) = self.head.get_mut(self.head_length..).filter(|rest| !rest.is_empty()) {
-            match self.inner.read(rest) {
-                Ok(0) => break,
-                Ok(count) => self.head_length += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Raw<R> {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        if let Some(mut rest) = self.head.get(self.head_given..self.head_length).filter(|rest| !rest.is_empty()) {
-            let count = rest.read(target)?;
-            self.head_given += count;
-            return Ok(count);
-        }
-        loop {
-            match self.inner.read(target) {
-                Ok(count) => return Ok(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io::Error::new(error.kind(), Unavailable(error))),
-            }
-        }
     }
 }
 

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 
+use crate::context::ImportContext;
 use crate::json::Json;
 use crate::lines::for_each_line;
 use crate::nested::{Looked, look_through};
 use crate::reader::broken_content;
 use crate::records::{Content, Format, for_each_record};
-use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, SetAsideKind, Sink, Summary};
+use crate::source::{Counted, Position, Quarantined, ReadError, SetAside, Sink, UNKNOWN_FORMAT};
+use crate::summary::{SetAsideKind, Summary};
 
 /// Strings built for one event and reused for the next.
 #[derive(Default)]
@@ -17,9 +19,6 @@ pub(crate) struct Buffers {
     pub changes: String,
     pub raw: String,
 }
-
-/// The reason why what no source knows is in quarantine.
-pub(crate) const UNKNOWN_FORMAT: &str = "no known log format";
 
 /// What a record is.
 #[derive(Debug)]
@@ -144,7 +143,7 @@ pub(crate) fn read_json(
     let bytes = for_each_record(input, format, &mut |item| {
         let verdict = match &item.content {
             Content::Value(value, is_replaced) => {
-                let is_replaced = *is_replaced || sink.sink().nesting().is_some_and(|nesting| nesting.is_replaced());
+                let is_replaced = *is_replaced || sink.sink().nesting().is_some_and(|nesting| nesting.is_replaced);
                 let events_before = sink.events();
                 match judge(value, is_replaced, &mut sink)? {
                     // What is partly read already is not read again.

@@ -1,19 +1,23 @@
-//! What every source has in common: the trait, what it is told about an import, and what it hands on.
+//! What every source has in common: the trait, what it hands on, and what is known while an object is read.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::rc::Rc;
+use std::sync::Arc;
 
-use auditlake_event::limits::{EARLIEST_EVENT_TIME_MS, LEAD_MS, MAX_EVENT_ID_CHARS};
-use auditlake_event::{Event, Organization, Region, Timestamp};
+use auditlake_event::Event;
+use auditlake_event::limits::MAX_EVENT_ID_CHARS;
 use uuid::Uuid;
 
-use crate::nested::Nesting;
+use crate::archive::Budget;
+use crate::context::ImportContext;
+use crate::summary::{SetAsideKind, Summary};
 
-/// Largest record by default, in bytes (4 MiB): CloudTrail's own limit is 1 MB, and a whole EventBridge envelope fits too.
-pub const DEFAULT_MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
-/// Largest object by default after inflating, in bytes (64 GiB): what a gzip bomb may cost.
-pub const DEFAULT_MAX_INFLATED_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+/// The name under which an object is counted that no source knows.
+pub const UNKNOWN: &str = "unknown";
+/// The reason why what no source knows is in quarantine.
+pub(crate) const UNKNOWN_FORMAT: &str = "no known log format";
 
 /// How sure a source is that an object is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,74 +53,6 @@ pub trait Source: Sync {
     ) -> Result<Summary, ReadError>;
 }
 
-/// What an import knows and its records do not say.
-#[derive(Debug, Clone)]
-pub struct ImportContext {
-    /// The installation region of every event.
-    pub region: Region,
-    /// The organization of every event whose account is not in `account_organizations`.
-    pub organization: Organization,
-    /// Cloud account (or project, subscription) to organization.
-    pub account_organizations: BTreeMap<String, Organization>,
-    /// Whether our own JSON keeps the organization and the region that each event states, and all else that the lake it comes
-    /// from had set: an operator moves a lake. An event that states no organization goes to quarantine then.
-    pub keep_organizations: bool,
-    /// When the lake takes the events in.
-    pub received_time: Timestamp,
-    /// Whether each event keeps its original record in the column `raw`.
-    pub keep_raw: bool,
-    /// How far after `received_time` an event time may lie, in milliseconds.
-    pub lead_ms: i64,
-    /// Largest record, in bytes; a larger one goes to quarantine, cut.
-    pub max_record_bytes: usize,
-    /// Largest object after inflating, in bytes; the rest of a larger one goes unread, which quarantine says.
-    pub max_inflated_bytes: u64,
-}
-
-impl ImportContext {
-    /// A context with the defaults: raw records kept, 5 minutes of lead, the limits above.
-    pub fn new(region: Region, organization: Organization, received_time: Timestamp) -> Self {
-        Self {
-            region,
-            organization,
-            account_organizations: BTreeMap::new(),
-            keep_organizations: false,
-            received_time,
-            keep_raw: true,
-            lead_ms: LEAD_MS,
-            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
-            max_inflated_bytes: DEFAULT_MAX_INFLATED_BYTES,
-        }
-    }
-
-    /// The organization of an account.
-    pub fn organization_of(&self, account: Option<&str>) -> &Organization {
-        account.and_then(|account| self.account_organizations.get(account)).unwrap_or(&self.organization)
-    }
-
-    /// An event of a source that states nothing yet but where it belongs.
-    pub(crate) fn event<'a>(&'a self, source: &'static str, account: Option<&str>) -> Event<'a> {
-        Event {
-            received_time: self.received_time,
-            region: Cow::Borrowed(self.region.as_str()),
-            organization: Cow::Borrowed(self.organization_of(account).as_str()),
-            source: Cow::Borrowed(source),
-            ..Event::default()
-        }
-    }
-
-    /// Why an event time cannot be taken, if so: before 2000, or further in the future than the lead.
-    pub fn refuse_time(&self, event_time: Timestamp) -> Option<&'static str> {
-        if event_time.millis() < EARLIEST_EVENT_TIME_MS {
-            return Some("event time lies before the year 2000");
-        }
-        if event_time > self.received_time.plus_millis(self.lead_ms) {
-            return Some("event time lies in the future");
-        }
-        None
-    }
-}
-
 /// Where in an object a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
@@ -142,51 +78,6 @@ pub struct Quarantined<'a> {
     /// The member of an archive that it lies in, with `!/` between an archive and a member of it where archives lie in each other
     /// (`inner.zip!/trail.json`); empty if it lies in the object itself. Whoever made the archive chose it: it is no path to follow.
     pub member: &'a str,
-}
-
-/// What a record is that was recognised but is no event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SetAsideKind {
-    /// A statement of integrity, such as a CloudTrail digest file.
-    Digest,
-    /// Statistics about events, such as CloudTrail Insights.
-    Insight,
-    /// A message of the transport, such as the probe CloudWatch Logs sends to a new subscriber.
-    Control,
-    /// Counts of events that a system summed up, such as CloudTrail's aggregated events.
-    Aggregated,
-    /// A notice that something was delivered, or the test of such notices.
-    Notification,
-    /// An entry of a log that is shared with audit records and is known to be none: a program's own messages.
-    NotAudit,
-    /// What macOS keeps about files and folders beside them: `._…` and `.DS_Store`.
-    FileAttributes,
-}
-
-impl SetAsideKind {
-    /// Every kind, in the order of reports.
-    pub const ALL: [SetAsideKind; 7] = [
-        SetAsideKind::Digest,
-        SetAsideKind::Insight,
-        SetAsideKind::Aggregated,
-        SetAsideKind::Notification,
-        SetAsideKind::Control,
-        SetAsideKind::NotAudit,
-        SetAsideKind::FileAttributes,
-    ];
-
-    /// The kind's name in reports and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            SetAsideKind::Digest => "digest",
-            SetAsideKind::Insight => "insight",
-            SetAsideKind::Aggregated => "aggregated",
-            SetAsideKind::Notification => "notification",
-            SetAsideKind::Control => "control",
-            SetAsideKind::NotAudit => "not_audit",
-            SetAsideKind::FileAttributes => "file_attributes",
-        }
-    }
 }
 
 /// A record that was recognised but is no event.
@@ -218,68 +109,110 @@ pub trait Sink {
     }
 }
 
-/// How many records were set aside, by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SetAsideCounts([u64; SetAsideKind::ALL.len()]);
+/// Who reads what is found: the sources, and who reads what only holds records of others. Given as data, so that what looks for
+/// records inside of records need not know the sources.
+#[derive(Clone, Copy)]
+pub(crate) struct Registry {
+    /// The sources, in the order in which ties are decided.
+    pub sources: &'static [&'static dyn Source],
+    /// Reads tables with a header, each row of which is an envelope, and recognises them.
+    pub table: &'static dyn Source,
+    /// Reads envelopes, whose payloads are known one by one.
+    pub envelopes: &'static dyn Source,
+}
 
-impl SetAsideCounts {
-    /// The kinds of which there are any, and how many.
-    pub fn iter(&self) -> impl Iterator<Item = (SetAsideKind, u64)> {
-        SetAsideKind::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
-    }
-
-    fn add(&mut self, kind: SetAsideKind) {
-        for (count, _) in self.0.iter_mut().zip(SetAsideKind::ALL).filter(|(_, of)| *of == kind) {
-            *count += 1;
-        }
+impl Registry {
+    /// The source of a name, as in the column `source`.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&'static dyn Source> {
+        self.sources.iter().copied().find(|source| source.name() == name)
     }
 }
 
-impl std::ops::AddAssign for SetAsideCounts {
-    fn add_assign(&mut self, other: Self) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count += more;
-        }
-    }
-}
-
-/// `3 digest, 2 insight`; `0` if nothing was set aside.
-impl std::fmt::Display for SetAsideCounts {
+impl std::fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut separator = "";
-        for (kind, count) in self.iter() {
-            write!(formatter, "{separator}{count} {}", kind.as_str())?;
-            separator = ", ";
-        }
-        if separator.is_empty() { formatter.write_str("0") } else { Ok(()) }
+        formatter.debug_list().entries(self.sources.iter().map(|source| source.name())).finish()
     }
 }
 
-/// What was read of an object. `records` = `events` + `quarantined` + `set_aside`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// Records met.
-    pub records: u64,
-    /// Records that became events.
-    pub events: u64,
-    /// Records in quarantine.
-    pub quarantined: u64,
-    /// Records that are no events.
-    pub set_aside: u64,
-    /// The same, by kind.
-    pub set_aside_by_kind: SetAsideCounts,
-    /// Bytes of the object, inflated.
-    pub bytes: u64,
+/// What is known while an object is read, however deep.
+#[derive(Debug)]
+pub struct Nesting {
+    pub(crate) known: Registry,
+    pub(crate) context: Arc<ImportContext>,
+    pub(crate) object_name: Arc<str>,
+    /// The source that the caller stated.
+    stated: Option<&'static str>,
+    /// How many envelopes lie around what is read.
+    pub(crate) depth: usize,
+    /// How many bytes may still be inflated inside the record at hand.
+    pub(crate) left: u64,
+    /// Whether characters of an envelope had to be replaced.
+    pub(crate) is_replaced: bool,
+    /// What was read inside of envelopes and archives, by source.
+    pub(crate) inside: BTreeMap<&'static str, Summary>,
+    /// How many archives lie around what is read.
+    archives: usize,
+    budget: Rc<Budget>,
 }
 
-impl std::ops::AddAssign for Summary {
-    fn add_assign(&mut self, other: Self) {
-        self.records += other.records;
-        self.events += other.events;
-        self.quarantined += other.quarantined;
-        self.set_aside += other.set_aside;
-        self.set_aside_by_kind += other.set_aside_by_kind;
-        self.bytes += other.bytes;
+impl Nesting {
+    /// How much one record of an object may hold, inflated.
+    const INFLATED_PER_RECORD: u64 = 64 * 1024 * 1024;
+
+    pub(crate) fn new(
+        known: Registry,
+        context: &ImportContext,
+        object_name: &str,
+        stated: Option<&'static dyn Source>,
+    ) -> Self {
+        Self {
+            known,
+            context: Arc::new(context.clone()),
+            object_name: Arc::from(object_name),
+            stated: stated.map(Source::name),
+            depth: 0,
+            left: 0,
+            is_replaced: false,
+            inside: BTreeMap::new(),
+            archives: 0,
+            budget: Rc::new(Budget::new(context.max_inflated_bytes)),
+        }
+    }
+
+    /// How much the record at hand may hold, inflated.
+    pub(crate) fn allowance(&self) -> u64 {
+        (self.context.max_record_bytes as u64).saturating_mul(16).clamp(1, Self::INFLATED_PER_RECORD.max(1))
+    }
+
+    /// The source that the caller stated.
+    pub(crate) fn stated(&self) -> Option<&'static dyn Source> {
+        self.known.by_name(self.stated?)
+    }
+
+    /// How many archives lie around what is read.
+    pub(crate) fn archives(&self) -> usize {
+        self.archives
+    }
+
+    /// What archives may still cost.
+    pub(crate) fn budget(&self) -> Rc<Budget> {
+        Rc::clone(&self.budget)
+    }
+
+    /// A member of an archive begins: the object name that was in force.
+    pub(crate) fn enter(&mut self, object_name: &str) -> Arc<str> {
+        self.archives += 1;
+        std::mem::replace(&mut self.object_name, Arc::from(object_name))
+    }
+
+    /// It ends, and this was read of it.
+    pub(crate) fn leave(&mut self, object_name: Arc<str>, name: &'static str, summary: Summary) {
+        self.archives -= 1;
+        self.object_name = object_name;
+        // A source is named for what holds no record, too; an empty member is nothing.
+        if summary.records > 0 || (summary.bytes > 0 && name != UNKNOWN) {
+            *self.inside.entry(name).or_default() += summary;
+        }
     }
 }
 

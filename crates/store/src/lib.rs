@@ -37,6 +37,9 @@ pub struct ObjectMeta {
     pub size: u64,
     /// The entity tag, opaque, without quotes.
     pub etag: String,
+    /// `Last-Modified`, in ms since 1970-01-01 UTC, if the store says: by the store's clock, in S3 to the second, and where an object
+    /// was written in parts the moment its upload began.
+    pub modified_ms: Option<i64>,
 }
 
 /// An object's bytes.
@@ -111,8 +114,13 @@ pub trait Store: Send + Sync {
     /// What is known of an object; `None` if there is none.
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, StoreError>;
 
+    /// Most keys that a page may have.
+    fn page_size(&self) -> usize {
+        PAGE
+    }
+
     /// One page of the objects whose key begins with `prefix` and lies after `start_after` (exclusive), in ascending key
-    /// order, at most `limit` (1–1000). Fewer than `limit` objects means that there are no more.
+    /// order, at most `limit` (from 1 to [`Store::page_size`]). Fewer than `limit` objects means that there are no more.
     async fn list_page(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, StoreError>;
 
     /// The distinct next path parts below `prefix` (which ends in `/` or is empty), in ascending order, each as a whole
@@ -123,7 +131,7 @@ pub trait Store: Send + Sync {
     async fn tag(&self, key: &str, name: &str, value: &str) -> Result<(), StoreError>;
 }
 
-/// Most keys a store returns in one page.
+/// Most keys that S3 returns in one page.
 pub const PAGE: usize = 1000;
 
 /// Every object whose key begins with `prefix`, lies after `start_after` (exclusive) and, if given, before `end` (exclusive).
@@ -134,10 +142,11 @@ pub async fn list_all(
     end: Option<&str>,
 ) -> Result<Vec<ObjectMeta>, StoreError> {
     let mut objects: Vec<ObjectMeta> = Vec::new();
+    let limit = store.page_size();
     loop {
         let after = objects.last().map(|object| object.key.clone()).or_else(|| start_after.map(str::to_owned));
-        let page = store.list_page(prefix, after.as_deref(), PAGE).await?;
-        let is_last_page = page.len() < PAGE;
+        let page = store.list_page(prefix, after.as_deref(), limit).await?;
+        let is_last_page = page.len() < limit;
         for object in page {
             if end.is_some_and(|end| object.key.as_str() >= end) {
                 return Ok(objects);

@@ -71,6 +71,19 @@ struct Stored {
     bytes: Bytes,
     etag: String,
     tags: BTreeMap<String, String>,
+    /// The number of the write: time as the store counts it.
+    written: u64,
+}
+
+impl Stored {
+    fn meta(&self, key: &str) -> ObjectMeta {
+        ObjectMeta {
+            key: key.to_owned(),
+            size: self.bytes.len() as u64,
+            etag: self.etag.clone(),
+            modified_ms: i64::try_from(self.written).ok(),
+        }
+    }
 }
 
 /// The store. Clones share their objects.
@@ -130,8 +143,8 @@ impl MemoryStore {
     pub fn overwrite(&self, key: &str, bytes: impl Into<Bytes>) {
         let mut state = self.state();
         state.writes += 1;
-        let etag = format!("{:x}", state.writes);
-        state.objects.insert(key.to_owned(), Stored { bytes: bytes.into(), etag, tags: BTreeMap::new() });
+        let (etag, written) = (format!("{:x}", state.writes), state.writes);
+        state.objects.insert(key.to_owned(), Stored { bytes: bytes.into(), etag, tags: BTreeMap::new(), written });
     }
 
     async fn point(&self, operation: &'static str, key: &str, moment: Moment) -> Result<(), StoreError> {
@@ -160,8 +173,8 @@ impl MemoryStore {
             return Put::Exists;
         }
         state.writes += 1;
-        let etag = format!("{:x}", state.writes);
-        state.objects.insert(key.to_owned(), Stored { bytes, etag: etag.clone(), tags: BTreeMap::new() });
+        let (etag, written) = (format!("{:x}", state.writes), state.writes);
+        state.objects.insert(key.to_owned(), Stored { bytes, etag: etag.clone(), tags: BTreeMap::new(), written });
         Put::Created { etag }
     }
 
@@ -200,7 +213,8 @@ impl Store for MemoryStore {
             let mut state = self.state();
             state.writes += 1;
             let etag = format!("{:x}", state.writes);
-            state.objects.insert(key.to_owned(), Stored { bytes, etag, tags: BTreeMap::new() });
+            let written = state.writes;
+            state.objects.insert(key.to_owned(), Stored { bytes, etag, tags: BTreeMap::new(), written });
         }
         self.point("put", key, Moment::After).await
     }
@@ -242,7 +256,7 @@ impl Store for MemoryStore {
         self.point("head", key, Moment::Before).await?;
         let found = self.find("head", key).ok();
         self.point("head", key, Moment::After).await?;
-        Ok(found.map(|stored| ObjectMeta { key: key.to_owned(), size: stored.bytes.len() as u64, etag: stored.etag }))
+        Ok(found.map(|stored| stored.meta(key)))
     }
 
     async fn list_page(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
@@ -257,11 +271,7 @@ impl Store for MemoryStore {
             range
                 .take_while(|(key, _)| key.starts_with(prefix))
                 .take(limit.min(crate::PAGE))
-                .map(|(key, stored)| ObjectMeta {
-                    key: key.clone(),
-                    size: stored.bytes.len() as u64,
-                    etag: stored.etag.clone(),
-                })
+                .map(|(key, stored)| stored.meta(key))
                 .collect()
         };
         self.point("list", prefix, Moment::After).await?;

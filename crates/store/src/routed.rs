@@ -57,6 +57,10 @@ impl Store for RoutedStore {
         self.of(key).head(key).await
     }
 
+    fn page_size(&self) -> usize {
+        self.routed.page_size().min(self.other.page_size())
+    }
+
     async fn list_page(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
         self.of(prefix).list_page(prefix, start_after, limit).await
     }

@@ -41,7 +41,7 @@ pub struct S3Store {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     client: Client,
     bucket: String,
@@ -50,33 +50,34 @@ struct Shared {
     retrier: Retrier,
     /// Longest wait for the next bytes of a body.
     read_timeout: std::time::Duration,
+    /// Most keys asked for at once.
+    page_size: usize,
 }
 
 impl S3Store {
     /// A store over a client that is configured already. The client's own retries should be off (see the module's text).
     /// `prefix` is a folder inside the bucket, empty for all of it; waits between tries follow from `seed`.
     pub fn new(client: Client, bucket: impl Into<String>, prefix: &str, retry: RetryPolicy, seed: u64) -> Self {
-        let read_timeout = READ_TIMEOUT;
-        Self::with_read_timeout(client, bucket.into(), prefix, Retrier::new(retry, seed), read_timeout)
+        let retrier = Retrier::new(retry, seed);
+        Self::of(Shared {
+            client,
+            bucket: bucket.into(),
+            prefix: prefix.to_owned(),
+            retrier,
+            read_timeout: READ_TIMEOUT,
+            page_size: crate::PAGE,
+        })
     }
 
-    fn with_read_timeout(
-        client: Client,
-        bucket: String,
-        prefix: &str,
-        retrier: Retrier,
-        read_timeout: std::time::Duration,
-    ) -> Self {
-        let folder = prefix.trim_matches('/');
+    fn of(shared: Shared) -> Self {
+        let folder = shared.prefix.trim_matches('/');
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        Self { shared: Arc::new(Shared { client, bucket, prefix, retrier, read_timeout }) }
+        Self { shared: Arc::new(Shared { prefix, ..shared }) }
     }
 
     /// Another bucket by the same client, with the same folder: connections, credentials and retries are shared.
     pub fn sibling(&self, bucket: impl Into<String>) -> Self {
-        let shared = &self.shared;
-        let retrier = shared.retrier.clone();
-        Self::with_read_timeout(shared.client.clone(), bucket.into(), &shared.prefix, retrier, shared.read_timeout)
+        Self::of(Shared { bucket: bucket.into(), ..self.shared.as_ref().clone() })
     }
 
     /// The bucket's name.

@@ -69,7 +69,7 @@ impl Folder {
                 }
             } else if after.is_none_or(|after| name.as_str() > after) {
                 let size = fs::metadata(self.0.join(&name))?.len();
-                found.push(ObjectMeta { key: name, size, etag: String::new() });
+                found.push(ObjectMeta { key: name, size, etag: String::new(), modified_ms: None });
             }
         }
         Ok(())
@@ -104,7 +104,9 @@ impl Store for Folder {
 
     async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, StoreError> {
         match fs::metadata(self.0.join(key)) {
-            Ok(metadata) => Ok(Some(ObjectMeta { key: key.to_owned(), size: metadata.len(), etag: String::new() })),
+            Ok(metadata) => {
+                Ok(Some(ObjectMeta { key: key.to_owned(), size: metadata.len(), etag: String::new(), modified_ms: None }))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("head", key, &error)),
         }

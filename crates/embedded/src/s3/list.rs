@@ -1,11 +1,13 @@
 //! Lists in byte order of keys, without walking more of the tree than the answer needs.
 //!
 //! In each folder, entries are sorted by their name, a folder's with the slash that follows it in keys: so the order of the walk
-//! is the order of keys. A folder is opened only if keys below it can begin with the prefix and lie after the start.
+//! is the order of keys. A folder is opened only if keys below it can begin with the prefix and lie after the start. Of a large folder
+//! only as many names are kept and sorted as the page can take: a page costs one pass over its names, whatever their number.
 
+use std::collections::BinaryHeap;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::files::Stamp;
 use super::key::check_part;
@@ -66,32 +68,39 @@ struct Walk<'a> {
     page: Page,
 }
 
-/// A folder's entry: its name, with a slash if it is a folder itself.
-struct Child {
-    name: String,
-    path: PathBuf,
-}
-
 impl Walk<'_> {
     /// Walks a folder whose keys begin with `folder_key`, which is empty or ends in `/`.
     fn folder(&mut self, path: &Path, folder_key: &str) -> io::Result<ControlFlow<()>> {
-        for child in self.children(path, folder_key)? {
-            let key = format!("{folder_key}{}", child.name);
-            let flow = if key.ends_with('/') {
-                // What was found in it meanwhile may have become a common prefix.
-                if self.is_past(&key) { ControlFlow::Continue(()) } else { self.folder(&child.path, &key)? }
-            } else {
-                self.object(key, &child.path)?
-            };
-            if flow.is_break() {
-                return Ok(flow);
+        let mut after: Option<String> = None;
+        loop {
+            // One more than fits tells that there are more. A name is a folder without objects, or part of a common prefix, at times.
+            let most = (self.listing.limit - self.page.entries.len()).saturating_add(1);
+            let names = self.names(path, folder_key, after.as_deref(), most)?;
+            for name in &names {
+                let key = format!("{folder_key}{name}");
+                let flow = if key.ends_with('/') {
+                    // What was found in it meanwhile may have become a common prefix.
+                    if self.is_past(&key) {
+                        ControlFlow::Continue(())
+                    } else {
+                        self.folder(&path.join(name.trim_end_matches('/')), &key)?
+                    }
+                } else {
+                    self.object(key, &path.join(name))?
+                };
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
+            if names.len() < most {
+                return Ok(ControlFlow::Continue(()));
+            }
+            after = names.into_iter().next_back();
         }
-        Ok(ControlFlow::Continue(()))
     }
 
-    /// The entries of a folder that can matter, in key order.
-    fn children(&self, path: &Path, folder_key: &str) -> io::Result<Vec<Child>> {
+    /// The first `most` names of a folder after `after` that can matter, in key order; a folder's ends in a slash.
+    fn names(&self, path: &Path, folder_key: &str, after: Option<&str>, most: usize) -> io::Result<Vec<String>> {
         let entries = match std::fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -99,25 +108,29 @@ impl Walk<'_> {
             }
             Err(error) => return Err(error),
         };
-        let mut children = Vec::new();
+        let mut first: BinaryHeap<String> = BinaryHeap::new();
         for entry in entries {
             let entry = entry?;
             let Ok(mut name) = entry.file_name().into_string() else { continue };
-            if check_part(&name).is_err() {
-                continue;
-            }
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 name.push('/');
             } else if !kind.is_file() {
                 continue;
             }
-            if self.can_matter(folder_key, &name) {
-                children.push(Child { name, path: entry.path() });
+            let is_beyond = first.len() >= most && first.peek().is_some_and(|last| name >= *last);
+            if is_beyond || after.is_some_and(|after| name.as_str() <= after) {
+                continue;
+            }
+            if check_part(name.trim_end_matches('/')).is_err() || !self.can_matter(folder_key, &name) {
+                continue;
+            }
+            first.push(name);
+            if first.len() > most {
+                first.pop();
             }
         }
-        children.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-        Ok(children)
+        Ok(first.into_sorted_vec())
     }
 
     fn can_matter(&self, folder_key: &str, name: &str) -> bool {
@@ -173,10 +186,14 @@ impl Walk<'_> {
 
 /// Compares `folder_key` + `name` with `text`.
 fn compare_joined(folder_key: &str, name: &str, text: &str, compare: fn(&[u8], &[u8]) -> bool) -> bool {
-    let mut key = Vec::with_capacity(folder_key.len() + name.len());
-    key.extend_from_slice(folder_key.as_bytes());
-    key.extend_from_slice(name.as_bytes());
-    compare(&key, text.as_bytes())
+    match text.as_bytes().strip_prefix(folder_key.as_bytes()) {
+        // All three comparisons are of what follows a common beginning.
+        Some(rest) => compare(name.as_bytes(), rest),
+        None => {
+            let key = [folder_key.as_bytes(), name.as_bytes()].concat();
+            compare(&key, text.as_bytes())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -262,6 +279,26 @@ mod tests {
                 prop_assert_eq!(page.is_truncated, is_truncated, "{:?}", listing);
             }
         }
+    }
+
+    #[test]
+    fn pages_of_a_large_folder_are_its_names_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |number: usize| format!("{:05}", (number * 7_919) % 5_003);
+        (0..5_003).for_each(|number| std::fs::write(dir.path().join(name(number)), b"x").unwrap());
+        // Folders without objects, of which more than a page lie in a row.
+        (0..300).for_each(|number| std::fs::create_dir(dir.path().join(format!("02500-{number}"))).unwrap());
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = list(dir.path(), &Listing { after, limit: 100, ..Listing::default() }).unwrap();
+            seen.extend(names(&page));
+            after = seen.last().cloned();
+            if !page.is_truncated {
+                break;
+            }
+            assert_eq!(page.entries.len(), 100);
+        }
+        assert_eq!(seen, (0..5_003).map(|number| format!("{number:05}")).collect::<Vec<_>>());
     }
 
     #[test]

@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::files::Files;
 use super::service::Service;
+use super::service::page::LARGEST_PAGE;
 use super::sweep::clear_temporary;
 use super::uploads::Uploads;
 use crate::connections::{Gate, Place, Shares, TimedStream};
@@ -181,6 +182,7 @@ impl EmbeddedS3 {
         let EmbeddedS3Credentials { access_key, secret_key } = &self.own;
         S3Settings {
             same_clock: true,
+            page_size: LARGEST_PAGE,
             most_requests: Some(Shares::of_this_process().own_requests),
             ..S3Settings::at_endpoint(self.endpoint(), &self.bucket, access_key, secret_key)
         }

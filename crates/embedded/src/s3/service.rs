@@ -3,7 +3,7 @@
 mod body;
 mod bucket;
 mod conditions;
-mod page;
+pub(super) mod page;
 mod refusals;
 mod steps;
 

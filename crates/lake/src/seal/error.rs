@@ -43,6 +43,14 @@ pub enum SealError {
         /// How it differs.
         problem: String,
     },
+    /// Rows of a landing object that a seal record omits cannot be landed again.
+    #[error("landing object {key} is not in the seal record of its period, and its rows cannot be landed again: {error}")]
+    Omitted {
+        /// The object.
+        key: String,
+        /// Why not.
+        error: String,
+    },
     /// The shards of a plan could not be handed to workers.
     #[error("shards of {seal_time} cannot be handed out: {reason}")]
     Workers {
@@ -101,6 +109,7 @@ impl SealError {
             | SealError::Plan { key, .. }
             | SealError::NewerVersion { key, .. }
             | SealError::InputChanged { key, .. }
+            | SealError::Omitted { key, .. }
             | SealError::Shard(
                 ShardError::Mismatch { key, .. } | ShardError::Occupied { key, .. } | ShardError::Archived { key, .. },
             ) => Some(key),

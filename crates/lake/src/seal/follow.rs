@@ -154,7 +154,9 @@ impl Sealer {
         let sha256 = sha256_hex(&bytes);
         self.put_same(&layout::record_key(record.seal_time), bytes.into()).await?;
         self.last_record = Some((record.seal_time, sha256));
-        self.sealed_until = Some(self.lake.period().next(record.seal_time));
+        let next = self.lake.period().next(record.seal_time);
+        self.sealed_until = Some(next);
+        self.compared_until = Some(next);
         Ok(())
     }
 

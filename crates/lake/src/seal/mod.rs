@@ -21,6 +21,7 @@ mod held_up;
 mod listing;
 mod memory;
 pub mod named;
+pub mod omitted;
 pub mod outcome;
 pub mod plan;
 mod planning;
@@ -78,6 +79,8 @@ pub struct Sealer {
     known: KnownObjects,
     /// Landing objects that an operator set aside, with the reason.
     waived: BTreeMap<String, String>,
+    /// The records of all periods before this one were written by this sealer or compared with landing.
+    compared_until: Option<SealTime>,
 }
 
 /// How far a period came.
@@ -106,6 +109,7 @@ impl Sealer {
             latest_digests: BTreeMap::new(),
             known: KnownObjects::default(),
             waived: BTreeMap::new(),
+            compared_until: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl Sealer {
     ) -> Result<SealRun, SealError> {
         let sealed_until = self.sealed_until().await?;
         self.waived = set_aside::landing_objects(self.store.as_ref()).await?;
+        self.compare_with_landing(sealed_until).await?;
         let mut run = SealRun {
             sealed_until,
             periods: 0,

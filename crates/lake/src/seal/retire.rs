@@ -4,8 +4,8 @@
 //! the inputs of a seal record. What was never read is never tagged, so it never expires: an object whose writer died before it
 //! was acknowledged stays, and so does one that could not be read.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
@@ -26,17 +26,19 @@ impl Sealer {
         let mut retired = Vec::with_capacity(finished.len());
         for (key, rows_by_seal_time) in finished {
             let key = key.to_string();
-            let mut is_read = true;
+            let mut unread = BTreeSet::new();
             for (row_seal_time, rows) in rows_by_seal_time {
                 let inputs = match read.entry(row_seal_time) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(unknown) => unknown.insert(self.read_by(row_seal_time).await?),
                 };
-                is_read &= inputs.get(&key) == Some(&rows);
+                if inputs.get(&key) != Some(&rows) {
+                    unread.insert(row_seal_time);
+                }
             }
-            if is_read {
+            if unread.is_empty() {
                 retired.push(key);
-            } else {
+            } else if !self.land_omitted(&key, &unread).await? {
                 tracing::warn!(key, "landing object was never acknowledged and not sealed, it stays");
             }
         }
@@ -59,7 +61,7 @@ impl Sealer {
     }
 
     /// The landing objects that the seal of a period read, with their rows.
-    async fn read_by(&self, seal_time: SealTime) -> Result<BTreeMap<String, u64>, SealError> {
+    pub(super) async fn read_by(&self, seal_time: SealTime) -> Result<BTreeMap<String, u64>, SealError> {
         let key = layout::record_key(seal_time);
         let object = match self.store.get(&key).await {
             Ok(object) => object,

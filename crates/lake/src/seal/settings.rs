@@ -23,6 +23,9 @@ pub struct SealSettings {
     pub concurrency: usize,
     /// Most periods that are closed together while catching up.
     pub batch: usize,
+    /// How many of the newest seal records a sealer that starts compares with landing; later ones that it did not write itself it
+    /// compares in any case.
+    pub compared_records: u32,
     /// Who writes the shards of a plan that has several, side by side; the sealer itself, one after the other, if `None`.
     pub workers: Option<Arc<dyn ShardWorkers>>,
 }
@@ -36,6 +39,7 @@ impl Default for SealSettings {
             close_delay_ms: 2_000,
             concurrency: 16,
             batch: 1_024,
+            compared_records: 8,
             workers: None,
         }
     }

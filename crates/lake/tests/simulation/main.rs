@@ -258,6 +258,10 @@ fn finish(world: &World, reader: &Reader, fenced: bool) -> Vec<Wrong> {
     let mut sealer = Sealer::new(store.clone(), world.lake.clone(), world.clock(0), SealSettings::default());
     let run = block_on(sealer.run(RunLimits::default(), &mut |_| {})).unwrap();
     assert!(!run.more_due);
+    if fenced {
+        let omitted = store.snapshot().into_keys().find(|key| key.starts_with("quarantine/omitted/"));
+        assert_eq!(omitted, None, "no seal omits what was there before the close");
+    }
     let seen = block_on(reader.read(&store, &world.lake)).unwrap();
     let knowledge = world.knowledge.borrow();
     let wrong = check(&knowledge.acknowledged, &knowledge, &seen);

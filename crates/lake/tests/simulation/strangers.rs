@@ -1,5 +1,6 @@
 //! What strangers put into a lake: it is named, nothing vanishes, and one thing does not stop all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +10,7 @@ use auditlake_lake::format::{FORMAT_KEY, SCHEMA_KEY};
 use auditlake_lake::hash::sha256_hex;
 use auditlake_lake::layout::{self, ARCHIVE, LandingKey};
 use auditlake_lake::opening::{self, OpenError};
+use auditlake_lake::seal::omitted::Omitted;
 use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::seal::set_aside::{Next, SetAsideError, Statement, set_aside};
 use auditlake_lake::seal::{HeldUp, RunLimits, SealError, SealRun, SealSettings, Sealer, plan};
@@ -22,7 +24,8 @@ use parquet::file::properties::WriterProperties;
 
 use crate::block_on;
 use crate::crash::{Prepared, prepare};
-use crate::world::SkewedClock;
+use crate::reader::Reader;
+use crate::world::{Key, SkewedClock};
 
 fn seal(store: &MemoryStore, prepared: &Prepared) -> (Result<SealRun, SealError>, Vec<SealRecord>) {
     let clock = Arc::new(SkewedClock { world: Arc::clone(&prepared.now), skew_ms: 0 });
@@ -303,4 +306,103 @@ fn a_digest_that_no_record_names_is_not_followed() {
     for (key, bytes) in digests.iter().filter(|(key, _)| key.contains("organization-0")) {
         assert_eq!(&seen[key], bytes, "{key}");
     }
+}
+
+/// An empty plan and a record that agrees with it, as someone with the right to write them would put them there after the close.
+fn forge(store: &MemoryStore, lake: &Lake, periods: usize) -> SealTime {
+    let mut period = sealed_until(store, lake);
+    for _ in 0..periods {
+        let previous = lake.period().previous(period);
+        let previous = (period != lake.first_period).then(|| sha256_hex(&store.snapshot()[&layout::record_key(previous)]));
+        let empty = plan::empty(period, Codec::Snappy).to_bytes().unwrap();
+        let forged = SealRecord::of_nothing(period, sha256_hex(&empty), previous).to_bytes().unwrap();
+        store.overwrite(&layout::close_key(period), Bytes::from_static(b"{}"));
+        store.overwrite(&layout::plan_key(period), empty);
+        store.overwrite(&layout::record_key(period), forged);
+        period = lake.period().next(period);
+    }
+    period
+}
+
+/// What an exact read shows after everything is sealed.
+fn read_all(store: &MemoryStore, prepared: &Prepared) -> BTreeMap<Key, Vec<String>> {
+    let periods = 6 * prepared.lake.period().millis();
+    prepared.now.fetch_add(periods, Ordering::SeqCst);
+    seal(store, prepared).0.unwrap();
+    prepared.now.fetch_sub(periods, Ordering::SeqCst);
+    block_on(Reader::default().read(store, &prepared.lake)).unwrap()
+}
+
+fn statements(store: &MemoryStore) -> Vec<Omitted> {
+    let objects = store.snapshot();
+    let found = objects.iter().filter(|(key, _)| key.starts_with("quarantine/omitted/"));
+    found.map(|(_, bytes)| serde_json::from_slice(bytes).unwrap()).collect()
+}
+
+#[test]
+fn events_that_a_forged_plan_and_record_hide_come_back() {
+    let prepared = prepare();
+    let undisturbed = prepared.store.fork();
+    seal(&undisturbed, &prepared).0.unwrap();
+    let expected = read_all(&undisturbed, &prepared);
+    assert!(expected.len() > 10 && statements(&undisturbed).is_empty());
+    for periods in 1..=4 {
+        let store = prepared.store.fork();
+        let before = sealed_until(&store, &prepared.lake);
+        let after = forge(&store, &prepared.lake, periods);
+        assert_eq!(
+            sealed_until(&store, &prepared.lake),
+            after,
+            "the forged records agree with their plans and with each other"
+        );
+        let hidden = block_on(Reader::default().read(&store, &prepared.lake)).unwrap();
+        seal(&store, &prepared).0.unwrap();
+        let seen = block_on(Reader::default().read(&store, &prepared.lake)).unwrap();
+        assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "as soon as a sealer has run");
+        let omitted = statements(&store);
+        assert_eq!(omitted.is_empty(), hidden.len() == expected.len(), "{periods}");
+        for statement in &omitted {
+            assert!(statement.seal_times.iter().all(|seal_time| before <= *seal_time && *seal_time < after));
+            assert!(store.snapshot().contains_key(&statement.landed_again), "{statement:?}");
+        }
+        assert_eq!(read_all(&store, &prepared).keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        // Said and done once.
+        assert_eq!(statements(&store), omitted);
+    }
+}
+
+#[test]
+fn events_that_a_forged_plan_hides_come_back_when_a_seal_has_followed_it() {
+    let prepared = prepare();
+    let undisturbed = prepared.store.fork();
+    seal(&undisturbed, &prepared).0.unwrap();
+    let expected = read_all(&undisturbed, &prepared);
+    let first = sealed_until(&prepared.store, &prepared.lake);
+    for period in [first, prepared.lake.period().next(first)] {
+        let store = prepared.store.fork();
+        store.overwrite(&layout::close_key(period), Bytes::from_static(b"{}"));
+        store.overwrite(&layout::plan_key(period), plan::empty(period, Codec::Snappy).to_bytes().unwrap());
+        let (result, records) = seal(&store, &prepared);
+        result.unwrap();
+        let followed = records.iter().find(|record| record.seal_time == period).unwrap();
+        assert_eq!(followed.rows_in, 0, "the first plan wins");
+        assert!(!statements(&store).is_empty() || period != first);
+        assert_eq!(read_all(&store, &prepared).keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_was_never_acknowledged_is_not_landed_again() {
+    let prepared = prepare();
+    let store = prepared.store.fork();
+    let first = sealed_until(&store, &prepared.lake);
+    let landed: Vec<(String, Bytes)> =
+        store.snapshot().into_iter().filter(|(key, _)| LandingKey::parse(key).is_some()).collect();
+    // Put after the close, as a writer that was too slow does: it finds the period closed and lands its rows again.
+    let after = forge(&store, &prepared.lake, 3);
+    for (key, bytes) in landed {
+        store.overwrite(&key, bytes);
+    }
+    seal(&store, &prepared).0.unwrap();
+    assert!(first < after && statements(&store).is_empty());
 }

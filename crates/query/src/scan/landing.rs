@@ -7,7 +7,7 @@ use auditlake_event::Timestamp;
 use auditlake_lake::landing::file::{IndexError, LandingGroup, LandingIndex, read_index};
 use auditlake_lake::layout::{LANDING, LandingKey, landing_bound};
 use auditlake_lake::{Arrival, SealTime};
-use auditlake_store::{ErrorKind, PAGE, StoreError};
+use auditlake_store::{ErrorKind, StoreError};
 use bytes::Bytes;
 use futures::stream::{StreamExt, TryStreamExt};
 
@@ -50,9 +50,10 @@ pub async fn list(engine: &EngineState, sealed_before: SealTime, window: Window)
     let first_arrival = Arrival(Timestamp::from_millis(earliest).plus_millis(-engine.lake.lead_ms));
     let mut landed = Vec::new();
     let mut after = landing_bound(first_arrival);
+    let limit = engine.store.page_size();
     loop {
-        let page = engine.store.list_page(LANDING, Some(&after), PAGE).await?;
-        let is_last = page.len() < PAGE;
+        let page = engine.store.list_page(LANDING, Some(&after), limit).await?;
+        let is_last = page.len() < limit;
         for object in page {
             match LandingKey::parse(&object.key) {
                 Some(key) => landed.push(Landed { key, size: object.size }),

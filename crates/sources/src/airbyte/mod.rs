@@ -59,14 +59,14 @@ use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
+use crate::context::ImportContext;
 use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::names::Names;
 use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
-use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id,
-};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id};
+use crate::summary::{SetAsideKind, Summary};
 
 use entry::{Actor, Entry, stated};
 use log_message::{LogMessage, Reading};

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-use super::MAX_MEMBERS;
 use crate::reader::{broken, broken_content};
 
+/// Most members of all archives in one object, folders and links included.
+pub(super) const MAX_MEMBERS: u64 = 1_000_000;
 /// How many times its size an object may inflate to, if it is an archive or holds some. Logs that repeat themselves reach 100; the
 /// most that deflate can do is 1,032.
 pub(super) const MAX_RATIO: u64 = 250;

@@ -6,19 +6,29 @@ use std::rc::Rc;
 
 use auditlake_event::Event;
 
-use super::{Budget, MAX_MEMBERS};
-use crate::nested::Nesting;
-use crate::read_object;
-use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, SetAside, Sink, SinkError, Source, Summary};
+use super::budget::{Budget, MAX_MEMBERS};
+use crate::context::ImportContext;
+use crate::source::{Counted, Nesting, Position, Quarantined, ReadError, SetAside, Sink, SinkError, Source, UNKNOWN};
+use crate::summary::Summary;
 
 /// How much of a member's name is shown in messages, in characters: as long as a key of S3 can be.
 const SHOWN_CHARS: usize = 1024;
+
+/// Reads an object, or a member as one: returns the name of the source that read it, and what was read.
+pub(crate) type ReadObject = fn(
+    &mut dyn Read,
+    &str,
+    Option<&'static dyn Source>,
+    &ImportContext,
+    &mut dyn Sink,
+) -> Result<(&'static str, Summary), ReadError>;
 
 /// The members of an archive, one after the other.
 pub(super) struct Members<'r> {
     archive_name: &'r str,
     source: Option<&'static dyn Source>,
     context: &'r ImportContext,
+    read_object: ReadObject,
     sink: Counted<'r>,
     budget: Rc<Budget>,
     /// How many members of this archive there were.
@@ -42,10 +52,11 @@ impl<'r> Members<'r> {
         archive_name: &'r str,
         source: Option<&'static dyn Source>,
         context: &'r ImportContext,
+        read_object: ReadObject,
         sink: &'r mut dyn Sink,
     ) -> Self {
         let budget = sink.nesting().map_or_else(|| Rc::new(Budget::new(0)), |nesting| nesting.budget());
-        Self { archive_name, source, context, sink: Counted::new(sink), budget, number: 0 }
+        Self { archive_name, source, context, read_object, sink: Counted::new(sink), budget, number: 0 }
     }
 
     /// What was refused.
@@ -85,10 +96,10 @@ impl<'r> Members<'r> {
         let name = shown(name);
         let mut sink = InMember { outer: self.sink.sink(), name: &name };
         let around = sink.nesting().map(|nesting| nesting.enter(&object_name));
-        let read = read_object(content, &object_name, self.source, self.context, &mut sink);
+        let read = (self.read_object)(content, &object_name, self.source, self.context, &mut sink);
         let (source, summary) = match &read {
             Ok((source, summary)) => (*source, *summary),
-            Err(_) => (super::NAME, Summary::default()),
+            Err(_) => (UNKNOWN, Summary::default()),
         };
         if let (Some(nesting), Some(around)) = (sink.nesting(), around) {
             nesting.leave(around, source, summary);

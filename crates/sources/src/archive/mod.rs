@@ -4,7 +4,7 @@
 //! messages. A member that cannot be read (encrypted, a link, compressed by a method that is not known, altered) is
 //! quarantined under its name with the reason, and so is what an archive lost where it is cut off; the other members are read.
 //!
-//! Bounds, for all that lies in one object, however deep: archives in each other ([`MAX_DEPTH`]), members ([`MAX_MEMBERS`]), and the
+//! Bounds, for all that lies in one object, however deep: archives in each other ([`MAX_DEPTH`]), members ([`MAX_MEMBERS`](budget::MAX_MEMBERS)), and the
 //! bytes that are inflated ([`Budget`]). A tar archive is read as a stream. The list of a zip archive stands at its end, so the
 //! archive is held, in memory if it is small, else in an unnamed temporary file; the list is read entry by entry.
 
@@ -15,17 +15,18 @@ mod zip;
 
 use std::io::BufRead;
 
-use crate::source::{ImportContext, ReadError, Sink, Source, Summary};
+use crate::context::ImportContext;
+use crate::reading;
+use crate::source::{ReadError, Sink, Source};
 use crate::spool::Spool;
-use crate::{UNKNOWN, reading};
+use crate::summary::Summary;
 use members::Members;
 
 pub(crate) use budget::{Budget, Metered, Weighed};
+pub(crate) use members::ReadObject;
 
 /// How deep archives may lie in each other: an archive in an archive in an archive is read.
 const MAX_DEPTH: usize = 3;
-/// Most members of all archives in one object, folders and links included.
-const MAX_MEMBERS: u64 = 1_000_000;
 
 /// A kind of archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +73,14 @@ pub(crate) enum Read {
     Other(Spool),
 }
 
-/// Reads an archive to its end. `archive_name` is its own object name.
+/// Reads an archive to its end. `archive_name` is its own object name; each member is read by `read_object`.
 pub(crate) fn read(
     kind: Kind,
     input: &mut dyn BufRead,
     archive_name: &str,
     source: Option<&'static dyn Source>,
     context: &ImportContext,
+    read_object: ReadObject,
     sink: &mut dyn Sink,
 ) -> Result<Read, ReadError> {
     if kind != Kind::PerhapsZip && is_too_deep(sink) {
@@ -86,7 +88,7 @@ pub(crate) fn read(
         return reading::quarantine_whole(&reason, input, context, sink).map(Read::Archive);
     }
     if kind == Kind::Tar {
-        let mut members = Members::new(archive_name, source, context, sink);
+        let mut members = Members::new(archive_name, source, context, read_object, sink);
         tar::read(input, &mut members)?;
         return Ok(Read::Archive(members.finish()));
     }
@@ -94,10 +96,7 @@ pub(crate) fn read(
     if kind == Kind::PerhapsZip && (!zip::is_archive(&file)? || is_too_deep(sink)) {
         return Ok(Read::Other(file));
     }
-    let mut members = Members::new(archive_name, source, context, sink);
+    let mut members = Members::new(archive_name, source, context, read_object, sink);
     zip::read(&file, &mut members)?;
     Ok(Read::Archive(members.finish()))
 }
-
-/// The name under which the records of an archive itself are counted.
-pub(crate) const NAME: &str = UNKNOWN;

@@ -14,7 +14,7 @@ use crate::percent::decoded;
 use super::facts::{Actor, Facts, Resource};
 use super::outcome;
 use super::record::{ArmId, Record, id_of};
-use super::row;
+use super::shape;
 use super::storage_resource::Url;
 
 /// Members that a column or the metadata has besides those of every record, in lower case: of a row they are its columns.
@@ -56,7 +56,7 @@ const OLD_GRAPH: &str = "AAD Graph Activity";
 
 /// The older of the two, the Azure AD Graph.
 fn is_old(record: &Record<'_>) -> bool {
-    let table = if record.is_row { row::table(record.whole) } else { None };
+    let table = if record.is_row { shape::table(record.whole) } else { None };
     let category = record.text("category").map(str::to_ascii_lowercase);
     [table, category].into_iter().flatten().any(|name| name.starts_with("aadgraph") || name.starts_with("azureadgraph"))
 }

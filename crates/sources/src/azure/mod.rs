@@ -15,7 +15,7 @@
 //! findings of Entra ID Protection; requests to the Microsoft Graph (`graph.rs`) and to the API server of a Kubernetes cluster
 //! (`kubernetes.rs`). A record of any other log is an event if it says what was done, when, and something about by whom
 //! (`other.rs`), else it goes to quarantine. Set aside is only what is known to say nothing of what anybody did: metrics, and
-//! the categories and tables listed in `not_audit.rs` and `row.rs`. `shape.rs` has the rules. Anything else is quarantined.
+//! the categories and tables listed in `not_audit.rs`. `shape.rs` has the rules. Anything else is quarantined.
 //!
 //! # How a record becomes an event
 //!
@@ -76,13 +76,15 @@ use std::io::BufRead;
 use auditlake_event::Event;
 use auditlake_event::address::is_list;
 
+use crate::context::ImportContext;
 use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::names::Names;
 use crate::reading::{Verdict, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
-use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id};
+use crate::summary::Summary;
 
 use facts::Facts;
 use record::{ArmId, Record};

@@ -1,10 +1,10 @@
-//! Categories that are known to say nothing of what anybody did. Source: "Supported resource logs for Azure Monitor", and the
-//! Activity log's schema.
+//! Categories, and tables of Log Analytics, that are known to say nothing of what anybody did. Source: "Supported resource logs for
+//! Azure Monitor", "Azure Monitor Logs table reference", and the Activity log's schema.
 //!
 //! A category belongs here only if its entries are measurements, the platform's own notices, or what a program prints. Logs of
 //! requests, connections, queries and audits do not, though they are large: who asked for what stands in them.
 
-use crate::source::SetAsideKind;
+use crate::summary::SetAsideKind;
 
 /// Names in lower case.
 const CATEGORIES: [&str; 50] = [
@@ -72,6 +72,40 @@ const DRIVER_PREFIX: &str = "csi-azure";
 pub(super) fn of(category: &str) -> Option<SetAsideKind> {
     let name = category.to_ascii_lowercase();
     (CATEGORIES.contains(&name.as_str()) || name.starts_with(DRIVER_PREFIX)).then_some(SetAsideKind::NotAudit)
+}
+
+/// Tables whose rows say nothing of what anybody did: measurements, what programs write, inventories, and the workspace's own
+/// accounts, in lower case.
+const TABLES: [&str; 24] = [
+    "appavailabilityresults",
+    "appbrowsertimings",
+    "appexceptions",
+    "appmetrics",
+    "appperformancecounters",
+    "appsystemevents",
+    "apptraces",
+    "azuremetrics",
+    "containerimageinventory",
+    "containerinventory",
+    "containerlog",
+    "containerlogv2",
+    "containernodeinventory",
+    "functionapplogs",
+    "heartbeat",
+    "insightsmetrics",
+    "kubeevents",
+    "kubehealth",
+    "kubemonagentevents",
+    "kubenodeinventory",
+    "kubepodinventory",
+    "kubeservices",
+    "perf",
+    "usage",
+];
+
+/// Whether the table of this name, in lower case, is one of those.
+pub(super) fn is_table(name: &str) -> bool {
+    TABLES.contains(&name)
 }
 
 #[cfg(test)]

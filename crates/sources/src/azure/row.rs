@@ -6,10 +6,6 @@
 use std::borrow::Cow;
 
 use crate::json::{Json, Members};
-use crate::source::SetAsideKind;
-
-use super::record::{Record, text_at};
-use super::shape::{Log, Shape};
 
 /// Which columns hold a member of a record, the first that says something counts. What is not listed has a column of its own
 /// name. `TenantId` is the workspace's own id, which is no tenant of Entra ID.
@@ -33,35 +29,6 @@ const COLUMNS: [(&str, &[&str]); 17] = [
     ("timeGenerated", &["TimeGenerated", "TimeGenerated [UTC]"]),
 ];
 
-/// Tables whose rows say nothing of what anybody did: measurements, what programs write, inventories, and the workspace's own
-/// accounts, in lower case.
-const NOT_AUDIT_TABLES: [&str; 24] = [
-    "appavailabilityresults",
-    "appbrowsertimings",
-    "appexceptions",
-    "appmetrics",
-    "appperformancecounters",
-    "appsystemevents",
-    "apptraces",
-    "azuremetrics",
-    "containerimageinventory",
-    "containerinventory",
-    "containerlog",
-    "containerlogv2",
-    "containernodeinventory",
-    "functionapplogs",
-    "heartbeat",
-    "insightsmetrics",
-    "kubeevents",
-    "kubehealth",
-    "kubemonagentevents",
-    "kubenodeinventory",
-    "kubepodinventory",
-    "kubeservices",
-    "perf",
-    "usage",
-];
-
 pub(super) fn columns(name: &str) -> Option<&'static [&'static str]> {
     COLUMNS.iter().find(|(member, _)| *member == name).map(|(_, columns)| *columns)
 }
@@ -81,30 +48,6 @@ pub(super) fn is_row(value: &Json<'_>) -> bool {
 pub(super) fn property<'r>(row: &'r Json<'r>, name: &str) -> Option<&'r Json<'r>> {
     let stated = |name: &str| row.get_any_case(name).filter(|value| !value.is_vacant());
     stated(name).or_else(|| ["_s", "_g", "_d", "_b", "_t"].iter().find_map(|kind| stated(&format!("{name}{kind}"))))
-}
-
-/// The table a row is of, in lower case. Queries over several tables name it in a column of theirs.
-pub(super) fn table(row: &Json<'_>) -> Option<String> {
-    let named = ["Type", "$table", "TableName"].iter().find_map(|name| text_at(row, name));
-    named.filter(|name| !name.eq_ignore_ascii_case("PrimaryResult")).map(str::to_ascii_lowercase)
-}
-
-/// What a row is, by its table; `None`: by its category and columns, as any record.
-pub(super) fn shape_by_table(record: &Record<'_>) -> Option<Shape> {
-    let table = table(record.whole)?;
-    let log = match table.as_str() {
-        "azureactivity" => return None,
-        "auditlogs" | "aadcustomsecurityattributeauditlogs" | "aadprovisioninglogs" => Log::Directory,
-        "microsoftgraphactivitylogs" | "aadgraphactivitylogs" => Log::Graph,
-        "storagebloblogs" | "storagefilelogs" | "storagequeuelogs" | "storagetablelogs" => Log::Storage,
-        "azkvauditlogs" => Log::KeyVault,
-        "aaduserriskevents" | "aadriskyusers" | "aadserviceprincipalriskevents" | "aadriskyserviceprincipals" => Log::Risk,
-        "aksaudit" | "aksauditadmin" => Log::Kubernetes,
-        _ if table.ends_with("signinlogs") => Log::SignIn,
-        _ if NOT_AUDIT_TABLES.contains(&table.as_str()) => return Some(Shape::NotAudit(SetAsideKind::NotAudit)),
-        _ => return None,
-    };
-    Some(Shape::Record(log))
 }
 
 /// A table of the query API: `{"name":…,"columns":[{"name":…,"type":…}],"rows":[[…]]}`; of its first version the names begin

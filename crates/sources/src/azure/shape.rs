@@ -1,9 +1,11 @@
 //! Which of Azure's logs a record belongs to, if any.
 
-use crate::source::{SetAsideKind, contains_any_case};
+use crate::json::Json;
+use crate::source::contains_any_case;
+use crate::summary::SetAsideKind;
 
+use super::not_audit;
 use super::record::{Record, text_at};
-use super::{not_audit, row};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub(super) fn of(record: &Record<'_>) -> Shape {
     if record.text("metricName").is_some() && has_arm_id {
         return Shape::NotAudit(SetAsideKind::NotAudit);
     }
-    if let Some(shape) = Some(record).filter(|record| record.is_row).and_then(row::shape_by_table) {
+    if let Some(shape) = Some(record).filter(|record| record.is_row).and_then(by_table) {
         return shape;
     }
     if record.body().get_any_case("initiatedBy").is_some() {
@@ -89,6 +91,30 @@ pub(super) fn of(record: &Record<'_>) -> Shape {
         None if is_azure && (category.is_some() || has_operation || record.is_row) => Shape::Record(Log::Other),
         None => Shape::Unknown,
     }
+}
+
+/// The table a row is of, in lower case. Queries over several tables name it in a column of theirs.
+pub(super) fn table(row: &Json<'_>) -> Option<String> {
+    let named = ["Type", "$table", "TableName"].iter().find_map(|name| text_at(row, name));
+    named.filter(|name| !name.eq_ignore_ascii_case("PrimaryResult")).map(str::to_ascii_lowercase)
+}
+
+/// What a row is, by its table; `None`: by its category and columns, as any record.
+fn by_table(record: &Record<'_>) -> Option<Shape> {
+    let table = table(record.whole)?;
+    let log = match table.as_str() {
+        "azureactivity" => return None,
+        "auditlogs" | "aadcustomsecurityattributeauditlogs" | "aadprovisioninglogs" => Log::Directory,
+        "microsoftgraphactivitylogs" | "aadgraphactivitylogs" => Log::Graph,
+        "storagebloblogs" | "storagefilelogs" | "storagequeuelogs" | "storagetablelogs" => Log::Storage,
+        "azkvauditlogs" => Log::KeyVault,
+        "aaduserriskevents" | "aadriskyusers" | "aadserviceprincipalriskevents" | "aadriskyserviceprincipals" => Log::Risk,
+        "aksaudit" | "aksauditadmin" => Log::Kubernetes,
+        _ if table.ends_with("signinlogs") => Log::SignIn,
+        _ if not_audit::is_table(&table) => return Some(Shape::NotAudit(SetAsideKind::NotAudit)),
+        _ => return None,
+    };
+    Some(Shape::Record(log))
 }
 
 fn of_category(category: &str, record: &Record<'_>) -> Option<Log> {

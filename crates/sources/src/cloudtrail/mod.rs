@@ -54,14 +54,14 @@ use std::io::BufRead;
 use auditlake_event::{Event, Timestamp};
 
 use crate::absent::stated;
+use crate::context::ImportContext;
 use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Buffers, Verdict, read_json};
 use crate::records::Format;
 use crate::secret::{is_secret, without_secrets};
-use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id, stated_nanos,
-};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id, stated_nanos};
+use crate::summary::{SetAsideKind, Summary};
 
 /// The members of a record that are known, in CloudTrail's spelling.
 pub(crate) use metadata::KNOWN as MEMBERS;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::json::Json;
 use crate::reading::Verdict;
-use crate::source::SetAsideKind;
+use crate::summary::SetAsideKind;
 
 /// What a record is, if it is no event of CloudTrail.
 ///

@@ -2,6 +2,7 @@
 
 mod parameters;
 mod several;
+mod target;
 mod thing;
 
 use std::borrow::Cow;
@@ -12,17 +13,7 @@ use super::parts;
 use parameters::PARAMETERS;
 use thing::{Found, Thing};
 
-/// What a call was made on. Kinds are those of AWS CloudFormation, as CloudTrail's own `resources` uses them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Resource<'r> {
-    pub kind: Option<Cow<'r, str>>,
-    pub id: Option<Cow<'r, str>>,
-    pub name: Option<&'r str>,
-    /// The request parameter it was read from, if it was one of the table.
-    pub parameter: Option<&'static str>,
-    /// All that the call was made on, if it was made on several.
-    pub all: Vec<&'r str>,
-}
+pub(super) use target::Resource;
 
 /// Reads the resource, by the first rule that fits:
 ///

@@ -11,7 +11,7 @@ use crate::json::{Json, Members, Parser, write_text, write_whole};
 
 use crate::cloudtrail::MEMBERS;
 
-use super::Payload;
+use super::payload::Payload;
 
 /// Members that are columns besides those that are known of a record.
 const MORE_COLUMNS: [&str; 1] = ["eventContext"];

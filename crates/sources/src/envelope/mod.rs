@@ -20,44 +20,15 @@
 //! | a collector's line | any object | `message`, `log`, `_raw` and the like, where a source knows what it holds |
 
 mod athena;
+mod payload;
 mod wazuh;
 
 use std::borrow::Cow;
 
 use crate::json::{Json, Members};
+use payload::{object, text};
 
-/// What an envelope holds.
-#[derive(Debug)]
-pub(crate) enum Payload<'v> {
-    /// A record, or another envelope, as the JSON it is.
-    Json(&'v Json<'v>),
-    /// The same as text; or lines.
-    Text(Cow<'v, str>),
-    /// Either of them in base64, perhaps of gzip.
-    Base64(&'v str),
-}
-
-/// An envelope that was opened.
-#[derive(Debug)]
-pub(crate) struct Envelope<'v> {
-    /// What it is called, for people.
-    pub name: &'static str,
-    pub payloads: Vec<Payload<'v>>,
-    /// Whether the payloads are one record told in several ways, the best first; else each is a record.
-    pub is_one: bool,
-    /// Whether it is known by more than what it holds.
-    pub is_certain: bool,
-}
-
-/// What an object is.
-#[derive(Debug)]
-pub(crate) enum Opened<'v> {
-    /// No envelope.
-    Nothing,
-    /// A message of the transport, which holds no record.
-    Control,
-    Envelope(Envelope<'v>),
-}
+pub(crate) use payload::{Envelope, Opened, Payload};
 
 /// Names of the arrays in which envelopes come.
 pub(crate) const LISTS: [&str; 10] =
@@ -119,17 +90,6 @@ pub(crate) fn open<'v>(value: &'v Json<'v>) -> Opened<'v> {
         return Opened::Nothing;
     }
     Opened::Envelope(Envelope { name: "a collector's line", payloads, is_one: true, is_certain: false })
-}
-
-fn text<'v>(members: &'v Members<'v>, name: &str) -> Option<&'v str> {
-    match members.get(name) {
-        Some(Json::Text(text)) if !text.is_empty() => Some(text),
-        _ => None,
-    }
-}
-
-fn object<'v>(members: &'v Members<'v>, name: &str) -> Option<&'v Json<'v>> {
-    members.get(name).filter(|value| value.members().is_some())
 }
 
 fn has_any(members: &Members<'_>, names: &[&str]) -> bool {

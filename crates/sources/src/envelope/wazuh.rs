@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::json::{Json, Members, write_text, write_whole};
 
-use super::{Payload, object, text};
+use super::payload::{Payload, object, text};
 
 /// What the module for AWS adds to a record of CloudTrail.
 const ADDED_TO_CLOUDTRAIL: [&str; 4] = ["aws_account_id", "log_info", "source", "source_ip_address"];

@@ -98,18 +98,30 @@ const IDENTITY: [&str; 4] =
 /// 8. the rest of the log `data_access`: data access; else configuration.
 pub(super) fn of(entry: &Entry<'_>) -> Category {
     let service = entry.audit_text("serviceName").unwrap_or_default();
-    let method = entry.audit_text("methodName").unwrap_or_default().to_ascii_lowercase();
-    let last = method.rsplit(['.', '/']).next().unwrap_or_default();
+    let method = entry.audit_text("methodName").unwrap_or_default();
     let log = entry.log();
-    let holds = |words: &[&str]| words.iter().any(|word| method.contains(word));
-    let is_of_type = |wanted: &[&str]| {
+    if log == Some("policy") {
+        return Category::PermissionCheck;
+    }
+    by_tables(service, method, log == Some("data_access"), &|wanted| {
         let mut types = entry.permissions().filter_map(|permission| text_at(permission, "permissionType"));
         types.any(|kind| wanted.contains(&kind))
-    };
-    let is_read = READS.iter().any(|read| last.starts_with(read));
-    let is_data_log = log == Some("data_access");
+    })
+}
 
-    if log == Some("policy") || holds(&PERMISSION_CHECKS) {
+/// The category of an access by Google's staff: by the same rules, for a method of no service. It counts as one of the log
+/// `data_access` unless its permission types (`permissionDetails`) are administrative.
+pub(super) fn of_access(method: &str, permission_types: &[&str]) -> Category {
+    let is_of_type = |wanted: &[&str]| permission_types.iter().any(|kind| wanted.contains(kind));
+    by_tables("", method, !is_of_type(&["ADMIN_READ", "ADMIN_WRITE"]), &is_of_type)
+}
+
+fn by_tables(service: &str, method: &str, is_data_log: bool, is_of_type: &dyn Fn(&[&str]) -> bool) -> Category {
+    let method = method.to_ascii_lowercase();
+    let last = method.rsplit(['.', '/']).next().unwrap_or_default();
+    let holds = |words: &[&str]| words.iter().any(|word| method.contains(word));
+    let is_read = READS.iter().any(|read| last.starts_with(read));
+    if holds(&PERMISSION_CHECKS) {
         return Category::PermissionCheck;
     }
     if AUTHENTICATION.contains(&service) {

@@ -17,6 +17,8 @@ pub(super) static STRUCTURED: Names = Names::new(&[
     "requestJson",
     "response",
     "responseJson",
+    "jsonPayload",
+    "jsonpayload_type_transparencylog",
     "metadata",
     "metadataJson",
     "serviceData",
@@ -32,7 +34,7 @@ pub(super) enum Kind<'r> {
     Audit(&'r Json<'r>),
     /// A log entry that is known to tell of no act, such as a program's own messages.
     OtherEntry,
-    /// A log entry of another log, which may hold audit records of its own: Access Transparency does.
+    /// A log entry of another log, which may hold audit records of its own.
     UnknownEntry,
     /// No log entry.
     NoEntry,
@@ -48,7 +50,7 @@ pub(super) enum Structure<'r> {
 }
 
 impl<'r> Structure<'r> {
-    fn of(value: &'r Json<'r>) -> Self {
+    pub(super) fn of(value: &'r Json<'r>) -> Self {
         if let Json::Text(text) = value
             && text.trim_start().starts_with('{')
         {
@@ -106,7 +108,7 @@ impl<'r> Structures<'r> {
     }
 }
 
-/// A log entry with an audit log.
+/// A log entry with an audit log, or with what stands in its place (see `transparency.rs`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'r> {
     /// The log entry.
@@ -181,7 +183,7 @@ pub(super) fn audit_log_id(id: &str) -> Option<&str> {
     rest.strip_prefix('/').or_else(|| rest.strip_prefix("%2F")).or_else(|| rest.strip_prefix("%2f"))
 }
 
-fn starts_with(text: &str, prefix: &str) -> bool {
+pub(super) fn starts_with(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 

@@ -125,10 +125,8 @@ pub(super) fn write<'r>(
     of_activities(entry, &mut metadata);
     metadata.text("caller_ips", origin.address_list);
     metadata.text("issued_access_key_id", issued_key(entry));
-    metadata.members("rest", rest_of_entry(entry, notes.keeps_raw));
     metadata.members("audit_rest", rest_of_audit_log(entry, notes.keeps_raw));
-    metadata.text("source_event_id", notes.replaced_id);
-    metadata.flag("unicode_replaced", notes.is_replaced);
+    of_reading(entry, &is_audit_log, notes, &mut metadata);
     metadata.write(out)
 }
 
@@ -142,7 +140,7 @@ fn says_anything(value: &Json<'_>) -> bool {
 }
 
 /// Adds what is said; of an object only the members in which something is, or a text, even an empty one (labels have such).
-fn put<'r>(metadata: &mut Metadata<'r>, key: &'r str, value: Option<&'r Json<'r>>) {
+pub(super) fn put<'r>(metadata: &mut Metadata<'r>, key: &'r str, value: Option<&'r Json<'r>>) {
     let Some(value) = value.filter(|value| says_anything(value)) else { return };
     match value {
         Json::Object(_) => {
@@ -153,7 +151,21 @@ fn put<'r>(metadata: &mut Metadata<'r>, key: &'r str, value: Option<&'r Json<'r>
     }
 }
 
-fn of_entry<'r>(entry: &Entry<'r>, metadata: &mut Metadata<'r>) {
+/// Adds what is left of the log entry, and what was found out about it while it was read. `is_payload` says of a member by its name
+/// whether it holds what the entry is about.
+pub(super) fn of_reading<'r>(
+    entry: &Entry<'r>,
+    is_payload: &dyn Fn(&str) -> bool,
+    notes: &Notes<'r>,
+    metadata: &mut Metadata<'r>,
+) {
+    metadata.members("rest", rest_of_entry(entry, is_payload, notes.keeps_raw));
+    metadata.text("source_event_id", notes.replaced_id);
+    metadata.flag("unicode_replaced", notes.is_replaced);
+}
+
+/// Adds what the log entry states beside its payload.
+pub(super) fn of_entry<'r>(entry: &Entry<'r>, metadata: &mut Metadata<'r>) {
     for (key, member) in OF_ENTRY {
         put(metadata, key, entry.record.get_any_case(member));
     }
@@ -238,11 +250,11 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn rest_of_entry<'r>(entry: &Entry<'r>, keeps_raw: bool) -> Vec<(&'r str, &'r Json<'r>)> {
+fn rest_of_entry<'r>(entry: &Entry<'r>, is_payload: &dyn Fn(&str) -> bool, keeps_raw: bool) -> Vec<(&'r str, &'r Json<'r>)> {
     let is_known = |name: &str, value: &Json<'_>| {
         OF_ENTRY.iter().any(|(_, known)| known.eq_ignore_ascii_case(name))
             || name.eq_ignore_ascii_case("timestamp")
-            || is_audit_log(name)
+            || is_payload(name)
             || (keeps_raw && is_one_of(name, &ENTRY_IN_RAW) && matches!(value, Json::Object(_)))
     };
     stated_members(entry.record).filter(|(name, value)| !is_known(name, value)).collect()
@@ -279,7 +291,7 @@ fn is_as_expected(name: &str, value: &Json<'_>) -> bool {
     }
 }
 
-fn stated_members<'r>(value: &'r Json<'r>) -> impl Iterator<Item = (&'r str, &'r Json<'r>)> {
+pub(super) fn stated_members<'r>(value: &'r Json<'r>) -> impl Iterator<Item = (&'r str, &'r Json<'r>)> {
     let members = value.members().into_iter().flat_map(|members| members.iter());
     members.filter(|(_, value)| !matches!(value, Json::Null))
 }

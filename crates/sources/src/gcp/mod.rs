@@ -5,10 +5,11 @@
 //! Log entries (`LogEntry` with an `AuditLog` in `protoPayload`), one a line, in an array, or in the answer of
 //! `entries.list`; messages of Pub/Sub, pushed (`message.data` in base64) or pulled (`receivedMessages`); CloudEvents with an
 //! entry in `data`; entries as text in `message`, `log` or `_raw` of a collector; entries of exporters that spell the names
-//! another way (any ASCII case, BigQuery's `protopayload_auditlog`, `metadataJson`…, see `entry.rs`).
+//! another way (any ASCII case, BigQuery's `protopayload_auditlog`, `metadataJson`…, see `entry.rs`). Entries of Access
+//! Transparency have a mapping of their own, see `transparency.rs`.
 //! Set aside: entries of other logs that tell of no act (`textPayload`; what programs print, requests, flows of packets, by the
-//! log's name, see `entry.rs`). Anything else is quarantined: Access Transparency, and other logs with a structure of their own,
-//! whose entries may be somebody's audit records.
+//! log's name, see `entry.rs`). Anything else is quarantined: other logs with a structure of their own, whose entries may be somebody's
+//! audit records.
 //!
 //! # How an entry becomes an event
 //!
@@ -45,22 +46,25 @@ mod origin;
 mod outcome;
 mod resource;
 mod sniff;
+mod transparency;
 
 use std::borrow::Cow;
 use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, Timestamp};
 
+use crate::context::ImportContext;
 use crate::decoding;
 use crate::json::{self, Json, Parser};
 use crate::reading::{Buffers, Verdict, read_json};
 use crate::records::Format;
 use crate::secret::{is_secret, without_secrets};
-use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, derived_id, own_id, stated_nanos,
-};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id, stated_nanos};
+use crate::summary::{SetAsideKind, Summary};
 
 use self::entry::{Entry, Kind, Structures};
+use self::resource::Resource;
+use self::transparency::{Access, Payload};
 
 /// The name in the column `source`.
 pub const NAME: &str = "gcp.audit";
@@ -122,6 +126,11 @@ impl Reading<'_> {
             return self.value(&unquoted, is_replaced || was_replaced, envelopes, sink);
         }
         let payload = entry::payload(value);
+        if payload.get().is_none()
+            && let Some(payload) = transparency::payload(value)
+        {
+            return self.access(value, &payload, is_replaced, sink);
+        }
         match entry::kind(value, payload.get()) {
             Kind::Audit(audit_log) => return self.entry(value, audit_log, is_replaced, sink),
             Kind::UnknownEntry => {
@@ -177,15 +186,10 @@ impl Reading<'_> {
         let Some(action) = entry.audit_text("methodName") else {
             return Ok(Verdict::Quarantine("protoPayload.methodName is missing".into()));
         };
-        let Some(time_text) = entry.text("timestamp") else {
-            return Ok(Verdict::Quarantine("timestamp is missing".into()));
+        let (event_time, nanos, time_text) = match self.time(&entry) {
+            Ok(time) => time,
+            Err(reason) => return Ok(Verdict::Quarantine(reason.into())),
         };
-        let Some((event_time, nanos)) = entry::time(time_text) else {
-            return Ok(Verdict::Quarantine("timestamp is no RFC 3339 time".into()));
-        };
-        if let Some(reason) = self.context.refuse_time(event_time) {
-            return Ok(Verdict::Quarantine(reason.into()));
-        }
         let context = self.context;
         let buffers = &mut self.buffers;
         buffers.raw.clear();
@@ -203,8 +207,7 @@ impl Reading<'_> {
         let notes = metadata::Notes { replaced_id: replaced_id.as_deref(), is_replaced, keeps_raw: context.keep_raw };
         let has_metadata = metadata::write(&entry, &actor, &origin, &notes, &mut buffers.metadata);
 
-        let is_in_table = |account: &&str| context.account_organizations.contains_key(*account);
-        let account = resource.scope_id.filter(is_in_table).or_else(|| resource::labelled_project(&entry));
+        let account = account_of(context, &entry, &resource);
         let event = Event {
             event_id: Cow::Borrowed(&event_id),
             event_time,
@@ -239,6 +242,68 @@ impl Reading<'_> {
         sink.event(&event)?;
         Ok(Verdict::Event)
     }
+
+    /// Reads an entry of Access Transparency.
+    fn access(
+        &mut self,
+        record: &Json<'_>,
+        payload: &Payload<'_>,
+        is_replaced: bool,
+        sink: &mut Counted<'_>,
+    ) -> Result<Verdict, ReadError> {
+        let Some(access) = Access::of(payload) else {
+            return Ok(Verdict::Quarantine("jsonPayload.accesses states no methodName".into()));
+        };
+        let structures = Structures::default();
+        let entry = Entry::new(record, access.log(), &structures);
+        let (event_time, nanos, time_text) = match self.time(&entry) {
+            Ok(time) => time,
+            Err(reason) => return Ok(Verdict::Quarantine(reason.into())),
+        };
+        let context = self.context;
+        let buffers = &mut self.buffers;
+        buffers.raw.clear();
+        json::write_without_secrets(record, &is_secret, &mut buffers.raw);
+        let (event_id, replaced_id) = event_id(&entry, event_time, nanos, &buffers.raw);
+        let resource = resource::at(&entry, access.resource);
+        buffers.metadata.clear();
+        let notes = metadata::Notes { replaced_id: replaced_id.as_deref(), is_replaced, keeps_raw: context.keep_raw };
+        let has_metadata = access.write_metadata(&entry, &notes, &mut buffers.metadata);
+        let event = Event {
+            event_id: Cow::Borrowed(&event_id),
+            event_time,
+            event_time_nanos: stated_nanos(time_text, nanos),
+            action: without_secrets(access.method),
+            category: Some(access.category),
+            outcome: Outcome::Success,
+            actor_id: access.actor.id.map(without_secrets),
+            actor_type: access.actor.kind,
+            actor_name: access.actor.name.map(without_secrets),
+            resource_type: resource.kind.map(without_secrets),
+            resource_id: resource.id.map(without_secrets),
+            resource_name: resource.name.map(without_secrets),
+            scope_type: resource.scope_kind.map(Cow::Borrowed),
+            scope_id: resource.scope_id.map(without_secrets),
+            metadata: has_metadata.then_some(Cow::Borrowed(buffers.metadata.as_str())),
+            raw: context.keep_raw.then_some(Cow::Borrowed(buffers.raw.as_str())),
+            ..context.event(NAME, account_of(context, &entry, &resource))
+        };
+        sink.event(&event)?;
+        Ok(Verdict::Event)
+    }
+
+    /// When an entry was written, and how that is stated; or why that cannot be taken.
+    fn time<'r>(&self, entry: &Entry<'r>) -> Result<(Timestamp, i32, &'r str), &'static str> {
+        let text = entry.text("timestamp").ok_or("timestamp is missing")?;
+        let (time, nanos) = entry::time(text).ok_or("timestamp is no RFC 3339 time")?;
+        self.context.refuse_time(time).map_or(Ok((time, nanos, text)), Err)
+    }
+}
+
+/// The account whose organization an entry belongs to, if the import has a table of them.
+fn account_of<'r>(context: &ImportContext, entry: &Entry<'r>, resource: &Resource<'r>) -> Option<&'r str> {
+    let is_in_table = |account: &&str| context.account_organizations.contains_key(*account);
+    resource.scope_id.filter(is_in_table).or_else(|| resource::labelled_project(entry))
 }
 
 /// What a text member of an envelope holds.

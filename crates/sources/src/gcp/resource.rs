@@ -31,7 +31,11 @@ const SCOPES: [(&str, &str, &str); 4] = [
 ///   the last part of the path;
 /// - **scope**: the project, folder, organization or billing account of the log; without `logName` that of the labels.
 pub(super) fn of<'r>(entry: &Entry<'r>) -> Resource<'r> {
-    let id = entry.audit_text("resourceName").or_else(|| authorized(entry));
+    at(entry, entry.audit_text("resourceName").or_else(|| authorized(entry)))
+}
+
+/// The resource of this id.
+pub(super) fn at<'r>(entry: &Entry<'r>, id: Option<&'r str>) -> Resource<'r> {
     let (scope_kind, scope_id) = scope(entry).unzip();
     Resource {
         kind: at_path(entry.record, &["resource", "type"]).and_then(|kind| kind.text()),

@@ -12,13 +12,15 @@ const MESSAGE_BYTES: usize = 4096;
 
 /// Names in which a log entry holds its audit log, as Cloud Logging, other exporters and BigQuery write them.
 const PAYLOADS: [&[u8]; 3] = [b"\"protoPayload\"", b"\"protopayload\"", b"\"protopayload_auditlog"];
+/// The type of an entry of Access Transparency, as Cloud Logging and BigQuery state it.
+const TRANSPARENCY: [&[u8]; 2] = [b"google.cloud.audit.TransparencyLog\"", b"\"jsonpayload_type_transparencylog\""];
 /// Names that stand beside it, or in it.
 const COMPANIONS: [&[u8]; 6] =
     [b"\"insertId\"", b"\"insertid\"", b"\"logName\"", b"\"logname\"", b"\"methodName\"", b"\"authenticationInfo\""];
 /// Members in which collectors put an entry as text.
 const TEXT_ENVELOPES: [&str; 4] = ["message", "log", "_raw", "data"];
 
-/// Judges an object: certain for log entries with a `protoPayload`, bare, as text in a collector's envelope, in base64 in
+/// Judges an object: certain for log entries with a `protoPayload` or of Access Transparency, bare, as text in a collector's envelope, in base64 in
 /// Pub/Sub's, or in the CloudEvent of audit logs; likely for log entries of other kinds, which may share an object with them.
 pub(super) fn sniff(head: &[u8], object_name: &str) -> Confidence {
     let head = head.get(..SNIFFED_BYTES).unwrap_or(head);
@@ -26,7 +28,8 @@ pub(super) fn sniff(head: &[u8], object_name: &str) -> Confidence {
     if confidence == Confidence::Certain || contains(head, b"\"google.cloud.audit.log.v1.written\"") {
         return Confidence::Certain;
     }
-    if contains(head, b"\\\"protoPayload\\\"") && TEXT_ENVELOPES.iter().any(|name| holds_text_object(head, name)) {
+    let is_text = contains(head, b"\\\"protoPayload\\\"") || contains(head, b"google.cloud.audit.TransparencyLog\\\"");
+    if is_text && TEXT_ENVELOPES.iter().any(|name| holds_text_object(head, name)) {
         return Confidence::Certain;
     }
     let confidence = confidence.max(messages(head));
@@ -40,6 +43,9 @@ fn entries(text: &[u8]) -> Confidence {
     let holds_any = |names: &[&[u8]]| names.iter().any(|name| contains(text, name));
     if holds_any(&PAYLOADS) {
         return if holds_any(&COMPANIONS) { Confidence::Certain } else { Confidence::Likely };
+    }
+    if holds_any(&TRANSPARENCY) && holds_any(&COMPANIONS) {
+        return Confidence::Certain;
     }
     let is_entry = holds_any(&[b"\"logName\""]) && holds_any(&[b"\"insertId\"", b"\"receiveTimestamp\""]);
     if is_entry && holds_any(&[b"\"jsonPayload\"", b"\"textPayload\""]) { Confidence::Likely } else { Confidence::None }

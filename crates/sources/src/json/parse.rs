@@ -1,9 +1,8 @@
 //! A strict, recursive-descent parser over a window of bytes. Each byte is looked at once; nesting is bounded.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
-use super::{Json, Members};
+use super::value::{Json, Members, compare_names};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 128;
@@ -31,18 +30,6 @@ pub(crate) struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     replaced: bool,
-}
-
-/// Orders member names as RFC 8785 does: by their UTF-16 code units.
-pub(super) fn compare_names(left: &str, right: &str) -> Ordering {
-    let difference = left.bytes().zip(right.bytes()).find(|(left, right)| left != right);
-    match difference {
-        None => left.len().cmp(&right.len()),
-        // Characters beyond U+FFFF (first byte 0xF0 or above) are surrogates there, which come before U+E000 to U+FFFF.
-        Some((0xf0.., 0xee | 0xef)) => Ordering::Less,
-        Some((0xee | 0xef, 0xf0..)) => Ordering::Greater,
-        Some((left, right)) => left.cmp(&right),
-    }
 }
 
 impl<'a> Parser<'a> {

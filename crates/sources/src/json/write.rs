@@ -3,12 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::parse::Parser;
 use super::parse::plain_length;
-use super::{Json, Members, Parser};
+use super::value::{Json, Members, REDACTED};
 use crate::secret::{SecretPair, is_secret_member, without_secrets};
-
-/// What stands in the place of a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
 
 /// How many texts of JSON in texts of JSON are taken apart to find pairs of a secret's name and the secret.
 const MAX_TEXTS: usize = 4;

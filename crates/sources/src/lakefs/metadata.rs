@@ -28,9 +28,8 @@ use auditlake_event::Timestamp;
 use crate::json::{Json, REDACTED};
 use crate::metadata::{Metadata, Value};
 
-use super::is_secret;
 use super::object_name::ObjectName;
-use super::record::{OPERATION_ID, REFERENCE, REPOSITORY, Record, TIME};
+use super::record::{OPERATION_ID, REFERENCE, REPOSITORY, Record, TIME, is_secret};
 use super::target::Target;
 
 /// What was found out about a record while it was read.

@@ -53,18 +53,17 @@ use std::io::BufRead;
 use auditlake_event::{ActorType, Event};
 
 use crate::absent::stated;
+use crate::context::ImportContext;
 use crate::json::{self, Json, Parser};
 use crate::parquet_file::{self, ParquetFormat};
 use crate::reading::{Buffers, Verdict, look_at_head, read_json};
 use crate::records::Format;
-use crate::secret::{self, without_secrets};
-use crate::source::{
-    Confidence, Counted, ImportContext, ReadError, SetAsideKind, Sink, Source, Summary, contains, contains_any_case,
-    derived_id, own_id,
-};
+use crate::secret::without_secrets;
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, contains, contains_any_case, derived_id, own_id};
+use crate::summary::{SetAsideKind, Summary};
 
 use object_name::ObjectName;
-use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME, is_column};
+use record::{METHOD, OPERATION_ID, PATH, REQUEST_ID, Record, SERVICE_NAME, STATUS_CODE, TIME, is_column, is_secret};
 
 /// The name in the column `source`.
 pub const NAME: &str = "lakefs";
@@ -79,20 +78,12 @@ const TEXT_ENVELOPES: [&str; 3] = ["message", "log", "_raw"];
 const CALL_ENDED: &str = "HTTP call ended";
 /// Columns by which a row is known wherever it stands.
 const ROW_MARKS: [&str; 2] = ["data_operation_id", "data_request_id"];
-/// What a server that traces adds to its lines: bodies and headers, in which passwords and tokens stand.
-const TRACED: [&str; 4] = ["request_body", "request_headers", "response_body", "response_headers"];
-
 /// The audit table's files.
 const PARQUET: ParquetFormat = ParquetFormat {
     is_column,
     reason: "no lakeFS audit Parquet: none of its columns is one of lakeFS's, such as data_operation_id",
     maps_are_objects: false,
 };
-
-/// Whether the member of this name holds a secret.
-fn is_secret(name: &str) -> bool {
-    secret::is_secret(name) || TRACED.contains(&name)
-}
 
 /// The source `lakefs`; see the module's page for what it reads.
 #[derive(Debug, Clone, Copy)]

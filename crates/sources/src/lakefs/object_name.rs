@@ -1,7 +1,7 @@
 //! What an object's name says about its rows: `…/region=us-east-1/organization=org-acme/year=2026/…`.
 
+use crate::context::ImportContext;
 use crate::percent::decoded;
-use crate::source::ImportContext;
 
 /// The partition columns of an object's name that its rows do not repeat.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

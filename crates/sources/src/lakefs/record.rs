@@ -2,6 +2,7 @@
 
 use crate::absent::stated;
 use crate::json::Json;
+use crate::secret;
 
 /// A field by its two names: in a log line, and as a column of the audit table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,4 +98,12 @@ impl<'r> Record<'r> {
     pub(super) fn is_field(&self, name: &str) -> bool {
         FIELDS.iter().any(|field| self.name(*field) == name)
     }
+}
+
+/// What a server that traces adds to its lines: bodies and headers, in which passwords and tokens stand.
+const TRACED: [&str; 4] = ["request_body", "request_headers", "response_body", "response_headers"];
+
+/// Whether the member of this name holds a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    secret::is_secret(name) || TRACED.contains(&name)
 }

@@ -4,7 +4,8 @@
 use auditlake_event::Category;
 
 use crate::json::Json;
-use crate::source::{SetAsideKind, contains_any_case};
+use crate::source::contains_any_case;
+use crate::summary::SetAsideKind;
 
 use super::record::{Record, number};
 

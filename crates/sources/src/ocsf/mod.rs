@@ -42,6 +42,7 @@
 mod actor;
 mod changes;
 mod class;
+mod columns;
 mod metadata;
 mod outcome;
 mod record;
@@ -54,16 +55,21 @@ use std::io::BufRead;
 
 use auditlake_event::{Event, Outcome, address};
 
+use crate::context::ImportContext;
 use crate::decoding;
 use crate::json::{self, Json};
 use crate::parquet_file::{self, ParquetFormat};
 use crate::reading::{Buffers, Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::{is_secret, without_secrets};
-use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id};
+use crate::summary::Summary;
 
 use self::class::Use;
+use self::columns::is_column;
 use self::record::Record;
+
+pub(crate) use self::columns::has_columns;
 
 /// The name in the column `source`.
 pub const NAME: &str = "ocsf";
@@ -76,16 +82,6 @@ const PARQUET: ParquetFormat = ParquetFormat {
     reason: "no OCSF Parquet: none of its columns is one of OCSF's, such as class_uid",
     maps_are_objects: true,
 };
-
-/// Whether this is the name of a column by which a table of OCSF is known.
-fn is_column(name: &str) -> bool {
-    ["class_uid", "category_uid", "type_uid", "activity_id"].contains(&name)
-}
-
-/// Whether these are the columns of a table of OCSF.
-pub(crate) fn has_columns(names: &[String]) -> bool {
-    names.iter().any(|name| name == "class_uid") && names.iter().filter(|name| is_column(name)).count() >= 2
-}
 
 /// The source `ocsf`; see the module's page for what it reads.
 #[derive(Debug, Clone, Copy)]

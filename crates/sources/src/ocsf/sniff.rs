@@ -1,10 +1,11 @@
 //! Whether an object holds events of OCSF.
 
-use crate::nested::first_values;
+use crate::finding::first_values;
 use crate::parquet_file::{column_names, is_parquet, is_whole};
 use crate::source::{Confidence, contains, contains_any_case};
 
-use super::{has_columns, record};
+use super::columns::has_columns;
+use super::record;
 
 /// How much of an object is looked at to recognise it.
 const SNIFFED_BYTES: usize = 64 * 1024;

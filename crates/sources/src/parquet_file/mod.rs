@@ -28,10 +28,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::Length;
 
+use crate::context::ImportContext;
 use crate::json::{Failure, Json, Parser};
 use crate::reading::Verdict;
-use crate::source::{Counted, ImportContext, Position, Quarantined, ReadError, Sink, Summary};
+use crate::source::{Counted, Position, Quarantined, ReadError, Sink};
 use crate::spool::Spool;
+use crate::summary::Summary;
 
 use render::Renderer;
 use schema::Columns;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{GZIP_MAGIC, Raw, broken};
+use super::raw::{GZIP_MAGIC, Raw, broken};
 
 /// gzip members one after the other. Unlike `flate2`'s reader it gives out what was inflated in the very step that failed.
 pub(super) struct Gzip<R: Read> {

@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use zstd::stream::raw::{self, DParameter, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::{Raw, broken};
+use super::raw::{Raw, broken};
 
 /// The largest zstd window that is accepted (2^27 B = 128 MiB), as the `zstd` command does.
 const WINDOW_LOG: u32 = 27;
@@ -18,7 +18,7 @@ const BLOCK_BYTES: usize = 128 * 1024;
 /// one whole: what comes before a broken part is given out, and is the same however the bytes come.
 pub(super) struct Zstd<R: Read> {
     input: BufReader<Raw<R>>,
-    inflater: raw::Decoder<'static>,
+    inflater: Decoder<'static>,
     /// The part that the library is given, and how much of it was taken.
     part: Vec<u8>,
     taken: usize,
@@ -29,7 +29,7 @@ pub(super) struct Zstd<R: Read> {
 
 impl<R: Read> Zstd<R> {
     pub(super) fn new(input: BufReader<Raw<R>>) -> io::Result<Self> {
-        let mut inflater = raw::Decoder::new()?;
+        let mut inflater = Decoder::new()?;
         inflater.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
         Ok(Self { input, inflater, part: Vec::new(), taken: 0, wanted: 0, failed: None })
     }

@@ -54,10 +54,12 @@ use auditlake_event::Event;
 use auditlake_event::address::canonical_address;
 
 use crate::absent;
+use crate::context::ImportContext;
 use crate::json::REDACTED;
 use crate::reading::{Verdict, read_lines};
 use crate::secret::without_secrets;
-use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id};
+use crate::summary::Summary;
 
 use head::{Head, stated};
 

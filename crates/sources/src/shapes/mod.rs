@@ -27,11 +27,13 @@ use auditlake_event::input::{DoorContext, FieldError, Lookalikes, read_converted
 use auditlake_event::shapes::{Converted, ForeignShape, OwnId};
 use auditlake_event::{Event, Organization};
 
+use crate::context::ImportContext;
 use crate::json::{self, Json};
 use crate::reading::{Verdict, look_at_head, read_json};
 use crate::records::Format;
 use crate::secret::is_secret;
-use crate::source::{Confidence, Counted, ImportContext, ReadError, Sink, Source, Summary, derived_id, own_id};
+use crate::source::{Confidence, Counted, ReadError, Sink, Source, derived_id, own_id};
+use crate::summary::Summary;
 
 /// CloudEvents 1.0 around any event.
 pub const CLOUDEVENTS: ShapeSource =

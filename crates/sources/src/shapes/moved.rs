@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use auditlake_event::{ActorType, Category, Column, Event, Organization, Outcome, Region, Timestamp};
 
+use crate::context::ImportContext;
 use crate::json::{self, Json};
-use crate::source::ImportContext;
 
 /// Members of an answer that are no part of the event.
 const OF_THE_ANSWER: [&str; 2] = ["actor_directory", "link"];

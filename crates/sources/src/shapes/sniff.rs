@@ -19,7 +19,9 @@ pub(super) fn confidence(shape: ForeignShape, head: &[u8]) -> Confidence {
         return Confidence::None;
     }
     // An envelope of Google Cloud's around an entry of its audit log, which has a source of its own.
-    let is_google = contains(head, b"\"protoPayload\"") || contains(head, b"\"google.cloud.audit.log.");
+    let is_google = [&b"\"protoPayload\""[..], b"\"google.cloud.audit.log.", b"google.cloud.audit.TransparencyLog\""]
+        .iter()
+        .any(|marker| contains(head, marker));
     match outline.is_certain() {
         _ if shape == ForeignShape::CloudEvents && is_google => Confidence::None,
         true => Confidence::Certain,

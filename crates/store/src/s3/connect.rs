@@ -13,7 +13,7 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use super::{READ_TIMEOUT, RetryPolicy, S3Store};
+use super::{READ_TIMEOUT, RetryPolicy, S3Store, Shared};
 use crate::retry::Retrier;
 use crate::{ErrorKind, StoreError};
 
@@ -70,6 +70,8 @@ pub struct S3Settings {
     /// Whether the store tells the time by this machine's clock. Then nothing is corrected by what it says: the clock may be set
     /// while it runs.
     pub same_clock: bool,
+    /// Most keys that the store lists at once: 1,000 in S3.
+    pub page_size: usize,
     /// Most requests at once, where connections are scarce; more wait.
     pub most_requests: Option<usize>,
 }
@@ -88,6 +90,7 @@ impl S3Settings {
             read_timeout: READ_TIMEOUT,
             retry: RetryPolicy::default(),
             same_clock: false,
+            page_size: crate::PAGE,
             most_requests: None,
         }
     }
@@ -171,7 +174,8 @@ fn store_of(config: Builder, settings: S3Settings) -> S3Store {
     // Only the waits between tries hang on it, so that many processes do not try again in step.
     let seed = RandomState::new().hash_one(std::process::id());
     let retrier = Retrier::new(settings.retry, seed).at_most(settings.most_requests);
-    S3Store::with_read_timeout(client, settings.bucket, &settings.prefix, retrier, settings.read_timeout)
+    let S3Settings { bucket, prefix, read_timeout, page_size, .. } = settings;
+    S3Store::of(Shared { client, bucket, prefix, retrier, read_timeout, page_size })
 }
 
 /// What a chain would have found first; read once, at the edge.

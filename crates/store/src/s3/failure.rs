@@ -68,14 +68,15 @@ pub(super) fn kind_of(status: u16, code: &str) -> ErrorKind {
         | "RequestLimitExceeded"
         | "RequestTimeout"
         | "InternalError"
+        // The clock was set while the request was on its way, or is wrong: the next try is signed with the right time or a corrected one.
+        | "RequestTimeTooSkewed"
         | "ServiceUnavailable" => return ErrorKind::Unavailable,
         "ConditionalRequestConflict" | "OperationAborted" => return ErrorKind::Conflict,
         "AccessDenied"
         | "ExpiredToken"
         | "InvalidToken"
         | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "RequestTimeTooSkewed" => return ErrorKind::Denied,
+        | "SignatureDoesNotMatch" => return ErrorKind::Denied,
         // Not the object is missing but all of it: whoever waits for an object to come must not wait for this.
         "NoSuchBucket" => return ErrorKind::Invalid,
         _ => {}
@@ -122,6 +123,7 @@ mod tests {
             (409, "ConditionalRequestConflict", ErrorKind::Conflict),
             (429, "", ErrorKind::Unavailable),
             (503, "SlowDown", ErrorKind::Unavailable),
+            (403, "RequestTimeTooSkewed", ErrorKind::Unavailable),
             (200, "InternalError", ErrorKind::Unavailable),
             (400, "RequestTimeout", ErrorKind::Unavailable),
             (501, "NotImplemented", ErrorKind::Invalid),

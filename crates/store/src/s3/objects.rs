@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumAlgorithm, Tag, Tagging};
 use bytes::{Bytes, BytesMut};
 
 use super::failure::{failure, refusal};
 use super::upload::S3Upload;
 use super::{S3Store, Shared, bare_etag, crc32};
-use crate::{ErrorKind, Object, ObjectMeta, PAGE, Put, Store, StoreError, Suffix, Upload};
+use crate::{ErrorKind, Object, ObjectMeta, Put, Store, StoreError, Suffix, Upload};
 
 #[async_trait]
 impl Store for S3Store {
@@ -57,9 +57,13 @@ impl Store for S3Store {
         shared.retrier.run(|| shared.head_once(key)).await
     }
 
+    fn page_size(&self) -> usize {
+        self.shared.page_size
+    }
+
     async fn list_page(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
         let shared = &self.shared;
-        let limit = limit.clamp(1, PAGE);
+        let limit = limit.clamp(1, shared.page_size);
         let mut objects: Vec<ObjectMeta> = Vec::new();
         // A store may cut a page short and still have more: less than `limit` must mean the end, so ask on.
         loop {
@@ -185,7 +189,12 @@ impl Shared {
         match self.client.head_object().bucket(&self.bucket).key(self.full_key(key)).send().await {
             Ok(output) => {
                 let size = output.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
-                Ok(Some(ObjectMeta { key: key.to_owned(), size, etag: bare_etag(output.e_tag()) }))
+                Ok(Some(ObjectMeta {
+                    key: key.to_owned(),
+                    size,
+                    etag: bare_etag(output.e_tag()),
+                    modified_ms: millis(output.last_modified()),
+                }))
             }
             Err(error) => match failure(error, "head", key) {
                 absent if absent.kind == ErrorKind::NotFound => Ok(None),
@@ -222,7 +231,12 @@ impl Shared {
                 ));
             };
             let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-            objects.push(ObjectMeta { key: key.to_owned(), size, etag: bare_etag(object.e_tag()) });
+            objects.push(ObjectMeta {
+                key: key.to_owned(),
+                size,
+                etag: bare_etag(object.e_tag()),
+                modified_ms: millis(object.last_modified()),
+            });
         }
         Ok((objects, output.is_truncated().unwrap_or(false)))
     }
@@ -305,6 +319,10 @@ impl Shared {
             }
         }
     }
+}
+
+fn millis(time: Option<&DateTime>) -> Option<i64> {
+    time.and_then(|time| time.to_millis().ok())
 }
 
 async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {

@@ -7,8 +7,10 @@ use super::super::list::{Entry, Page};
 use super::bucket::etag;
 use super::refusals::invalid_argument;
 
-/// Most entries of a page.
+/// Entries of a page that no size is asked for.
 const MOST_KEYS: usize = 1000;
+/// As many as are listed for a client that asks for more: each page is a pass over all names of a folder.
+pub(in crate::s3) const LARGEST_PAGE: usize = 10_000;
 
 pub(super) fn split(page: &Page) -> (Vec<Object>, Vec<CommonPrefix>) {
     let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
@@ -54,5 +56,5 @@ pub(super) fn page_limit(asked: Option<i32>) -> S3Result<usize> {
     let Some(asked) = asked else { return Ok(MOST_KEYS) };
     let limit =
         usize::try_from(asked).map_err(|_| invalid_argument("a page cannot have less than no entries".to_owned()))?;
-    Ok(limit.min(MOST_KEYS))
+    Ok(limit.min(LARGEST_PAGE))
 }

@@ -1,7 +1,7 @@
 //! The header of a tar member: one block of 512 bytes, in the form of POSIX (`ustar`), GNU, or the seventh edition of Unix.
 
-use super::BLOCK_BYTES;
-
+/// Everything in an archive is padded to blocks of this size.
+pub(super) const BLOCK_BYTES: usize = 512;
 /// A block of an archive.
 pub(super) type Block = [u8; BLOCK_BYTES];
 

@@ -2,8 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::BLOCK_BYTES;
-use super::header::Block;
+use super::header::{BLOCK_BYTES, Block};
 use crate::archive::budget::reason_of;
 use crate::reader::{broken, broken_content};
 

@@ -15,11 +15,9 @@ use std::io::BufRead;
 use super::members::{Members, Refused};
 use crate::source::ReadError;
 use extended::Extended;
-use header::Header;
+use header::{BLOCK_BYTES, Header};
 use input::{Content, Input, Next};
 
-/// Everything in an archive is padded to blocks of this size.
-const BLOCK_BYTES: usize = 512;
 /// Longest name that is read (64 KiB). Linux allows 4 KiB.
 const MAX_NAME_BYTES: u64 = 64 * 1024;
 /// Largest extended header that is read (1 MiB).

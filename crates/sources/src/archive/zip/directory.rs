@@ -4,10 +4,11 @@ use std::io::{self, BufRead, Read};
 
 use memchr::memmem;
 
-use super::END_OF_DIRECTORY;
 use super::content::Method;
 use crate::spool::{Part, Spool};
 
+/// What an archive without members is (section 4.3.16).
+pub(super) const END_OF_DIRECTORY: &[u8] = b"PK\x05\x06";
 /// What begins an entry of the list (section 4.3.12).
 const ENTRY: &[u8] = b"PK\x01\x02";
 /// What begins the record that says where the list lies, in zip64 (section 4.3.14).

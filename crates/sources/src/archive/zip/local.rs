@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::LOCAL_HEADER;
 use super::content::Method;
 use super::directory::{Zip64, number};
 use crate::spool::Spool;
 
+/// What begins a member (section 4.3.7).
+pub(super) const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 /// Its bytes without name and extra fields.
 const HEADER_BYTES: usize = 30;
 

@@ -16,12 +16,8 @@ use super::members::{Members, Refused};
 use crate::source::ReadError;
 use crate::spool::Spool;
 use content::Checked;
-use directory::{Directory, Entry, Listed};
-
-/// What begins a member (section 4.3.7).
-const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
-/// What an archive without members is (section 4.3.16).
-const END_OF_DIRECTORY: &[u8] = b"PK\x05\x06";
+use directory::{Directory, END_OF_DIRECTORY, Entry, Listed};
+use local::LOCAL_HEADER;
 
 /// How many archives may be joined in one file; each is looked for at the end of what lies before the next.
 const MAX_JOINED: usize = 100;

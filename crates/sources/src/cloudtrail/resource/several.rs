@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::json::Json;
 
 use super::super::parts;
-use super::Resource;
+use super::target::Resource;
 
 /// Reads what a request names:
 ///

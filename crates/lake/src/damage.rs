@@ -1,4 +1,4 @@
-//! Reading Parquet bytes that anybody may have damaged.
+//! Reading Parquet bytes that may be damaged.
 //!
 //! The decoder is not made for hostile bytes: a footer with a negative length or a page of nonsense can make it panic. Everything
 //! that reads an object of the lake decodes inside [`guarded`], and checks a footer with [`check_layout`] before it uses a number

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::{Codec, FORMAT_VERSION};
 use crate::period::{Period, SealRule, SealTime};
 
-/// How long after a period's end its events may still arrive if nobody says otherwise (milliseconds).
+/// How long after a period's end its events may still arrive unless stated otherwise, in ms.
 pub const DEFAULT_SLACK_MS: i64 = 300_000;
 
 /// How long before its creation, beyond the slack, a lake's first period may begin, in ms: writers' clocks differ.

@@ -50,7 +50,7 @@ impl From<ChecksumError> for StoredObjectError {
     }
 }
 
-/// Runs the decoder over bytes that anybody may have damaged.
+/// Runs the decoder over bytes that may be damaged.
 pub(crate) fn guarded<T>(decode: impl FnOnce() -> Result<T, StoredObjectError>) -> Result<T, StoredObjectError> {
     damage::guarded(|| StoredObjectError::Unreadable(GAVE_UP.to_owned()), decode)
 }

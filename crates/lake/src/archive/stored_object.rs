@@ -1,4 +1,4 @@
-//! Reading an archive object that is there already: what is in storage counts, not what somebody remembers having written.
+//! Reading an archive object that is there already: what is in storage counts, not what a run believes it has written.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -3,8 +3,7 @@
 //! Guarantee: when [`LandingWriter::land`] answers, the rows are in storage and every plan that is made for their periods from
 //! now on holds the object. The writer has seen, *after* its PUT, that the smallest seal time in its object is not closed; a plan
 //! lists landing only after its period, and every earlier one, was closed. Whatever clocks and slow disks do, the PUT therefore
-//! came before the list. The object is named after its SHA-256, so what was acknowledged is known to whoever has the name: the seal
-//! checks it.
+//! came before the list. The object is named after its SHA-256, and the seal checks that the name fits.
 
 use std::sync::Arc;
 

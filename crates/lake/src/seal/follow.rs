@@ -160,7 +160,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Puts a write-once object that anybody who seals this period would write alike.
+    /// Puts a write-once object of which every run of this seal writes the same bytes.
     pub(super) async fn put_same(&self, key: &str, bytes: Bytes) -> Result<(), SealError> {
         match self.store.put_if_absent(key, bytes.clone()).await? {
             Put::Created { .. } => Ok(()),

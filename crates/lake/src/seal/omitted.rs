@@ -23,7 +23,7 @@ use super::{SealError, Sealer};
 use crate::clock::Entropy;
 use crate::format::FORMAT_VERSION;
 use crate::json_line::to_line;
-use crate::landing::file::{self as landing_file, LandingError};
+use crate::landing::file::{LandingError, decode_named};
 use crate::landing::{LandError, LandingWriter};
 use crate::layout::{self, LandingKey};
 use crate::period::SealTime;
@@ -107,7 +107,7 @@ impl Sealer {
                 other => other?,
             };
             // One that cannot be read is set aside by the last period that it can belong to.
-            let Ok(decoded) = landing_file::decode_named(object.bytes, key, &rule) else { continue };
+            let Ok(decoded) = decode_named(object.bytes, key, &rule) else { continue };
             self.known.learn_rows(key, &decoded.index);
             if decoded.index.groups_of(seal_time).next().is_some() {
                 self.land_omitted(&key.to_string(), &BTreeSet::from([seal_time])).await?;
@@ -141,7 +141,7 @@ impl Sealer {
         let again = |error: String| SealError::Omitted { key: key.to_owned(), error };
         let parsed = LandingKey::parse(key).ok_or_else(|| again("has a name that is not ours".to_owned()))?;
         let rule = self.lake.rule();
-        let decoded = landing_file::decode_named(self.store.get(key).await?.bytes, parsed, &rule);
+        let decoded = decode_named(self.store.get(key).await?.bytes, parsed, &rule);
         let decoded = decoded.map_err(|error: LandingError| again(error.to_string()))?;
         let mut events: Vec<Event<'_>> = Vec::new();
         for batch in &decoded.batches {

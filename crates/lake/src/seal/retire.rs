@@ -54,7 +54,7 @@ impl Sealer {
                 Ok(()) => {}
             }
         });
-        // The period is sealed: what cannot be tagged is in nobody's way.
+        // The period is sealed: an object that cannot be tagged does not matter to later seals.
         futures::stream::iter(tags).buffer_unordered(self.settings.concurrency).for_each(|()| async {}).await;
         self.known.forget_finished(seal_time, &rule);
         Ok(())

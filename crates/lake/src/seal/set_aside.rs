@@ -1,8 +1,8 @@
 //! An operator's way round one object that keeps a seal from going on: it is copied to quarantine, and a write-once statement says
-//! who took it out of the way and why. Nothing is deleted here.
+//! why it was taken out of the way. Nothing is deleted here.
 //!
 //! A landing object that is set aside is not read any more, as if it were damaged. An object under a key that a seal writes to
-//! (an archive object, plan, digest or record of a period that is not sealed) has to be removed after that by whoever has the right.
+//! (an archive object, plan, digest or record of a period that is not sealed) must then be removed by an operator with the right to do so.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use crate::period::SealTime;
 /// Asks for shards to be written.
 #[async_trait]
 pub trait ShardWorkers: Send + Sync {
-    /// Asks that somebody calls [`Sealer::seal_shard`](super::Sealer::seal_shard) for each of these shards, some time. Asking again does no harm.
+    /// Asks for [`Sealer::seal_shard`](super::Sealer::seal_shard) to be called for each of these shards, at some time. May be repeated.
     async fn request(&self, seal_time: SealTime, shards: &[usize]) -> Result<(), String>;
 }
 

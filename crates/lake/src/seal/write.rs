@@ -104,8 +104,8 @@ impl PieceWriter<'_> {
         }
     }
 
-    /// Writes the piece, beside what stands there if that cannot be read: one organization's garbage stops nobody's seal. What
-    /// can be read and is not ours stops it, since answers would show it.
+    /// Writes the piece, beside what stands there if that cannot be read: an unreadable object of one organization does not stop
+    /// the seal of the others. One that can be read and is not ours stops it, since queries would return its rows.
     async fn write(mut self) -> Result<(Option<ArchiveObject>, PieceCounts), ShardError> {
         let expected = self.rows.count(self.piece)?;
         if expected == 0 {

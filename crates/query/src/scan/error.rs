@@ -82,7 +82,7 @@ impl From<ChecksumError> for Damaged {
     }
 }
 
-/// Runs a decoder over bytes that anybody may have damaged.
+/// Runs a decoder over bytes that may be damaged.
 pub fn guarded<T>(decode: impl FnOnce() -> Result<T, Damaged>) -> Result<T, Damaged> {
     damage::guarded(|| Damaged(GAVE_UP.to_owned()), decode)
 }

@@ -148,7 +148,7 @@ impl Engine for ScanEngine {
     }
 }
 
-/// Makes an attempt over bytes that anybody may have damaged: a decoder that panics ends the attempt, not the task.
+/// Makes an attempt over bytes that may be damaged: a decoder that panics ends the attempt, not the task.
 async fn guarded<T>(attempt: impl Future<Output = Result<T, ScanError>>) -> Result<T, ScanError> {
     let gave_up = || ScanError::Query(QueryError::new(QueryErrorKind::Damaged, GAVE_UP));
     AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| Err(gave_up()))

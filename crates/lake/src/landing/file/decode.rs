@@ -89,7 +89,7 @@ fn foreign(reason: impl Into<String>) -> LandingError {
     LandingError::Foreign(reason.into())
 }
 
-/// Runs the decoder over bytes that anybody may have damaged: if it panics, they are unreadable.
+/// Runs the decoder over bytes that may be damaged: if it panics, they are unreadable.
 fn guarded<T, E: From<LandingError>>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     damage::guarded(|| LandingError::Unreadable(GAVE_UP.to_owned()).into(), decode)
 }

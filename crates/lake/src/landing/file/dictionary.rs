@@ -13,7 +13,7 @@ impl Entry {
     }
 }
 
-/// Most values probed for one lookup: whoever makes values collide on purpose gets a plain column, not a slow one.
+/// Most values probed for one lookup: values that collide on purpose make a plain column, not a slow one.
 const MAX_PROBES: usize = 24;
 /// Most distinct values: positions fit into 16 bits and the table into a core's own cache.
 const MAX_ENTRIES: usize = 16_384;

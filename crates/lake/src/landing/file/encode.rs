@@ -79,8 +79,8 @@ pub fn encode(events: &[Event<'_>], arrival: Arrival, rule: &SealRule) -> Result
     encoder.finish(arrival, rule)
 }
 
-/// As [`encode`], for an object that is named after its own SHA-256: the name is what its writer knows of the bytes, and whoever
-/// reads the object by that name can check them. `salt` tells objects of equal events apart.
+/// As [`encode`], for an object that is named after its own SHA-256: a reader can check the
+/// bytes by the name. `salt` tells objects of equal events apart.
 pub fn encode_named(
     events: &[Event<'_>],
     arrival: Arrival,

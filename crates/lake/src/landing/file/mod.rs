@@ -45,7 +45,7 @@ pub enum LandingError {
     /// A Parquet file that breaks a guarantee of landing objects: goes to quarantine.
     #[error("is no landing object: {0}")]
     Foreign(String),
-    /// Written by a newer version: whoever meets it must stop, never project.
+    /// Written by a newer version: a reader must stop, and must not read only the columns it knows.
     #[error("has {what} version {found}, this version of auditlake knows {known}: upgrade first")]
     UnknownVersion {
         /// `format` or `schema`.
@@ -55,7 +55,7 @@ pub enum LandingError {
         /// The version known.
         known: u32,
     },
-    /// Has a column that is not known: whoever meets it must stop, never project.
+    /// Has a column that is not known: a reader must stop, and must not read only the columns it knows.
     #[error("has the unknown column `{0}`: upgrade first")]
     UnknownColumn(String),
 }

@@ -1,6 +1,7 @@
 //! The command line: every flag is also an environment variable.
 
 mod sign_in;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use auditlake_lake::length::Length;
 
 pub use self::sign_in::SignInArguments;
+pub use self::verify::VerifyArguments;
 
 const EXAMPLES: &str = "\
 Start here:
@@ -55,6 +57,8 @@ pub enum Command {
     Redrive(RedriveArguments),
     /// Show lake status.
     Status(StatusArguments),
+    /// Check that nothing in a lake was lost, added or altered.
+    Verify(VerifyArguments),
     /// Print a shell completion script.
     #[command(after_help = "Example:\n  auditlake completions bash > ~/.local/share/bash-completion/completions/auditlake")]
     Completions {

@@ -13,6 +13,9 @@ pub const WRONG_USAGE: u8 = 2;
 /// It was done, but something was set aside that somebody should look at.
 pub const SET_ASIDE: u8 = 3;
 
+/// A lake could not be verified.
+pub const UNVERIFIED: u8 = 4;
+
 /// What was done, as an exit code.
 pub type Outcome = Result<ExitCode, Failure>;
 
@@ -34,6 +37,12 @@ impl Failure {
     /// The command line asks for something that cannot be.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: WRONG_USAGE, ..Self::new(message) }
+    }
+
+    /// The same failure, of a verification: not to be taken for a finding.
+    #[must_use]
+    pub fn unverified(self) -> Self {
+        Self { code: UNVERIFIED, ..self }
     }
 
     /// Adds what the user can do.

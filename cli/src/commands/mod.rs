@@ -7,6 +7,7 @@ mod redrive;
 mod seal;
 mod serve;
 mod status;
+mod verify;
 
 use tracing_subscriber::EnvFilter;
 
@@ -46,6 +47,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Query(arguments) => block_on(query::run(&arguments)),
         Command::Redrive(arguments) => block_on(redrive::run(arguments)),
         Command::Status(arguments) => block_on(status::run(arguments)),
+        Command::Verify(arguments) => block_on(verify::run(arguments)),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -10,6 +10,7 @@
 //! - lists are in ascending byte order of keys.
 
 mod error;
+pub mod folder;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod presign;

@@ -8,6 +8,6 @@ pub mod file;
 pub(crate) mod late;
 pub mod merkle;
 pub mod object;
-pub(crate) mod stored_object;
+pub mod stored_object;
 
 pub use error::{LateError, StoredObjectError, Unread};

@@ -23,6 +23,7 @@ use crate::checksums::{self, Checksums};
 use crate::damage::check_layout;
 use crate::hash::Hash;
 use crate::layout::ArchiveKey;
+use crate::row_key::RowKeyColumns;
 
 /// Objects up to this size are read at once and kept in memory, larger ones piece by piece into a temporary file.
 const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
@@ -47,8 +48,8 @@ enum Content {
     File(File),
 }
 
-/// A local copy of an archive object.
-pub(crate) struct StoredObject {
+/// A local copy of an archive object. Its bytes are hashed and not looked at otherwise.
+pub struct StoredObject {
     key: ArchiveKey,
     content: Content,
     sha256: Hash,
@@ -56,8 +57,8 @@ pub(crate) struct StoredObject {
 }
 
 impl StoredObject {
-    /// Fetches the object of `key`.
-    pub(crate) async fn fetch(
+    /// Fetches the object of `key`. One larger than 8 MiB goes to a temporary file, in the system's folder if no other is given.
+    pub async fn fetch(
         store: &dyn Store,
         key: &ArchiveKey,
         temporary_directory: Option<&Path>,
@@ -86,6 +87,16 @@ impl StoredObject {
         file.write_all(&end.bytes)?;
         let sha256 = Hash::new(sha256.finalize().into());
         Ok(Self { key: key.clone(), content: Content::File(file), sha256, bytes: end.size })
+    }
+
+    /// SHA-256 of its bytes.
+    pub const fn sha256(&self) -> Hash {
+        self.sha256
+    }
+
+    /// Its size in bytes.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Checks every byte, if the object was written with checksums.
@@ -159,8 +170,33 @@ impl StoredObject {
         Ok(())
     }
 
+    /// Whether its rows are in the order of the archive: by event time, event id and source, no two alike.
+    pub fn is_in_order(&self) -> Result<bool, StoredObjectError> {
+        let mut last: Option<(i64, String, String)> = None;
+        let mut is_in_order = true;
+        self.for_each_batch(|batch, _| {
+            let columns = RowKeyColumns::of(batch)?;
+            let key_of = |row: usize| (columns.times.value(row), columns.ids.value(row), columns.sources.value(row));
+            for row in 0..batch.num_rows() {
+                let follows = match row.checked_sub(1) {
+                    Some(previous) => key_of(previous) < key_of(row),
+                    None => {
+                        last.as_ref().is_none_or(|(time, id, source)| (*time, id.as_str(), source.as_str()) < key_of(row))
+                    }
+                };
+                is_in_order &= follows;
+            }
+            if let Some(row) = batch.num_rows().checked_sub(1) {
+                let (time, id, source) = key_of(row);
+                last = Some((time, id.to_owned(), source.to_owned()));
+            }
+            Ok(())
+        })?;
+        Ok(is_in_order)
+    }
+
     /// What the object is. Fails if a row does not belong under the object's key.
-    pub(crate) fn facts(&self) -> Result<ArchiveFacts, StoredObjectError> {
+    pub fn facts(&self) -> Result<ArchiveFacts, StoredObjectError> {
         let mut merkle = MerkleTree::new();
         let (mut min_time, mut max_time) = (i64::MAX, i64::MIN);
         let hour = self.key.partition.hour;

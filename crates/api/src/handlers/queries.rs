@@ -13,9 +13,9 @@ use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::pages;
 use crate::answer::{Counted, answered, json};
 use crate::context::Context;
-use crate::pages;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::question::{ReadCall, asked};

@@ -8,10 +8,10 @@ use auditlake_query::{
 use bytes::Bytes;
 use http::Response;
 
+use super::queries::{ask, take_wait};
 use crate::context::Context;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::queries::{ask, take_wait};
 use crate::question::{EventRequest, ReadCall};
 use crate::state::{Reader, cursor_problem, invalid};
 

@@ -19,7 +19,7 @@ use auditlake_event::{Event, Organization, Outcome, Timestamp};
 use auditlake_lake::landing::file::encode;
 use auditlake_lake::layout::{LAKE_FILE, LandingKey};
 use auditlake_lake::{Arrival, Codec, Lake, Period};
-use auditlake_query::{CountRequest, Engine, Interval, Query, ScanEngine, SearchRequest, Settings};
+use auditlake_query::{CountRequest, EngineExt, Interval, Query, ScanEngine, SearchRequest, Settings};
 use folder::Folder;
 
 type Failure = Box<dyn Error>;
@@ -84,7 +84,10 @@ async fn ask(engine: &ScanEngine, question: &str) -> Result<(usize, u64), Failur
     if question == "count" {
         let request = CountRequest { time_zone: None, query, interval: Some(Interval::Hour), group_by: None, limit: 10 };
         let counts = engine.count(&request).await?;
-        return Ok((usize::try_from(counts.counts.iter().map(|count| count.count).sum::<u64>())?, counts.scanned_bytes));
+        return Ok((
+            usize::try_from(counts.found.counts.iter().map(|count| count.count).sum::<u64>())?,
+            counts.facts.scanned_bytes,
+        ));
     }
     let answer = engine
         .search(&SearchRequest {
@@ -95,7 +98,7 @@ async fn ask(engine: &ScanEngine, question: &str) -> Result<(usize, u64), Failur
             with_raw: false,
         })
         .await?;
-    Ok((answer.events.len(), answer.scanned_bytes))
+    Ok((answer.found.events.len(), answer.facts.scanned_bytes))
 }
 
 fn peak_memory_mb() -> Result<u64, Failure> {

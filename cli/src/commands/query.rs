@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use auditlake_api::event_json::EventJson;
 use auditlake_event::{Column, Event};
-use auditlake_lake::SealTime;
 use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_query::{
-    Count, CountRequest, Engine, GroupBy, Interval, InvalidQuery, Order, Query, QueryError, QueryErrorKind, SearchRequest,
-    TimeZone, csv, nearest,
+    Answer, Count, CountRequest, Counts, Engine, EngineExt, GroupBy, Interval, InvalidQuery, Order, Page, Query, QueryError,
+    QueryErrorKind, SearchRequest, TimeZone, csv, nearest,
 };
 use serde_json::json;
 
@@ -287,10 +286,6 @@ impl EventWriter {
     }
 }
 
-fn is_complete(query: &Query, sealed_until: SealTime, unreadable_objects: usize) -> bool {
-    unreadable_objects == 0 && query.end().is_some_and(|end| end <= sealed_until.start())
-}
-
 async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -> Outcome {
     let began = Instant::now();
     let mut writer = EventWriter::new(arguments.output, shown_columns(arguments)?);
@@ -307,23 +302,21 @@ async fn search(arguments: &QueryArguments, query: Query, engine: &dyn Engine) -
     let mut request = SearchRequest { query, order, after: None, limit: PAGE.min(most), with_raw };
     let mut scanned_bytes = 0;
     writer.begin()?;
-    let last = loop {
-        let answer = engine.search(&request).await.map_err(query_failure)?;
-        writer.write(&answer.events)?;
-        scanned_bytes += answer.scanned_bytes;
+    let (last, more) = loop {
+        let Answer { facts, found: Page { events, next } } = engine.search(&request).await.map_err(query_failure)?;
+        writer.write(&events)?;
+        scanned_bytes += facts.scanned_bytes;
         let left = most - writer.written.min(most);
-        if answer.next.is_none() || left == 0 {
-            break answer;
+        if next.is_none() || left == 0 {
+            break (facts, next.is_some());
         }
-        request.after.clone_from(&answer.next);
+        request.after = next;
         request.limit = PAGE.min(left);
     };
-    let complete = is_complete(&request.query, last.sealed_until, last.unreadable_objects);
-    let more = last.next.is_some();
     writer.end(&json!({
         "more": more,
         "sealed_until": last.sealed_until,
-        "complete": complete,
+        "complete": last.is_complete(&request.query),
         "scanned_bytes": scanned_bytes,
         "unreadable_objects": last.unreadable_objects,
         "engine": last.engine,
@@ -380,7 +373,7 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
     let time_zone = arguments.time_zone.as_deref().map(|name| time_zone_of(name, interval)).transpose()?;
     let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit).unwrap_or(usize::MAX) };
     let request = CountRequest { query, interval, time_zone, group_by, limit };
-    let counts = engine.count(&request).await.map_err(query_failure)?;
+    let Answer { facts, found: Counts { counts, truncated } } = engine.count(&request).await.map_err(query_failure)?;
     let value_name = arguments.count_by.as_deref().unwrap_or("value");
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let fields = |count: &Count| {
@@ -394,7 +387,7 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
         QueryFormat::Table => {
             drop(out);
             let mut table = output::table(&header);
-            for count in &counts.counts {
+            for count in &counts {
                 let mut fields: Vec<String> = fields(count).iter().map(|field| output::printable(field)).collect();
                 if let Some(last) = fields.last_mut() {
                     *last = output::number(count.count);
@@ -403,13 +396,13 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
             }
             output::align_right(&mut table, [header.len() - 1]);
             output::print_table(&table)?;
-            let hint = if counts.truncated { "; less frequent values were left out (--limit or --all)" } else { "" };
-            eprintln!("{} read; sealed until {}{hint}", output::bytes(counts.scanned_bytes), counts.sealed_until);
+            let hint = if truncated { "; less frequent values were left out (--limit or --all)" } else { "" };
+            eprintln!("{} read; sealed until {}{hint}", output::bytes(facts.scanned_bytes), facts.sealed_until);
         }
         QueryFormat::Csv => {
             let mut rows = Vec::new();
             csv::write_header(header.iter().copied(), &mut rows);
-            for count in &counts.counts {
+            for count in &counts {
                 let time =
                     interval.map(|_| count.time.map_or(csv::Field::Nothing, |time| csv::Field::Own(time.to_string())));
                 let value = group_by.map(|_| count.value.as_deref().map_or(csv::Field::Nothing, csv::Field::Text));
@@ -420,7 +413,7 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
             out.flush()?;
         }
         QueryFormat::Ndjson => {
-            for count in &counts.counts {
+            for count in &counts {
                 serde_json::to_writer(&mut out, count)?;
                 out.write_all(b"\n")?;
             }
@@ -428,18 +421,18 @@ async fn count(arguments: &QueryArguments, query: Query, engine: &dyn Engine) ->
         }
         QueryFormat::Json => {
             let document = json!({
-                "counts": counts.counts,
-                "truncated": counts.truncated,
-                "sealed_until": counts.sealed_until,
-                "complete": is_complete(&request.query, counts.sealed_until, counts.unreadable_objects),
-                "scanned_bytes": counts.scanned_bytes,
-                "unreadable_objects": counts.unreadable_objects,
-                "engine": counts.engine,
+                "counts": counts,
+                "truncated": truncated,
+                "sealed_until": facts.sealed_until,
+                "complete": facts.is_complete(&request.query),
+                "scanned_bytes": facts.scanned_bytes,
+                "unreadable_objects": facts.unreadable_objects,
+                "engine": facts.engine,
             });
             writeln!(out, "{document}")?;
             out.flush()?;
         }
     }
-    warn_unreadable(counts.unreadable_objects);
+    warn_unreadable(facts.unreadable_objects);
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,6 @@
 //! - errors are RFC 9457 **problems**.
 
 pub mod answer;
-pub mod api;
 pub mod body;
 pub mod caller;
 pub mod claims;
@@ -18,28 +17,24 @@ pub mod delivery;
 pub mod directory;
 pub mod door;
 pub mod event_json;
-pub mod exports;
-pub mod ingest;
+pub mod handlers;
 pub mod openapi;
-mod pages;
 pub mod parameters;
 pub mod problem;
-pub mod queries;
 mod question;
-mod reads;
 pub mod recording;
 pub mod room;
+pub mod router;
 pub mod state;
-pub mod status;
 
 pub use answer::Counted;
-pub use api::Api;
 pub use caller::{Caller, Identity};
 pub use directory::Directory;
 pub use door::{Door, DoorError};
-pub use ingest::Ingest;
+pub use handlers::ingest::Ingest;
+pub use handlers::status::{self, Vitals};
 pub use problem::Problem;
 pub use recording::Recorder;
 pub use room::Room;
+pub use router::Api;
 pub use state::Reader;
-pub use status::Vitals;

@@ -4,7 +4,6 @@ mod answers;
 mod course;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_event::limits::EARLIEST_EVENT_TIME_MS;
@@ -50,8 +49,6 @@ pub struct EngineOptions {
     pub rule: SealRule,
     /// Length of the first of a page's two windows in ms.
     pub first_step_ms: i64,
-    /// How long an answer may take that nobody can come back for; its execution is then stopped.
-    pub deadline: Duration,
     /// How often an answer is tried again after an object went away or Athena said that a retry helps.
     pub retries: u32,
     /// Most groups of counts.
@@ -61,18 +58,9 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// The usual values: a first window of a day, 28 s (an HTTP API waits 30), two retries, 100,000 groups,
-    /// no prices.
+    /// The usual values: a first window of a day, two retries, 100,000 groups, no prices.
     pub fn new(tables: Tables, rule: SealRule) -> Self {
-        Self {
-            tables,
-            rule,
-            first_step_ms: 24 * Timestamp::HOUR_MS,
-            deadline: Duration::from_secs(28),
-            retries: 2,
-            max_count_rows: 100_000,
-            usd_per_tb: None,
-        }
+        Self { tables, rule, first_step_ms: 24 * Timestamp::HOUR_MS, retries: 2, max_count_rows: 100_000, usd_per_tb: None }
     }
 }
 

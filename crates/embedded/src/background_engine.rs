@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auditlake_query::{Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket};
+use auditlake_query::{Answer, Engine, EngineExt, Progress, QueryError, QueryErrorKind, Question, Ticket};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -48,18 +48,7 @@ struct Kept {
     begun: u64,
 }
 
-enum Question {
-    Search(SearchRequest),
-    Count(CountRequest),
-}
-
-#[derive(Clone)]
-enum Made {
-    Events(Answer),
-    Counts(Counts),
-}
-
-type Outcome = Option<Result<Made, QueryError>>;
+type Outcome = Option<Result<Answer, QueryError>>;
 
 /// A question that is being answered, or has been.
 #[derive(Clone)]
@@ -75,7 +64,7 @@ impl Task {
     }
 
     /// The outcome; `None` if it is not there within `patience`.
-    async fn wait(&mut self, patience: Duration) -> Option<Result<Made, QueryError>> {
+    async fn wait(&mut self, patience: Duration) -> Option<Result<Answer, QueryError>> {
         match tokio::time::timeout(patience, self.outcome.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.clone(),
             // The task went away without an outcome.
@@ -96,24 +85,6 @@ impl Drop for AbortOnDrop {
     }
 }
 
-fn mixed_up() -> QueryError {
-    QueryError::new(QueryErrorKind::Internal, "a ticket of another kind of question")
-}
-
-fn events(made: Made) -> Result<Answer, QueryError> {
-    match made {
-        Made::Events(answer) => Ok(answer),
-        Made::Counts(_) => Err(mixed_up()),
-    }
-}
-
-fn counts(made: Made) -> Result<Counts, QueryError> {
-    match made {
-        Made::Counts(counts) => Ok(counts),
-        Made::Events(_) => Err(mixed_up()),
-    }
-}
-
 impl BackgroundEngine {
     /// Asks `engine`.
     pub fn new(engine: Arc<dyn Engine>, limits: Limits) -> Self {
@@ -124,34 +95,9 @@ impl BackgroundEngine {
         let engine = Arc::clone(&self.engine);
         let (sender, outcome) = watch::channel(None);
         let work = tokio::spawn(async move {
-            let made = match &question {
-                Question::Search(request) => engine.search(request).await.map(Made::Events),
-                Question::Count(request) => engine.count(request).await.map(Made::Counts),
-            };
-            sender.send_replace(Some(made));
+            sender.send_replace(Some(engine.answer(&question).await));
         });
         Task { outcome, abort: work.abort_handle(), number: 0 }
-    }
-
-    async fn begin(&self, question: Question, patience: Duration) -> Result<Progress<Made>, QueryError> {
-        let mut task = self.start(question);
-        let mut guard = AbortOnDrop(Some(task.abort.clone()));
-        if let Some(made) = task.wait(patience).await {
-            return made.map(Progress::Done);
-        }
-        let id = uuid::Uuid::new_v4().to_string();
-        let ticket = Ticket::new(NAME, &id)?;
-        self.keep(id, task)?;
-        guard.0 = None;
-        Ok(Progress::Pending(ticket))
-    }
-
-    async fn resume(&self, question: Question, ticket: &Ticket, patience: Duration) -> Result<Progress<Made>, QueryError> {
-        let Some(mut task) = self.task_of(ticket) else { return self.begin(question, patience).await };
-        match task.wait(patience).await {
-            Some(made) => made.map(Progress::Done),
-            None => Ok(Progress::Pending(ticket.clone())),
-        }
     }
 
     fn task_of(&self, ticket: &Ticket) -> Option<Task> {
@@ -199,38 +145,30 @@ impl Drop for BackgroundEngine {
 
 #[async_trait]
 impl Engine for BackgroundEngine {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        self.engine.search(request).await
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+        let mut task = self.start(question.clone());
+        let mut guard = AbortOnDrop(Some(task.abort.clone()));
+        if let Some(answer) = task.wait(patience).await {
+            return answer.map(Progress::Done);
+        }
+        let id = uuid::Uuid::new_v4().to_string();
+        let ticket = Ticket::new(NAME, &id)?;
+        self.keep(id, task)?;
+        guard.0 = None;
+        Ok(Progress::Pending(ticket))
     }
 
-    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
-        self.engine.count(request).await
-    }
-
-    async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
-        self.begin(Question::Search(request.clone()), patience).await?.and_then(events)
-    }
-
-    async fn resume_search(
+    async fn resume(
         &self,
-        request: &SearchRequest,
+        question: &Question,
         ticket: &Ticket,
         patience: Duration,
     ) -> Result<Progress<Answer>, QueryError> {
-        self.resume(Question::Search(request.clone()), ticket, patience).await?.and_then(events)
-    }
-
-    async fn begin_count(&self, request: &CountRequest, patience: Duration) -> Result<Progress<Counts>, QueryError> {
-        self.begin(Question::Count(request.clone()), patience).await?.and_then(counts)
-    }
-
-    async fn resume_count(
-        &self,
-        request: &CountRequest,
-        ticket: &Ticket,
-        patience: Duration,
-    ) -> Result<Progress<Counts>, QueryError> {
-        self.resume(Question::Count(request.clone()), ticket, patience).await?.and_then(counts)
+        let Some(mut task) = self.task_of(ticket) else { return self.ask(question, patience).await };
+        match task.wait(patience).await {
+            Some(answer) => answer.map(Progress::Done),
+            None => Ok(Progress::Pending(ticket.clone())),
+        }
     }
 
     async fn cancel(&self, ticket: &Ticket) -> Result<(), QueryError> {

@@ -14,8 +14,8 @@ use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::clock::{Clock, SystemClock};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
-    Answer, CountRequest, Counts, Engine, ExportFormat, ExportJob, ExportRequest, ExportState, Exporter, Position, Query,
-    QueryError, QueryErrorKind, SearchRequest,
+    Answer, Engine, ExportFormat, ExportJob, ExportRequest, ExportState, Exporter, Facts, Found, Page, Position, Progress,
+    Query, QueryError, QueryErrorKind, Question,
 };
 use auditlake_store::memory::MemoryStore;
 use auditlake_store::presign::{Download, Presign};
@@ -349,7 +349,10 @@ fn position(number: usize) -> Position {
 
 #[async_trait]
 impl Engine for Numbered {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
+    async fn ask(&self, question: &Question, _: Duration) -> Result<Progress<Answer>, QueryError> {
+        let Question::Page(request) = question else {
+            return Err(QueryError::new(QueryErrorKind::Internal, "nobody counts here"));
+        };
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         match self.mood {
             Mood::Hanging => std::future::pending().await,
@@ -365,19 +368,15 @@ impl Engine for Numbered {
             received_time: position(number).event_time,
             ..Event::default()
         };
-        Ok(Answer {
-            events: (first..end).map(event).collect(),
-            next: (end < self.events).then(|| position(end - 1)),
+        let facts = Facts {
             sealed_until: SealTime::from_start(Timestamp::from_millis(0)),
             scanned_bytes: 10,
             cost: auditlake_query::Cost::default(),
             unreadable_objects: 0,
             engine: "numbered",
-        })
-    }
-
-    async fn count(&self, _: &CountRequest) -> Result<Counts, QueryError> {
-        Err(QueryError::new(QueryErrorKind::Internal, "nobody counts here"))
+        };
+        let next = (end < self.events).then(|| position(end - 1));
+        Ok(Progress::Done(Answer { facts, found: Found::Page(Page { events: (first..end).map(event).collect(), next }) }))
     }
 }
 

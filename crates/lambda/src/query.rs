@@ -1,7 +1,6 @@
 //! `query`: the reading half of the HTTP API, answered by Athena.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::claims::ClaimNames;
@@ -23,9 +22,6 @@ use crate::http_edge::{HttpAnswer, HttpEvent, answer, answer_console};
 use crate::ingest::{BatchQueue, QueueDoor};
 use crate::runtime::Invocation;
 use crate::telemetry::{Metrics, Unit};
-
-/// How long an answer may take that nobody can come back for: the gateway gives up after 30 s.
-const DEADLINE: Duration = Duration::from_secs(25);
 
 /// Later than any event: the archive's side of a statement is left out.
 const NOTHING_ARCHIVED: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -154,7 +150,6 @@ impl QueryFunction {
             let cursor_key = self.cursor_key.key().await?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let mut options = EngineOptions::new(Tables::in_database(self.database.clone()), lake.rule());
-            options.deadline = DEADLINE;
             options.usd_per_tb = self.asking.usd_per_tb;
             let run_options =
                 RunOptions { reuse_minutes: self.asking.reuse_minutes, ..RunOptions::in_workgroup(&self.workgroup) };

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::engine::{Answer, CountRequest, Counts, Engine, Order, Position, SearchRequest};
+use crate::answer::{Answer, Progress, Ticket};
+use crate::engine::Engine;
 use crate::error::{QueryError, QueryErrorKind};
-use crate::progress::{Progress, Ticket};
+use crate::question::{Order, Position, Question};
 use crate::scan::{Estimate, ScanEngine};
 use crate::typed::Query;
 
@@ -97,8 +98,9 @@ pub(crate) fn refusal(estimate: &Estimate, limit: u64) -> String {
 }
 
 /// Where a page begins beyond which nothing newer is read.
-fn newest_of(request: &SearchRequest) -> Option<&Position> {
-    request.after.as_ref().filter(|_| request.order == Order::NewestFirst)
+fn newest_of(question: &Question) -> Option<&Position> {
+    let (order, after) = question.order();
+    after.filter(|_| order == Order::NewestFirst)
 }
 
 fn left(patience: Duration, began: Instant) -> Duration {
@@ -107,67 +109,28 @@ fn left(patience: Duration, began: Instant) -> Duration {
 
 #[async_trait]
 impl Engine for ChoosingEngine {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        match self.choose(&request.query, newest_of(request)).await? {
-            Chosen::Scan => self.scan.search(request).await,
-            Chosen::Athena => {
-                self.scan.check_presence(&request.query, newest_of(request), MOST_DIGESTS).await?;
-                self.athena.search(request).await
-            }
-        }
-    }
-
-    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
-        match self.choose(&request.query, None).await? {
-            Chosen::Scan => self.scan.count(request).await,
-            Chosen::Athena => {
-                self.scan.check_presence(&request.query, None, MOST_DIGESTS).await?;
-                self.athena.count(request).await
-            }
-        }
-    }
-
-    async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<Progress<Answer>, QueryError> {
         let began = Instant::now();
-        if self.choose(&request.query, newest_of(request)).await? == Chosen::Scan {
+        let (query, newest) = (question.query(), newest_of(question));
+        if self.choose(query, newest).await? == Chosen::Scan {
+            let patience = left(patience, began);
             // A scan cannot go on after the function has answered, Athena can.
-            match tokio::time::timeout(left(patience, began), self.scan.search(request)).await {
-                Ok(answer) => return answer.map(Progress::Done),
+            match tokio::time::timeout(patience, self.scan.ask(question, patience)).await {
+                Ok(answer) => return answer,
                 Err(_) => tracing::info!("a scan took longer than the caller waits, asking athena"),
             }
         }
-        self.scan.check_presence(&request.query, newest_of(request), MOST_DIGESTS).await?;
-        self.athena.begin_search(request, left(patience, began)).await
+        self.scan.check_presence(query, newest, MOST_DIGESTS).await?;
+        self.athena.ask(question, left(patience, began)).await
     }
 
-    async fn resume_search(
+    async fn resume(
         &self,
-        request: &SearchRequest,
+        question: &Question,
         ticket: &Ticket,
         patience: Duration,
     ) -> Result<Progress<Answer>, QueryError> {
-        self.athena.resume_search(request, ticket, patience).await
-    }
-
-    async fn begin_count(&self, request: &CountRequest, patience: Duration) -> Result<Progress<Counts>, QueryError> {
-        let began = Instant::now();
-        if self.choose(&request.query, None).await? == Chosen::Scan {
-            match tokio::time::timeout(left(patience, began), self.scan.count(request)).await {
-                Ok(counts) => return counts.map(Progress::Done),
-                Err(_) => tracing::info!("a scan took longer than the caller waits, asking athena"),
-            }
-        }
-        self.scan.check_presence(&request.query, None, MOST_DIGESTS).await?;
-        self.athena.begin_count(request, left(patience, began)).await
-    }
-
-    async fn resume_count(
-        &self,
-        request: &CountRequest,
-        ticket: &Ticket,
-        patience: Duration,
-    ) -> Result<Progress<Counts>, QueryError> {
-        self.athena.resume_count(request, ticket, patience).await
+        self.athena.resume(question, ticket, patience).await
     }
 
     async fn cancel(&self, ticket: &Ticket) -> Result<(), QueryError> {

@@ -6,7 +6,7 @@
 
 use auditlake_event::Timestamp;
 
-use crate::engine::{Order, Position};
+use crate::question::{Order, Position};
 use crate::signed::{self, Unverified};
 use crate::typed::Query;
 

@@ -12,9 +12,9 @@ use auditlake_event::limits::MAX_SHORT_TEXT_BYTES;
 use auditlake_event::{Category, Organization, Outcome, Region, Timestamp};
 
 use crate::addresses;
-use crate::engine::METADATA_PREFIX;
 use crate::metadata_key::{MAX_METADATA_KEY_BYTES, MetadataKey};
 use crate::nearest;
+use crate::question::METADATA_PREFIX;
 use crate::typed::{Condition, Field, InvalidQuery, Query};
 
 /// Most values of all conditions together.

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use auditlake_event::Organization;
 use auditlake_lake::Lake;
-use auditlake_query::{CountRequest, Engine, Interval, Query, ScanEngine, SearchRequest, Settings};
+use auditlake_query::{CountRequest, EngineExt, Interval, Query, ScanEngine, SearchRequest, Settings};
 use folder::Folder;
 
 type Failure = Box<dyn Error>;
@@ -35,18 +35,18 @@ async fn ask(engine: &ScanEngine, parameters: &[(String, String)]) -> Result<Ask
     if named("interval").is_some() {
         let request = CountRequest { time_zone: None, query, interval: Some(Interval::Hour), group_by: None, limit: 100 };
         let counts = engine.count(&request).await?;
-        let total: u64 = counts.counts.iter().map(|count| count.count).sum();
-        let fingerprint = format!("{} buckets, {total} events", counts.counts.len());
-        return Ok(Asked { rows: counts.counts.len() as u64, fingerprint, bytes: counts.scanned_bytes });
+        let total: u64 = counts.found.counts.iter().map(|count| count.count).sum();
+        let fingerprint = format!("{} buckets, {total} events", counts.found.counts.len());
+        return Ok(Asked { rows: counts.found.counts.len() as u64, fingerprint, bytes: counts.facts.scanned_bytes });
     }
     let limit = named("limit").map_or(Ok(100), str::parse)?;
     let answer = engine
         .search(&SearchRequest { order: auditlake_query::Order::NewestFirst, query, after: None, limit, with_raw: false })
         .await?;
-    let ids: Vec<&str> = answer.events.iter().map(|event| event.event_id.as_ref()).collect();
+    let ids: Vec<&str> = answer.found.events.iter().map(|event| event.event_id.as_ref()).collect();
     let edge = |id: Option<&&str>| id.map_or_else(|| "none".to_owned(), |id| (*id).to_owned());
     let fingerprint = format!("{} rows, {} to {}", ids.len(), edge(ids.first()), edge(ids.last()));
-    Ok(Asked { rows: ids.len() as u64, fingerprint, bytes: answer.scanned_bytes })
+    Ok(Asked { rows: ids.len() as u64, fingerprint, bytes: answer.facts.scanned_bytes })
 }
 
 fn peak_memory_mb() -> Option<u64> {

@@ -10,9 +10,7 @@ use async_trait::async_trait;
 use auditlake_api::{Caller, Door, Recorder};
 use auditlake_event::{Region, Timestamp};
 use auditlake_lake::clock::Clock;
-use auditlake_query::{
-    Answer, CountRequest, Counts, Engine, Progress, QueryError, QueryErrorKind, SearchRequest, Ticket, signed,
-};
+use auditlake_query::{Answer, Engine, Progress, QueryError, QueryErrorKind, Question, Ticket, signed};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
@@ -64,49 +62,22 @@ impl Slow {
 
 #[async_trait]
 impl Engine for Slow {
-    async fn search(&self, _: &SearchRequest) -> Result<Answer, QueryError> {
-        panic!("the API asks with patience")
-    }
-
-    async fn count(&self, _: &CountRequest) -> Result<Counts, QueryError> {
-        panic!("the API asks with patience")
-    }
-
-    async fn begin_search(&self, request: &SearchRequest, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<Progress<Answer>, QueryError> {
         match self.pend(None, patience)? {
             Some(ticket) => Ok(Progress::Pending(ticket)),
-            None => self.memory.search(request).await.map(Progress::Done),
+            None => self.memory.ask(question, patience).await,
         }
     }
 
-    async fn resume_search(
+    async fn resume(
         &self,
-        request: &SearchRequest,
+        question: &Question,
         ticket: &Ticket,
         patience: Duration,
     ) -> Result<Progress<Answer>, QueryError> {
         match self.pend(Some(ticket), patience)? {
             Some(ticket) => Ok(Progress::Pending(ticket)),
-            None => self.memory.search(request).await.map(Progress::Done),
-        }
-    }
-
-    async fn begin_count(&self, request: &CountRequest, patience: Duration) -> Result<Progress<Counts>, QueryError> {
-        match self.pend(None, patience)? {
-            Some(ticket) => Ok(Progress::Pending(ticket)),
-            None => self.memory.count(request).await.map(Progress::Done),
-        }
-    }
-
-    async fn resume_count(
-        &self,
-        request: &CountRequest,
-        ticket: &Ticket,
-        patience: Duration,
-    ) -> Result<Progress<Counts>, QueryError> {
-        match self.pend(Some(ticket), patience)? {
-            Some(ticket) => Ok(Progress::Pending(ticket)),
-            None => self.memory.count(request).await.map(Progress::Done),
+            None => self.memory.ask(question, patience).await,
         }
     }
 

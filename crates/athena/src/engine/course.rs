@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use auditlake_event::{Organization, Timestamp};
+use auditlake_event::Timestamp;
 use auditlake_lake::SealTime;
 use auditlake_lake::period::SealRule;
-use auditlake_query::{Cost, CountRequest, Progress, QueryError, SearchRequest, Ticket};
+use auditlake_query::{Answer, Cost, Facts, Progress, QueryError, Question, Ticket};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -25,20 +25,8 @@ const LEAST_BILLED_BYTES: u64 = 10 * MIB;
 /// A TB of Athena's price list, in bytes.
 const TIB: f64 = 1_099_511_627_776.0;
 
-/// What is asked.
-#[derive(Clone, Copy)]
-pub(super) enum Question<'r> {
-    Search(&'r SearchRequest),
-    Count(&'r CountRequest),
-}
-
 /// The results of all executions that were needed.
-pub(super) struct Found {
-    pub rows: Vec<Rows>,
-    pub sealed_until: SealTime,
-    pub scanned_bytes: u64,
-    pub cost: Cost,
-}
+type Results = Answer<Vec<Rows>>;
 
 /// An execution that has succeeded.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,7 +67,7 @@ impl Course {
         Ticket::new(ENGINE, self)
     }
 
-    fn found(self, rule: SealRule, rows: Vec<Rows>, usd_per_tb: Option<f64>) -> Found {
+    fn facts(&self, rule: SealRule, usd_per_tb: Option<f64>) -> Facts {
         let statistics = || self.finished.iter().map(|finished| finished.statistics);
         let billed_bytes = statistics().map(billed_bytes).sum();
         #[expect(clippy::cast_precision_loss, reason = "a price needs no exact bytes")]
@@ -90,8 +78,14 @@ impl Course {
             cost_usd: usd_per_tb.map(price),
             reused_result: statistics().any(|statistics| statistics.reused),
         };
-        let scanned_bytes = statistics().map(|statistics| statistics.scanned_bytes).sum();
-        Found { rows, sealed_until: self.snapshot(rule).sealed_until, scanned_bytes, cost }
+        Facts {
+            sealed_until: self.snapshot(rule).sealed_until,
+            scanned_bytes: statistics().map(|statistics| statistics.scanned_bytes).sum(),
+            cost,
+            // An object that Athena cannot read fails the execution: it never leaves rows out.
+            unreadable_objects: 0,
+            engine: ENGINE,
+        }
     }
 }
 
@@ -108,41 +102,40 @@ fn plan_of(steps: &[Step], sealed_until: SealTime) -> String {
     digests.iter().map(|digest| digest.get(..16).unwrap_or(digest)).collect()
 }
 
-impl Question<'_> {
-    fn organization(&self) -> &Organization {
-        match self {
-            Question::Search(request) => &request.query.organization,
-            Question::Count(request) => &request.query.organization,
-        }
-    }
-
-    fn steps(&self, engine: &AthenaEngine, snapshot: &Snapshot) -> Result<Vec<Step>, QueryError> {
-        match self {
-            Question::Search(request) => engine.search_steps(request, snapshot, Sides::Both),
-            Question::Count(request) => Ok(engine.count_step(request, snapshot, Sides::Both)?.into_iter().collect()),
-        }
-    }
-
-    /// Most rows that a step may have.
-    fn most_rows(&self, engine: &AthenaEngine) -> usize {
-        match self {
-            Question::Search(request) => request.limit + 1,
-            Question::Count(_) => engine.options.max_count_rows,
-        }
-    }
-
-    /// Rows after which no further step is needed.
-    fn enough_rows(&self) -> usize {
-        match self {
-            Question::Search(request) => request.limit,
-            Question::Count(_) => usize::MAX,
-        }
+/// Rows after which no further step is needed.
+const fn enough_rows(question: &Question) -> usize {
+    match question {
+        Question::Page(request) => request.limit,
+        Question::Count(_) => usize::MAX,
     }
 }
 
 impl AthenaEngine {
+    fn steps(&self, question: &Question, snapshot: &Snapshot) -> Result<Vec<Step>, QueryError> {
+        match question {
+            Question::Page(request) => self.search_steps(request, snapshot, Sides::Both),
+            Question::Count(request) => Ok(self.count_step(request, snapshot, Sides::Both)?.into_iter().collect()),
+        }
+    }
+
+    /// Most rows that a step may have.
+    const fn most_rows(&self, question: &Question) -> usize {
+        match question {
+            Question::Page(request) => request.limit + 1,
+            Question::Count(_) => self.options.max_count_rows,
+        }
+    }
+
+    fn results(&self, course: &Course, rows: Vec<Rows>) -> Results {
+        Answer { facts: course.facts(self.options.rule, self.options.usd_per_tb), found: rows }
+    }
+
     /// Begins an answer. Nothing is left running unless a ticket is returned.
-    pub(super) async fn begin(&self, question: Question<'_>, patience: Duration) -> Result<Progress<Found>, QueryError> {
+    pub(super) async fn begin_course(
+        &self,
+        question: &Question,
+        patience: Duration,
+    ) -> Result<Progress<Results>, QueryError> {
         let until = Instant::now() + patience;
         let (mut course, mut steps) = self.new_course(question).await?;
         // Until there is a ticket, nobody else can stop what runs.
@@ -151,7 +144,7 @@ impl AthenaEngine {
         match driven {
             Ok(Some(rows)) => {
                 guard.disarm();
-                Ok(Progress::Done(course.found(self.options.rule, rows, self.options.usd_per_tb)))
+                Ok(Progress::Done(self.results(&course, rows)))
             }
             Ok(None) => {
                 let ticket = course.ticket()?;
@@ -169,26 +162,26 @@ impl AthenaEngine {
     }
 
     /// Goes on with an answer.
-    pub(super) async fn resume(
+    pub(super) async fn resume_course(
         &self,
-        question: Question<'_>,
+        question: &Question,
         ticket: &Ticket,
         patience: Duration,
-    ) -> Result<Progress<Found>, QueryError> {
-        let Some(mut course) = ticket.read::<Course>(ENGINE) else { return self.begin(question, patience).await };
+    ) -> Result<Progress<Results>, QueryError> {
+        let Some(mut course) = ticket.read::<Course>(ENGINE) else { return self.begin_course(question, patience).await };
         let until = Instant::now() + patience;
         let snapshot = course.snapshot(self.options.rule);
-        let mut steps = question.steps(self, &snapshot)?;
+        let mut steps = self.steps(question, &snapshot)?;
         if plan_of(&steps, snapshot.sealed_until) != course.plan {
             tracing::info!("a ticket of other statements, the answer begins anew");
             self.stop_course(ticket).await?;
-            return self.begin(question, patience).await;
+            return self.begin_course(question, patience).await;
         }
         // Whoever drops this can come back with the ticket, or cancel by it.
         let mut guard = StopGuard::that_only_notes(&self.runner);
         let driven = self.drive(question, &mut course, &mut steps, until, &mut guard).await;
         match driven? {
-            Some(rows) => Ok(Progress::Done(course.found(self.options.rule, rows, self.options.usd_per_tb))),
+            Some(rows) => Ok(Progress::Done(self.results(&course, rows))),
             None => course.ticket().map(Progress::Pending),
         }
     }
@@ -212,9 +205,9 @@ impl AthenaEngine {
         format!("{:016x}{:016x}", self.runner.random(), self.runner.random())
     }
 
-    async fn new_course(&self, question: Question<'_>) -> Result<(Course, Vec<Step>), QueryError> {
-        let snapshot = self.snapshot(question.organization()).await?;
-        let steps = question.steps(self, &snapshot)?;
+    async fn new_course(&self, question: &Question) -> Result<(Course, Vec<Step>), QueryError> {
+        let snapshot = self.snapshot(&question.query().organization).await?;
+        let steps = self.steps(question, &snapshot)?;
         let course = Course {
             sealed_until: snapshot.sealed_until.start().millis(),
             archive_since: snapshot.archive_since.millis(),
@@ -231,7 +224,7 @@ impl AthenaEngine {
     /// Goes on until all results are there or `until` has passed (`None`). `guard` holds the execution that runs.
     async fn drive(
         &self,
-        question: Question<'_>,
+        question: &Question,
         course: &mut Course,
         steps: &mut Vec<Step>,
         until: Instant,
@@ -266,7 +259,7 @@ impl AthenaEngine {
     /// Goes on without a failure: `true` once all results are in `fetched`, `false` if `until` has passed.
     async fn advance(
         &self,
-        question: Question<'_>,
+        question: &Question,
         course: &mut Course,
         steps: &[Step],
         until: Instant,
@@ -275,10 +268,10 @@ impl AthenaEngine {
     ) -> Result<bool, Failure> {
         loop {
             while let Some(finished) = course.finished.get(fetched.len()) {
-                fetched.push(self.runner.fetch(&finished.id, question.most_rows(self)).await?);
+                fetched.push(self.runner.fetch(&finished.id, self.most_rows(question)).await?);
             }
             let found: usize = fetched.iter().map(|rows| rows.rows.len()).sum();
-            let next_step = steps.get(course.finished.len()).filter(|_| found < question.enough_rows());
+            let next_step = steps.get(course.finished.len()).filter(|_| found < enough_rows(question));
             let Some(step) = next_step else { return Ok(true) };
             let was_running = course.running.is_some();
             let id = match course.running.clone() {

@@ -14,7 +14,7 @@ use auditlake_event::{Organization, Timestamp};
 use auditlake_lake::SealTime;
 use auditlake_lake::clock::Clock;
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_query::{CountRequest, Engine, Interval, Query, QueryError, QueryErrorKind, SearchRequest};
+use auditlake_query::{CountRequest, EngineExt, Interval, Query, QueryError, QueryErrorKind, SearchRequest};
 
 use crate::athena_server::{Answers, AthenaServer, End};
 
@@ -58,10 +58,10 @@ fn runner(server: &AthenaServer) -> Runner {
     Runner::new(server.client(), run_options(), random())
 }
 
-fn engine(server: &AthenaServer, deadline: Duration) -> AthenaEngine {
+fn engine(server: &AthenaServer) -> AthenaEngine {
     let rule = SealRule { period: Period::HOUR, slack_ms: 300_000, lead_ms: 300_000 };
     let tables = Tables::in_database(Identifier::parse("auditlake").unwrap());
-    let options = EngineOptions { deadline, ..EngineOptions::new(tables, rule) };
+    let options = EngineOptions::new(tables, rule);
     let lake = Arc::new(AdvancingLake(AtomicU64::new(0)));
     AthenaEngine::new(server.client(), run_options(), options, lake, Arc::new(FixedClock), random())
 }
@@ -96,7 +96,7 @@ pub const LONG: Duration = Duration::from_secs(60);
 
 async fn failure_of(answers: impl Answers) -> (QueryError, AthenaServer) {
     let server = AthenaServer::start(answers).await;
-    let error = engine(&server, LONG).search(&search(10)).await.unwrap_err();
+    let error = engine(&server).search(&search(10)).await.unwrap_err();
     (error, server)
 }
 
@@ -104,9 +104,9 @@ async fn failure_of(answers: impl Answers) -> (QueryError, AthenaServer) {
 async fn a_page_that_the_first_window_fills_takes_one_execution() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..11)).await;
     server.set_polls_until_done(3);
-    let answer = engine(&server, LONG).search(&search(10)).await.unwrap();
-    assert_eq!((answer.events.len(), answer.scanned_bytes, answer.engine), (10, 1_000, "athena"));
-    assert_eq!(answer.next.unwrap().event_id, "id-000009");
+    let answer = engine(&server).search(&search(10)).await.unwrap();
+    assert_eq!((answer.found.events.len(), answer.facts.scanned_bytes, answer.facts.engine), (10, 1_000, "athena"));
+    assert_eq!(answer.found.next.unwrap().event_id, "id-000009");
     let starts = server.calls("StartQueryExecution");
     assert_eq!(starts.len(), 1);
     assert_eq!(starts[0]["WorkGroup"], "auditlake");
@@ -118,9 +118,9 @@ async fn a_page_that_the_first_window_fills_takes_one_execution() {
 #[tokio::test]
 async fn a_page_that_the_first_window_does_not_fill_is_completed_by_the_rest() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..4)).await;
-    let answer = engine(&server, LONG).search(&search(10)).await.unwrap();
-    assert_eq!((answer.events.len(), answer.scanned_bytes), (8, 2_000));
-    assert_eq!(answer.next, None);
+    let answer = engine(&server).search(&search(10)).await.unwrap();
+    assert_eq!((answer.found.events.len(), answer.facts.scanned_bytes), (8, 2_000));
+    assert_eq!(answer.found.next, None);
     let starts = server.calls("StartQueryExecution");
     assert_eq!(starts.len(), 2);
     assert_ne!(starts[0]["ClientRequestToken"], starts[1]["ClientRequestToken"]);
@@ -129,9 +129,9 @@ async fn a_page_that_the_first_window_does_not_fill_is_completed_by_the_rest() {
 #[tokio::test]
 async fn a_result_of_many_pages_has_one_header() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..1_001)).await;
-    let answer = engine(&server, LONG).search(&search(1_000)).await.unwrap();
-    assert_eq!(answer.events.len(), 1_000);
-    assert_eq!(answer.events[0].event_id, "id-000000");
+    let answer = engine(&server).search(&search(1_000)).await.unwrap();
+    assert_eq!(answer.found.events.len(), 1_000);
+    assert_eq!(answer.found.events[0].event_id, "id-000000");
     assert_eq!(server.calls("GetQueryResults").len(), 2);
 }
 
@@ -139,9 +139,9 @@ async fn a_result_of_many_pages_has_one_header() {
 async fn counts_are_read() {
     let server = AthenaServer::start(|_: &str, _: &[String]| counted(42)).await;
     let request = CountRequest { time_zone: None, query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
-    let counts = engine(&server, LONG).count(&request).await.unwrap();
-    assert_eq!((counts.counts.len(), counts.counts[0].count, counts.truncated), (1, 42, false));
-    assert_eq!(counts.counts[0].time, Some(time("2026-03-01T11:00:00Z")));
+    let counts = engine(&server).count(&request).await.unwrap();
+    assert_eq!((counts.found.counts.len(), counts.found.counts[0].count, counts.found.truncated), (1, 42, false));
+    assert_eq!(counts.found.counts[0].time, Some(time("2026-03-01T11:00:00Z")));
 }
 
 #[tokio::test]
@@ -149,8 +149,8 @@ async fn counts_of_a_range_in_which_nothing_can_be_are_zero_without_an_execution
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
     let query = Query { from: Some(time("2030-01-01T00:00:00Z")), ..acme() };
     let request = CountRequest { time_zone: None, query, interval: None, group_by: None, limit: 10 };
-    let counts = engine(&server, LONG).count(&request).await.unwrap();
-    assert_eq!(counts.counts[0].count, 0);
+    let counts = engine(&server).count(&request).await.unwrap();
+    assert_eq!(counts.found.counts[0].count, 0);
     assert_eq!(server.calls("StartQueryExecution").len(), 0);
 }
 
@@ -161,7 +161,7 @@ async fn a_throttled_call_is_made_again_with_the_same_token() {
     server.fail_next("StartQueryExecution", "ThrottlingException");
     server.fail_next("GetQueryExecution", "ThrottlingException");
     server.fail_next("GetQueryResults", "TooManyRequestsException");
-    engine(&server, LONG).search(&search(10)).await.unwrap();
+    engine(&server).search(&search(10)).await.unwrap();
     let starts = server.calls("StartQueryExecution");
     assert_eq!(starts.len(), 3);
     assert!(starts.iter().all(|start| start["ClientRequestToken"] == starts[0]["ClientRequestToken"]));
@@ -173,7 +173,7 @@ async fn throttling_that_does_not_end_is_said_to_be_throttling() {
     for _ in 0..100 {
         server.fail_next("StartQueryExecution", "TooManyRequestsException");
     }
-    let error = engine(&server, LONG).search(&search(10)).await.unwrap_err();
+    let error = engine(&server).search(&search(10)).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Throttled);
 }
 
@@ -186,7 +186,7 @@ async fn refused_calls_tell_rights_from_defects() {
     ] {
         let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..1)).await;
         server.fail_next("StartQueryExecution", code);
-        assert_eq!(engine(&server, LONG).search(&search(10)).await.unwrap_err().kind, kind, "{code}");
+        assert_eq!(engine(&server).search(&search(10)).await.unwrap_err().kind, kind, "{code}");
     }
 }
 
@@ -207,8 +207,8 @@ async fn an_object_that_went_away_is_answered_with_a_new_sealed_until() {
         _ => rows("acme", 0..11),
     })
     .await;
-    let answer = engine(&server, LONG).search(&search(10)).await.unwrap();
-    assert_eq!(answer.sealed_until.to_string(), "2026-03-01T01:00:00.000Z");
+    let answer = engine(&server).search(&search(10)).await.unwrap();
+    assert_eq!(answer.facts.sealed_until.to_string(), "2026-03-01T01:00:00.000Z");
     let starts = server.calls("StartQueryExecution");
     assert_ne!(starts[0]["QueryString"], starts[1]["QueryString"]);
 }
@@ -222,7 +222,7 @@ async fn a_row_of_another_organization_is_never_given_out() {
 #[tokio::test]
 async fn an_execution_that_outlasts_its_deadline_is_stopped() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
-    let error = engine(&server, Duration::from_millis(200)).search(&search(10)).await.unwrap_err();
+    let error = engine(&server).answer_within(&search(10).into(), Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Unavailable);
     assert_eq!(server.calls("StopQueryExecution").len(), 1);
 }
@@ -230,7 +230,7 @@ async fn an_execution_that_outlasts_its_deadline_is_stopped() {
 #[tokio::test]
 async fn an_execution_that_nobody_waits_for_is_stopped() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
-    let engine = engine(&server, LONG);
+    let engine = engine(&server);
     let request = search(10);
     let waiting = engine.search(&request);
     assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());

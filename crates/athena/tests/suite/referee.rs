@@ -18,8 +18,8 @@ use auditlake_lake::seal::record::SealRecord;
 use auditlake_lake::{Codec, SealTime};
 use auditlake_query::scan::{ScanEngine, Settings};
 use auditlake_query::{
-    Condition, CountRequest, Engine, Field, GroupBy, Interval, MetadataKey, Order, Query, QueryError, SearchRequest,
-    TimeZone,
+    Condition, CountRequest, Engine, EngineExt, Field, GroupBy, Interval, MetadataKey, Order, Query, QueryError,
+    SearchRequest, TimeZone,
 };
 use auditlake_store::Store;
 use auditlake_store::memory::MemoryStore;
@@ -64,7 +64,7 @@ fn engine(server: &AthenaServer, tables: Tables) -> AthenaEngine {
         longest_poll: Duration::from_millis(50),
         ..RunOptions::in_workgroup("auditlake")
     };
-    let options = EngineOptions { deadline: Duration::from_secs(120), ..EngineOptions::new(tables, lake::RULE) };
+    let options = EngineOptions::new(tables, lake::RULE);
     let random = Arc::new(move || counter.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed));
     AthenaEngine::new(server.client(), run_options, options, Arc::new(SealedLake), Arc::new(FixedClock), random)
 }
@@ -247,9 +247,9 @@ async fn check_search(engine: &dyn Engine, lake: &Lake, query: Query, order: Ord
     let mut found = Vec::new();
     loop {
         let answer = engine.search(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
-        assert_eq!(answer.sealed_until, lake::sealed_until());
-        found.extend(answer.events);
-        let Some(next) = answer.next else { break };
+        assert_eq!(answer.facts.sealed_until, lake::sealed_until());
+        found.extend(answer.found.events);
+        let Some(next) = answer.found.next else { break };
         request.after = Some(next);
     }
     assert_eq!(found.len(), expected.len(), "{request:?}");
@@ -271,7 +271,7 @@ async fn check_count(engine: &dyn Engine, lake: &Lake, request: CountRequest) {
     let began = Instant::now();
     let expected = lake.count(&request.query, request.interval, request.time_zone.as_ref(), request.group_by, request.limit);
     let found = engine.count(&request).await.unwrap_or_else(|error| panic!("{error}: {request:?}"));
-    assert_eq!((found.counts, found.truncated), expected, "{request:?}");
+    assert_eq!((found.found.counts, found.found.truncated), expected, "{request:?}");
     report_slow(began, &request);
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use auditlake_athena::{AthenaEngine, EngineOptions, Identifier, RunOptions, Tables};
 use auditlake_event::Timestamp;
 use auditlake_lake::period::{Period, SealRule};
-use auditlake_query::{Answer, CountRequest, Engine, Interval, Progress, Query, QueryErrorKind, SearchRequest, Ticket};
+use auditlake_query::{
+    Answer, CountRequest, Engine, EngineExt, Interval, Page, Progress, Query, QueryErrorKind, SearchRequest, Ticket,
+};
 
 use crate::athena_server::{AthenaServer, End};
 use crate::protocol::{AdvancingLake, FixedClock, LONG, acme, counted, random, rows, run_options, search, time};
@@ -36,15 +38,15 @@ fn pending<T: std::fmt::Debug>(progress: Progress<T>) -> Ticket {
     }
 }
 
-fn done<T>(progress: Progress<T>) -> T {
+fn done(progress: Progress<Answer>) -> Answer<Page> {
     match progress {
-        Progress::Done(answer) => answer,
+        Progress::Done(answer) => answer.into_page().unwrap(),
         Progress::Pending(ticket) => panic!("it should be there: {ticket:?}"),
     }
 }
 
-fn ids(answer: &Answer) -> Vec<&str> {
-    answer.events.iter().map(|event| event.event_id.as_ref()).collect()
+fn ids(answer: &Answer<Page>) -> Vec<&str> {
+    answer.found.events.iter().map(|event| event.event_id.as_ref()).collect()
 }
 
 #[tokio::test]
@@ -52,18 +54,18 @@ async fn a_search_is_left_running_and_fetched_when_its_caller_comes_back() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..11)).await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = search(10);
-    let ticket = pending(engine.begin_search(&request, NOW).await.unwrap());
-    let ticket = pending(engine.resume_search(&request, &ticket, Duration::from_millis(30)).await.unwrap());
+    let request = search(10).into();
+    let ticket = pending(engine.ask(&request, NOW).await.unwrap());
+    let ticket = pending(engine.resume(&request, &ticket, Duration::from_millis(30)).await.unwrap());
     assert!(server.calls("GetQueryExecution").len() >= 2, "it is polled while the caller waits");
     server.finish_all();
-    let answer = done(engine.resume_search(&request, &ticket, NOW).await.unwrap());
-    assert_eq!(answer.events.len(), 10);
+    let answer = done(engine.resume(&request, &ticket, NOW).await.unwrap());
+    assert_eq!(answer.found.events.len(), 10);
     // The first `sealed until`, though the lake has been sealed further since.
-    assert_eq!(answer.sealed_until.start(), time("2026-03-01T00:00:00Z"));
+    assert_eq!(answer.facts.sealed_until.start(), time("2026-03-01T00:00:00Z"));
     assert_eq!((server.calls("StartQueryExecution").len(), server.stopped()), (1, vec![]));
     // Polling again with the same ticket returns the same result.
-    let again = done(engine.resume_search(&request, &ticket, NOW).await.unwrap());
+    let again = done(engine.resume(&request, &ticket, NOW).await.unwrap());
     assert_eq!(ids(&again), ids(&answer));
 }
 
@@ -77,17 +79,17 @@ async fn a_finished_step_is_not_run_again_and_the_next_one_asks_by_the_same_snap
     .await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = search(10);
-    let first = pending(engine.begin_search(&request, NOW).await.unwrap());
+    let request = search(10).into();
+    let first = pending(engine.ask(&request, NOW).await.unwrap());
     server.finish_all();
-    let second = pending(engine.resume_search(&request, &first, NOW).await.unwrap());
+    let second = pending(engine.resume(&request, &first, NOW).await.unwrap());
     assert_ne!(first, second);
     // The old ticket leads to the execution that was started by it.
-    pending(engine.resume_search(&request, &first, NOW).await.unwrap());
+    pending(engine.resume(&request, &first, NOW).await.unwrap());
     server.finish_all();
-    let answer = done(engine.resume_search(&request, &second, NOW).await.unwrap());
+    let answer = done(engine.resume(&request, &second, NOW).await.unwrap());
     assert_eq!(ids(&answer), ["id-000006", "id-000007", "id-000008", "id-000009", "id-000000", "id-000001", "id-000002"]);
-    assert_eq!(answer.scanned_bytes, 2_000);
+    assert_eq!(answer.facts.scanned_bytes, 2_000);
     let starts = server.calls("StartQueryExecution");
     assert_eq!(starts.len(), 3, "a step was asked for twice");
     assert_eq!(starts[1]["ClientRequestToken"], starts[2]["ClientRequestToken"]);
@@ -100,10 +102,12 @@ async fn a_count_is_left_running_too() {
     let server = AthenaServer::start(|_: &str, _: &[String]| counted(42)).await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = CountRequest { time_zone: None, query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 };
-    let ticket = pending(engine.begin_count(&request, NOW).await.unwrap());
+    let request =
+        CountRequest { time_zone: None, query: acme(), interval: Some(Interval::Hour), group_by: None, limit: 10 }.into();
+    let ticket = pending(engine.ask(&request, NOW).await.unwrap());
     server.finish_all();
-    assert_eq!(done(engine.resume_count(&request, &ticket, NOW).await.unwrap()).counts[0].count, 42);
+    let Progress::Done(answer) = engine.resume(&request, &ticket, NOW).await.unwrap() else { panic!("it should be there") };
+    assert_eq!(answer.into_counts().unwrap().found.counts[0].count, 42);
 }
 
 #[tokio::test]
@@ -116,24 +120,24 @@ async fn an_object_that_went_away_meanwhile_begins_the_answer_anew_with_a_new_ti
     .await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = search(10);
-    let first = pending(engine.begin_search(&request, NOW).await.unwrap());
+    let request = search(10).into();
+    let first = pending(engine.ask(&request, NOW).await.unwrap());
     server.finish_all();
-    let second = pending(engine.resume_search(&request, &first, NOW).await.unwrap());
+    let second = pending(engine.resume(&request, &first, NOW).await.unwrap());
     server.finish_all();
-    let answer = done(engine.resume_search(&request, &second, NOW).await.unwrap());
-    assert_eq!(answer.sealed_until.start(), time("2026-03-01T01:00:00Z"), "read again");
+    let answer = done(engine.resume(&request, &second, NOW).await.unwrap());
+    assert_eq!(answer.facts.sealed_until.start(), time("2026-03-01T01:00:00Z"), "read again");
 }
 
 #[tokio::test]
 async fn cancelling_stops_the_execution_and_says_so_to_whoever_comes_back() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
     let engine = engine(&server);
-    let request = search(10);
-    let ticket = pending(engine.begin_search(&request, NOW).await.unwrap());
+    let request = search(10).into();
+    let ticket = pending(engine.ask(&request, NOW).await.unwrap());
     engine.cancel(&ticket).await.unwrap();
     assert_eq!(server.stopped().len(), 1);
-    let error = engine.resume_search(&request, &ticket, NOW).await.unwrap_err();
+    let error = engine.resume(&request, &ticket, NOW).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Cancelled);
     engine.cancel(&ticket).await.unwrap();
 }
@@ -142,11 +146,11 @@ async fn cancelling_stops_the_execution_and_says_so_to_whoever_comes_back() {
 async fn only_what_nobody_can_come_back_for_is_stopped_when_its_caller_goes() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
     let engine = engine(&server);
-    let request = search(10);
-    let ticket = pending(engine.begin_search(&request, NOW).await.unwrap());
-    let waiting = engine.resume_search(&request, &ticket, LONG);
+    let request = search(10).into();
+    let ticket = pending(engine.ask(&request, NOW).await.unwrap());
+    let waiting = engine.resume(&request, &ticket, LONG);
     assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
-    let waiting = engine.begin_search(&request, LONG);
+    let waiting = engine.ask(&request, LONG);
     assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
     while server.stopped().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -159,13 +163,13 @@ async fn throttling_while_polling_costs_neither_the_execution_nor_the_ticket() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..11)).await;
     server.set_polls_until_done(FOREVER);
     let engine = engine(&server);
-    let request = search(10);
-    let ticket = pending(engine.begin_search(&request, NOW).await.unwrap());
+    let request = search(10).into();
+    let ticket = pending(engine.ask(&request, NOW).await.unwrap());
     (0..4).for_each(|_| server.fail_next("GetQueryExecution", "ThrottlingException"));
-    let error = engine.resume_search(&request, &ticket, NOW).await.unwrap_err();
+    let error = engine.resume(&request, &ticket, NOW).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Throttled);
     server.finish_all();
-    assert_eq!(done(engine.resume_search(&request, &ticket, NOW).await.unwrap()).events.len(), 10);
+    assert_eq!(done(engine.resume(&request, &ticket, NOW).await.unwrap()).found.events.len(), 10);
     assert_eq!((server.calls("StartQueryExecution").len(), server.stopped()), (1, vec![]));
 }
 
@@ -173,7 +177,7 @@ async fn throttling_while_polling_costs_neither_the_execution_nor_the_ticket() {
 async fn a_search_that_cannot_be_polled_leaves_nothing_running() {
     let server = AthenaServer::start(|_: &str, _: &[String]| End::Never).await;
     (0..100).for_each(|_| server.fail_next("GetQueryExecution", "ThrottlingException"));
-    let error = engine(&server).begin_search(&search(10), LONG).await.unwrap_err();
+    let error = engine(&server).ask(&search(10).into(), LONG).await.unwrap_err();
     assert_eq!((error.kind, server.stopped().len()), (QueryErrorKind::Throttled, 1));
 }
 
@@ -185,8 +189,8 @@ async fn an_execution_that_fails_for_now_is_started_anew_with_another_token() {
         _ => rows("acme", 0..11),
     })
     .await;
-    let answer = done(engine(&server).begin_search(&search(10), LONG).await.unwrap());
-    assert_eq!(answer.events.len(), 10);
+    let answer = done(engine(&server).ask(&search(10).into(), LONG).await.unwrap());
+    assert_eq!(answer.found.events.len(), 10);
     let starts = server.calls("StartQueryExecution");
     assert_ne!(starts[0]["ClientRequestToken"], starts[1]["ClientRequestToken"]);
     assert_eq!(starts[0]["QueryString"], starts[1]["QueryString"]);
@@ -196,13 +200,13 @@ async fn an_execution_that_fails_for_now_is_started_anew_with_another_token() {
 async fn a_ticket_of_other_statements_is_stopped_and_begun_anew() {
     let server = AthenaServer::start(|_: &str, _: &[String]| rows("acme", 0..11)).await;
     server.set_polls_until_done(FOREVER);
-    let ticket = pending(engine(&server).begin_search(&search(10), NOW).await.unwrap());
+    let ticket = pending(engine(&server).ask(&search(10).into(), NOW).await.unwrap());
     // A newer version that cuts its steps otherwise.
     let newer = engine_of(&server, run_options(), |options| options.first_step_ms = Timestamp::HOUR_MS);
-    let ticket = pending(newer.resume_search(&search(10), &ticket, NOW).await.unwrap());
+    let ticket = pending(newer.resume(&search(10).into(), &ticket, NOW).await.unwrap());
     assert_eq!(server.stopped(), ["00000000-0000-0000-0000-000000000000"]);
     server.finish_all();
-    assert_eq!(done(newer.resume_search(&search(10), &ticket, NOW).await.unwrap()).events.len(), 10);
+    assert_eq!(done(newer.resume(&search(10).into(), &ticket, NOW).await.unwrap()).found.events.len(), 10);
 }
 
 #[tokio::test]
@@ -214,13 +218,13 @@ async fn an_answer_states_time_and_bill_of_all_its_executions() {
     .await;
     let engine = engine_of(&server, run_options(), |options| options.usd_per_tb = Some(5.0));
     let answer = engine.search(&search(10)).await.unwrap();
-    assert_eq!((answer.cost.engine_ms, answer.cost.billed_bytes), (10, Some(1024 * MIB)));
+    assert_eq!((answer.facts.cost.engine_ms, answer.facts.cost.billed_bytes), (10, Some(1024 * MIB)));
     // 1 GB of 1,024 to a TB at 5 dollars.
-    assert_eq!((answer.cost.cost_usd, answer.cost.reused_result), (Some(0.004_882_813), false));
+    assert_eq!((answer.facts.cost.cost_usd, answer.facts.cost.reused_result), (Some(0.004_882_813), false));
     let counts = CountRequest { time_zone: None, query: acme(), interval: None, group_by: None, limit: 1 };
     let nothing =
         CountRequest { time_zone: None, query: Query { from: Some(time("2030-01-01T00:00:00Z")), ..acme() }, ..counts };
-    assert_eq!(engine.count(&nothing).await.unwrap().cost.billed_bytes, Some(0), "nothing was asked");
+    assert_eq!(engine.count(&nothing).await.unwrap().facts.cost.billed_bytes, Some(0), "nothing was asked");
 }
 
 #[tokio::test]

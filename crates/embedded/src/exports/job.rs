@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use auditlake_event::{Column, Event};
 use auditlake_query::export::export_columns;
-use auditlake_query::{Answer, Engine, ExportFile, ExportRequest, QueryError, QueryErrorKind, SearchRequest};
+use auditlake_query::{
+    Answer, Engine, EngineExt, ExportFile, ExportRequest, Page, QueryError, QueryErrorKind, SearchRequest,
+};
 use auditlake_store::{Put, SharedStore, StoreError, Upload};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
@@ -135,14 +137,14 @@ impl Job {
             with_raw: *with_raw,
         };
         loop {
-            let answer = self.page(&request).await?;
-            open.write(&answer.events).await?;
+            let Answer { facts, found: Page { events, next } } = self.page(&request).await?;
+            open.write(&events).await?;
             self.numbers.send_modify(|numbers| {
-                numbers.rows += answer.events.len() as u64;
-                numbers.scanned_bytes += answer.scanned_bytes;
-                numbers.unreadable_objects = numbers.unreadable_objects.max(answer.unreadable_objects);
+                numbers.rows += events.len() as u64;
+                numbers.scanned_bytes += facts.scanned_bytes;
+                numbers.unreadable_objects = numbers.unreadable_objects.max(facts.unreadable_objects);
             });
-            let Some(next) = answer.next else { break };
+            let Some(next) = next else { break };
             request.after = Some(next);
             if open.bytes >= self.file_bytes {
                 let following = self.open(files.len() + 2, &columns).await?;
@@ -162,7 +164,7 @@ impl Job {
     }
 
     /// A page, tried again while that may help.
-    async fn page(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
+    async fn page(&self, request: &SearchRequest) -> Result<Answer<Page>, QueryError> {
         let mut tries = 1;
         loop {
             match self.engine.search(request).await {

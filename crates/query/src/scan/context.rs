@@ -12,8 +12,8 @@ use super::error::{Damaged, ScanError, query_error};
 use super::handle::Handle;
 use super::landed::Landed;
 use super::meter::{Meter, MeteredRanges};
-use super::state::EngineState;
-use crate::engine::Cost;
+use super::state::{EngineState, NAME};
+use crate::answer::{Cost, Facts};
 
 /// One attempt at one query.
 pub struct Context<'a> {
@@ -40,10 +40,16 @@ impl Context<'_> {
         self.engine.store.as_ref()
     }
 
-    /// What the query took so far.
-    pub fn cost(&self) -> Cost {
+    /// The facts of an answer that is finished now and lacks some landing objects.
+    pub fn facts(&self, unreadable_objects: usize) -> Facts {
         let engine_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Cost { engine_ms, ..Cost::default() }
+        Facts {
+            sealed_until: self.sealed_until,
+            scanned_bytes: self.meter.bytes(),
+            cost: Cost { engine_ms, ..Cost::default() },
+            unreadable_objects,
+            engine: NAME,
+        }
     }
 
     /// Objects that are read at the same time.

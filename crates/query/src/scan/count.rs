@@ -18,13 +18,13 @@ use super::object::Opened;
 use super::predicate::Predicate;
 use super::presence::Presence;
 use super::rows::Rows;
-use super::state::NAME;
 use super::tally::{self, Tally};
 use super::unsealed::{self, UnsealedHour};
 use super::window::Window;
 use super::{filter, prune};
-use crate::engine::{CountRequest, Counts, Order};
+use crate::answer::{Answer, Counts, Found};
 use crate::error::QueryError;
+use crate::question::{CountRequest, Order};
 
 struct Counting<'a> {
     context: &'a Context<'a>,
@@ -35,7 +35,7 @@ struct Counting<'a> {
 }
 
 /// Answers a count.
-pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Counts, ScanError> {
+pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Answer, ScanError> {
     let tally = Tally::new(request);
     let counting = Counting {
         context,
@@ -56,15 +56,7 @@ pub async fn count(context: &Context<'_>, request: &CountRequest) -> Result<Coun
     }
     let tally = counting.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (counts, truncated) = tally.finish(request);
-    Ok(Counts {
-        counts,
-        truncated,
-        sealed_until: context.sealed_until,
-        scanned_bytes: context.meter.bytes(),
-        cost: context.cost(),
-        unreadable_objects,
-        engine: NAME,
-    })
+    Ok(Answer { facts: context.facts(unreadable_objects), found: Found::Counts(Counts { counts, truncated }) })
 }
 
 impl Counting<'_> {

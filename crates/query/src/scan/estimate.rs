@@ -8,8 +8,8 @@ use super::error::ScanError;
 use super::listing::{Archive, Spans};
 use super::state::EngineState;
 use super::window::Window;
-use crate::engine::{Order, Position};
 use crate::error::QueryError;
+use crate::question::{Order, Position};
 use crate::typed::Query;
 
 /// The objects that can hold rows of a query: all of the organization's in the hours of its range, and all of landing that is not

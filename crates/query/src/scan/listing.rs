@@ -19,7 +19,7 @@ use super::error::ScanError;
 use super::handle::Handle;
 use super::state::Listed;
 use super::window::Window;
-use crate::engine::Order;
+use crate::question::Order;
 use crate::typed::Query;
 
 const DAY_MS: i64 = 24 * Timestamp::HOUR_MS;

@@ -46,6 +46,7 @@ mod unsealed;
 mod window;
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_lake::Lake;
@@ -54,11 +55,14 @@ use auditlake_store::SharedStore;
 use futures::FutureExt;
 
 use self::attempts::Attempts;
+use self::context::Context;
 use self::error::ScanError;
 use self::state::EngineState;
 use self::window::Window;
-use crate::engine::{Answer, CountRequest, Counts, Engine, Order, Position, SearchRequest};
+use crate::answer::{Answer, Progress};
+use crate::engine::Engine;
 use crate::error::{QueryError, QueryErrorKind};
+use crate::question::{Position, Question};
 use crate::typed::Query;
 
 pub use self::cache::CacheUse;
@@ -102,49 +106,32 @@ impl ScanEngine {
 
 #[async_trait]
 impl Engine for ScanEngine {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        if request.limit == 0 {
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+        tracing::trace!(?patience, "a scan returns no tickets");
+        if matches!(question, Question::Page(request) if request.limit == 0) {
             return Err(QueryError::new(QueryErrorKind::Invalid, "limit must be 1 at least"));
         }
         let mut attempts = Attempts::new(&self.state);
-        let window = Window::new(&request.query, request.order, request.after.as_ref());
+        let (order, after) = question.order();
+        let window = Window::new(question.query(), order, after);
         loop {
             let context = attempts.begin(window).await?;
-            match guarded(search::search(&context, request)).await {
+            match guarded(scan(&context, question)).await {
                 Ok(answer) => {
                     let meter = &context.meter;
-                    tracing::debug!(
-                        bytes = meter.bytes(),
-                        requests = meter.requests(),
-                        rows = answer.events.len(),
-                        "scanned"
-                    );
-                    return Ok(answer);
+                    tracing::debug!(bytes = meter.bytes(), requests = meter.requests(), "scanned");
+                    return Ok(Progress::Done(answer));
                 }
                 Err(error) => attempts.learn(error)?,
             }
         }
     }
+}
 
-    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
-        let mut attempts = Attempts::new(&self.state);
-        let window = Window::new(&request.query, Order::NewestFirst, None);
-        loop {
-            let context = attempts.begin(window).await?;
-            match guarded(count::count(&context, request)).await {
-                Ok(counts) => {
-                    let meter = &context.meter;
-                    tracing::debug!(
-                        bytes = meter.bytes(),
-                        requests = meter.requests(),
-                        groups = counts.counts.len(),
-                        "counted"
-                    );
-                    return Ok(counts);
-                }
-                Err(error) => attempts.learn(error)?,
-            }
-        }
+async fn scan(context: &Context<'_>, question: &Question) -> Result<Answer, ScanError> {
+    match question {
+        Question::Page(request) => search::search(context, request).await,
+        Question::Count(request) => count::count(context, request).await,
     }
 }
 

@@ -16,7 +16,7 @@ use super::handle::Handle;
 use super::object::Opened;
 use super::rows::Rows;
 use super::top::Place;
-use crate::engine::Position;
+use crate::question::Position;
 use crate::typed::Query;
 
 /// The rows wanted of one row group: each with its place in the answer.

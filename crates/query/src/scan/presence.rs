@@ -24,8 +24,8 @@ use super::handle::Handle;
 use super::listing::{Archive, Month, Spans};
 use super::state::{EngineState, Listed};
 use super::window::Window;
-use crate::engine::{Order, Position};
 use crate::error::{QueryError, QueryErrorKind};
+use crate::question::{Order, Position};
 use crate::typed::Query;
 
 /// Rough memory of a key that was taken apart.

@@ -14,12 +14,12 @@ use super::listing::{Archive, Month, Spans};
 use super::object::Opened;
 use super::predicate::Predicate;
 use super::presence::Presence;
-use super::state::NAME;
 use super::top::{Offered, Place, Top};
 use super::unsealed::{self, Run, UnsealedHour};
 use super::window::Window;
 use super::{filter, output, prune};
-use crate::engine::{Answer, Order, Position, SearchRequest};
+use crate::answer::{Answer, Found, Page};
+use crate::question::{Order, Position, SearchRequest};
 
 /// Most hours that are read side by side.
 const MAX_HOURS: usize = 64;
@@ -69,15 +69,7 @@ pub async fn search(context: &Context<'_>, request: &SearchRequest) -> Result<An
     newest.truncate(request.limit);
     let next = if has_more { newest.last().map(|(position, _)| position.clone()) } else { None };
     let events = output::events(context, &request.query, newest, request.with_raw).await?;
-    Ok(Answer {
-        events,
-        next,
-        sealed_until: context.sealed_until,
-        scanned_bytes: context.meter.bytes(),
-        cost: context.cost(),
-        unreadable_objects,
-        engine: NAME,
-    })
+    Ok(Answer { facts: context.facts(unreadable_objects), found: Found::Page(Page { events, next }) })
 }
 
 impl Search<'_> {

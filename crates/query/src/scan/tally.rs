@@ -9,11 +9,12 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use auditlake_event::{Column, Timestamp};
 
 use super::json_member;
+use crate::answer::Count;
 use crate::buckets::Interval;
 use crate::buckets::{self, TimeZone};
-use crate::engine::{Count, CountRequest, GroupBy};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::fold::fold;
+use crate::question::{CountRequest, GroupBy};
 
 /// Most different values, and most groups, that are counted.
 const MAX_GROUPS: usize = 1_000_000;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use auditlake_event::Timestamp;
 
 use super::handle::Handle;
-use crate::engine::{Order, Position};
+use crate::question::{Order, Position};
 
 /// Where a row is stored.
 #[derive(Debug, Clone)]

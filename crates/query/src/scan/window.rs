@@ -2,7 +2,7 @@
 
 use auditlake_event::Timestamp;
 
-use crate::engine::{Order, Position};
+use crate::question::{Order, Position};
 use crate::typed::Query;
 
 /// Event times from `from` (inclusive) until `to` (exclusive), in ms since the Unix epoch.

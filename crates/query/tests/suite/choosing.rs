@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use auditlake_event::Timestamp;
 use auditlake_lake::layout::{ARCHIVE, ArchiveKey, LANDING, LandingKey};
 use auditlake_query::{
-    Answer, Choice, ChoosingEngine, Count, CountRequest, Counts, Engine, Position, Progress, Query, QueryError,
-    QueryErrorKind, ScanEngine, SearchRequest, Settings,
+    Answer, Choice, ChoosingEngine, Count, CountRequest, Engine, EngineExt, Facts, Position, Progress, Query, QueryError,
+    QueryErrorKind, Question, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
 use proptest::prelude::*;
@@ -19,12 +19,9 @@ struct Far(ScanEngine);
 
 #[async_trait]
 impl Engine for Far {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
-        Ok(Answer { engine: "far", ..self.0.search(request).await? })
-    }
-
-    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
-        Ok(Counts { engine: "far", ..self.0.count(request).await? })
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<Progress<Answer>, QueryError> {
+        let progress = self.0.ask(question, patience).await?;
+        progress.and_then(|Answer { facts, found }| Ok(Answer { facts: Facts { engine: "far", ..facts }, found }))
     }
 }
 
@@ -86,16 +83,17 @@ proptest! {
                 let expected = world.expected(&query);
                 let request = SearchRequest { order: auditlake_query::Order::NewestFirst,  query: query.clone(), after: None, limit, with_raw: true };
                 let answer = engine.search(&request).await.unwrap();
-                assert_eq!(answer.engine, wanted, "{bytes} bytes");
-                assert_eq!(answer.events.iter().collect::<Vec<_>>(), expected[..limit.min(expected.len())]);
-                let Progress::Done(again) = engine.begin_search(&request, Duration::from_secs(60)).await.unwrap() else {
+                assert_eq!(answer.facts.engine, wanted, "{bytes} bytes");
+                assert_eq!(answer.found.events.iter().collect::<Vec<_>>(), expected[..limit.min(expected.len())]);
+                let Progress::Done(again) = engine.ask(&request.into(), Duration::from_secs(60)).await.unwrap() else {
                     unreachable!("neither engine pends")
                 };
-                assert_eq!((again.events, again.engine), (answer.events, wanted));
+                let again = again.into_page().unwrap();
+                assert_eq!((again.found.events, again.facts.engine), (answer.found.events, wanted));
                 let request = CountRequest { time_zone: None,  query, interval: None, group_by: None, limit: 10 };
                 let counts = engine.count(&request).await.unwrap();
-                assert_eq!(counts.counts, [Count { time: None, value: None, count: expected.len() as u64 }]);
-                assert_eq!(counts.engine, wanted);
+                assert_eq!(counts.found.counts, [Count { time: None, value: None, count: expected.len() as u64 }]);
+                assert_eq!(counts.facts.engine, wanted);
             }
         });
     }
@@ -151,12 +149,12 @@ fn a_query_above_the_limit_is_refused_before_anything_is_read_and_a_narrower_one
     let error = run(engine.search(&request(&all))).unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::TooLarge, "{error}");
     let count = CountRequest { time_zone: None, query: all.clone(), interval: None, group_by: None, limit: 10 };
-    assert_eq!(run(engine.begin_count(&count, Duration::ZERO)).unwrap_err().kind, QueryErrorKind::TooLarge);
+    assert_eq!(run(engine.ask(&count.into(), Duration::ZERO)).unwrap_err().kind, QueryErrorKind::TooLarge);
     let newest = world.expected(&all)[0].event_time;
     let narrow = Query { from: Some(newest.hour()), ..all.clone() };
-    assert_eq!(run(engine.search(&request(&narrow))).unwrap().engine, "far");
+    assert_eq!(run(engine.search(&request(&narrow))).unwrap().facts.engine, "far");
     // A later page cannot read what is newer than where it begins.
     let oldest = world.expected(&all).last().map(|event| Position::of(event)).unwrap();
     let page = SearchRequest { order: auditlake_query::Order::NewestFirst, after: Some(oldest), ..request(&all) };
-    assert_eq!(run(engine.search(&page)).unwrap().events.len(), 0);
+    assert_eq!(run(engine.search(&page)).unwrap().found.events.len(), 0);
 }

@@ -8,7 +8,7 @@ use auditlake_lake::clock::{Clock, SystemEntropy};
 use auditlake_lake::landing::LandingWriter;
 use auditlake_lake::seal::{RunLimits, SealSettings, Sealer};
 use auditlake_lake::{Codec, Lake, Period};
-use auditlake_query::{Answer, Engine, Query, QueryError, ScanEngine, SearchRequest, Settings};
+use auditlake_query::{Answer, EngineExt, Page, Query, QueryError, ScanEngine, SearchRequest, Settings};
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
 
@@ -61,7 +61,7 @@ async fn lake(rows: i64) -> (MemoryStore, Lake) {
     (store, lake)
 }
 
-async fn ask(store: &MemoryStore, lake: &Lake, settings: &Settings) -> Result<Answer, QueryError> {
+async fn ask(store: &MemoryStore, lake: &Lake, settings: &Settings) -> Result<Answer<Page>, QueryError> {
     let engine = ScanEngine::new(Arc::new(store.clone()), lake.clone(), settings.clone());
     let query = Query::from_parameters(Organization::parse("acme").unwrap(), [] as [(&str, &str); 0]).unwrap();
     engine
@@ -79,7 +79,7 @@ async fn ask(store: &MemoryStore, lake: &Lake, settings: &Settings) -> Result<An
 async fn found(prefix: &str, rows: i64, flips: u64, settings: &Settings) -> u64 {
     let (store, lake) = lake(rows).await;
     let expected = ask(&store, &lake, settings).await.unwrap();
-    assert_eq!((expected.events.len() as i64, expected.unreadable_objects), (2 * rows, 0));
+    assert_eq!((expected.found.events.len() as i64, expected.facts.unreadable_objects), (2 * rows, 0));
     let objects: Vec<(String, Bytes)> =
         store.snapshot().into_iter().filter(|(key, _)| key.starts_with(prefix) && key.ends_with(".parquet")).collect();
     // Of two landing objects the newest waits to be sealed.
@@ -93,11 +93,13 @@ async fn found(prefix: &str, rows: i64, flips: u64, settings: &Settings) -> u64 
         let store = store.fork();
         store.overwrite(key, damaged);
         match ask(&store, &lake, settings).await {
-            Ok(answer) if answer.unreadable_objects > 0 => {
-                assert_eq!(answer.events[..], expected.events[rows as usize..], "what is sound is answered");
+            Ok(answer) if answer.facts.unreadable_objects > 0 => {
+                assert_eq!(answer.found.events[..], expected.found.events[rows as usize..], "what is sound is answered");
                 found += 1;
             }
-            Ok(answer) => assert_eq!(answer.events, expected.events, "bit {} of byte {place} changed an answer", flip % 8),
+            Ok(answer) => {
+                assert_eq!(answer.found.events, expected.found.events, "bit {} of byte {place} changed an answer", flip % 8)
+            }
             Err(error) => {
                 assert!(error.to_string().contains(key.as_str()), "{error} names no object");
                 found += 1;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use crate::model::meddling::Meddling;
 use auditlake_event::{Event, Organization, Outcome, Timestamp};
@@ -13,8 +14,8 @@ use auditlake_lake::seal::{RunLimits, SealSettings, Sealer};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::scan::ArchiveExpiry;
 use auditlake_query::{
-    Answer, Choice, ChoosingEngine, CountRequest, Engine, Order, Query, QueryError, QueryErrorKind, ScanEngine,
-    SearchRequest, Settings,
+    Answer, Choice, ChoosingEngine, CountRequest, Engine, EngineExt, Order, Page, Progress, Query, QueryError,
+    QueryErrorKind, Question, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::SharedStore;
 use auditlake_store::memory::MemoryStore;
@@ -111,13 +112,13 @@ fn of(parameters: &[(&str, &str)]) -> Query {
     Query::from_parameters(Organization::parse("acme").unwrap(), parameters.iter().copied()).unwrap()
 }
 
-async fn search(engine: &dyn Engine, query: &Query, order: Order, limit: usize) -> Result<Answer, QueryError> {
+async fn search(engine: &dyn Engine, query: &Query, order: Order, limit: usize) -> Result<Answer<Page>, QueryError> {
     engine.search(&SearchRequest { query: query.clone(), order, after: None, limit, with_raw: false }).await
 }
 
 async fn total(engine: &dyn Engine, query: &Query) -> Result<u64, QueryError> {
     let request = CountRequest { query: query.clone(), interval: None, time_zone: None, group_by: None, limit: 10 };
-    Ok(engine.count(&request).await?.counts.iter().map(|count| count.count).sum())
+    Ok(engine.count(&request).await?.found.counts.iter().map(|count| count.count).sum())
 }
 
 fn assert_names(error: &QueryError, key: &str) {
@@ -137,7 +138,7 @@ async fn an_object_that_is_gone_is_named_whatever_is_cached_and_in_either_order(
         let (key, store) = (key.to_string(), prepared.store.fork());
         let (warm, cold) = (prepared.engine(&store), prepared.engine(&store));
         for query in [of(&[]), hours.clone()] {
-            assert_eq!(search(&warm, &query, Order::NewestFirst, 100).await.unwrap().events.len(), 9);
+            assert_eq!(search(&warm, &query, Order::NewestFirst, 100).await.unwrap().found.events.len(), 9);
             assert_eq!(total(&warm, &query).await.unwrap(), 9);
         }
         store.expire(&key);
@@ -165,7 +166,7 @@ async fn every_object_of_an_organization_gone_is_no_empty_answer() {
         assert_eq!(search(&engine, &query, Order::NewestFirst, 1).await.unwrap_err().kind, QueryErrorKind::Damaged);
     }
     let globex = Query::all(Organization::parse("globex").unwrap());
-    assert_eq!(search(&engine, &globex, Order::NewestFirst, 10).await.unwrap().events.len(), 2);
+    assert_eq!(search(&engine, &globex, Order::NewestFirst, 10).await.unwrap().found.events.len(), 2);
     let nobody = Query::all(Organization::parse("initech").unwrap());
     assert_eq!(total(&engine, &nobody).await.unwrap(), 0);
 }
@@ -203,7 +204,7 @@ async fn what_a_query_does_not_need_may_be_gone() {
         total(&engine, &query).await.unwrap();
     }
     // A page that ends before it.
-    assert_eq!(search(&engine, &of(&[]), Order::NewestFirst, 4).await.unwrap().events.len(), 4);
+    assert_eq!(search(&engine, &of(&[]), Order::NewestFirst, 4).await.unwrap().found.events.len(), 4);
     assert_names(&search(&engine, &of(&[]), Order::NewestFirst, 5).await.unwrap_err(), &gone.to_string());
 }
 
@@ -323,11 +324,7 @@ struct Blind;
 
 #[async_trait::async_trait]
 impl Engine for Blind {
-    async fn search(&self, _request: &SearchRequest) -> Result<Answer, QueryError> {
-        Err(QueryError::new(QueryErrorKind::Cancelled, "asked"))
-    }
-
-    async fn count(&self, _request: &CountRequest) -> Result<auditlake_query::Counts, QueryError> {
+    async fn ask(&self, _: &Question, _: Duration) -> Result<Progress<Answer>, QueryError> {
         Err(QueryError::new(QueryErrorKind::Cancelled, "asked"))
     }
 }

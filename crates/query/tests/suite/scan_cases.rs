@@ -10,7 +10,7 @@ use auditlake_lake::landing::file::{decode, encode};
 use auditlake_lake::layout::LandingKey;
 use auditlake_lake::{Arrival, SealTime};
 use auditlake_query::{
-    Answer, CountRequest, Engine, Interval, Position, Query, QueryErrorKind, ScanEngine, SearchRequest, Settings,
+    Answer, CountRequest, EngineExt, Interval, Page, Position, Query, QueryErrorKind, ScanEngine, SearchRequest, Settings,
 };
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ fn acme(parameters: &[(&str, &str)]) -> Query {
     Query::from_parameters(Organization::parse("acme").unwrap(), parameters.iter().copied()).unwrap()
 }
 
-async fn search(engine: &ScanEngine, query: &Query, limit: usize) -> Answer {
+async fn search(engine: &ScanEngine, query: &Query, limit: usize) -> Answer<Page> {
     let request = SearchRequest {
         order: auditlake_query::Order::NewestFirst,
         query: query.clone(),
@@ -38,7 +38,7 @@ async fn search(engine: &ScanEngine, query: &Query, limit: usize) -> Answer {
 
 async fn total(engine: &ScanEngine, query: &Query) -> u64 {
     let request = CountRequest { time_zone: None, query: query.clone(), interval: None, group_by: None, limit: 10 };
-    engine.count(&request).await.unwrap().counts[0].count
+    engine.count(&request).await.unwrap().found.counts[0].count
 }
 
 /// A world of given landing objects instead of random ones.
@@ -93,12 +93,12 @@ async fn a_seal_at_any_call_of_a_query_changes_nothing_in_its_answer() {
         let settings = Settings { whole_object_bytes: 100, tail_bytes: 64, concurrency: 2, ..Settings::default() };
         let engine = ScanEngine::new(Arc::clone(&store) as _, world.lake.clone(), settings);
         let answer = search(&engine, &query, 1_000).await;
-        assert_eq!(answer.events.iter().map(Position::of).collect::<Vec<_>>(), expected, "sealed before call {at}");
-        assert_eq!(answer.unreadable_objects, 0);
-        restarts += usize::from(answer.sealed_until == after);
+        assert_eq!(answer.found.events.iter().map(Position::of).collect::<Vec<_>>(), expected, "sealed before call {at}");
+        assert_eq!(answer.facts.unreadable_objects, 0);
+        restarts += usize::from(answer.facts.sealed_until == after);
         let of_search = store.calls().len();
         let counts = engine.count(&counted).await.unwrap();
-        assert_eq!(counts.counts.iter().map(|count| count.count).sum::<u64>(), expected.len() as u64);
+        assert_eq!(counts.found.counts.iter().map(|count| count.count).sum::<u64>(), expected.len() as u64);
         if at >= of_search {
             break;
         }
@@ -144,8 +144,8 @@ async fn assert_pages_meet(per_millisecond: usize) {
             with_raw: false,
         };
         let answer = engine.search(&request).await.unwrap();
-        found.extend(answer.events.iter().map(Position::of));
-        after = answer.next;
+        found.extend(answer.found.events.iter().map(Position::of));
+        after = answer.found.next;
         if after.is_none() {
             break;
         }
@@ -193,11 +193,11 @@ async fn broken_and_lying_landing_objects_are_left_out_and_counted() {
     for settings in [Settings::default(), Settings { whole_object_bytes: 0, tail_bytes: 64, ..Settings::default() }] {
         let engine = ScanEngine::new(Arc::new(store.fork()), world.lake.clone(), settings);
         let answer = search(&engine, &acme(&[]), 10).await;
-        assert_eq!(answer.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), ["id-5", "id-4"]);
-        assert_eq!(answer.unreadable_objects, 4);
+        assert_eq!(answer.found.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), ["id-5", "id-4"]);
+        assert_eq!(answer.facts.unreadable_objects, 4);
         assert_eq!(total(&engine, &acme(&[])).await, 2);
         let globex = Query::all(Organization::parse("globex").unwrap());
-        assert_eq!(search(&engine, &globex, 10).await.events, []);
+        assert_eq!(search(&engine, &globex, 10).await.found.events, []);
     }
 }
 
@@ -236,7 +236,11 @@ async fn hostile_values_are_only_compared() {
     let engine = ScanEngine::new(Arc::new(store), world.lake.clone(), Settings::default());
     for parameter in ["actor", "q", "credential"] {
         let answer = search(&engine, &acme(&[(parameter, hostile)]), 10).await;
-        assert_eq!(answer.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), ["id-1"], "{parameter}");
+        assert_eq!(
+            answer.found.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(),
+            ["id-1"],
+            "{parameter}"
+        );
     }
     assert_eq!(total(&engine, &acme(&[("action", hostile)])).await, 0);
 }
@@ -261,7 +265,11 @@ async fn ends_of_a_time_range_are_inclusive_and_exclusive_to_the_millisecond() {
     ] {
         let query = acme(&[("from", from), ("to", to)]);
         let answer = search(&engine, &query, 10).await;
-        assert_eq!(answer.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), expected, "{from} {to}");
+        assert_eq!(
+            answer.found.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(),
+            expected,
+            "{from} {to}"
+        );
         assert_eq!(total(&engine, &query).await, expected.len() as u64);
     }
 }
@@ -286,14 +294,14 @@ async fn the_newest_page_reads_the_newest_hours_only() {
     let store = Arc::new(Meddling::new(store));
     let engine = ScanEngine::new(Arc::clone(&store) as _, world.lake.clone(), Settings::default());
     let answer = search(&engine, &acme(&[]), 15).await;
-    assert_eq!(answer.events.len(), 15);
-    assert_eq!(answer.events[14].event_id, "198-5");
+    assert_eq!(answer.found.events.len(), 15);
+    assert_eq!(answer.found.events[14].event_id, "198-5");
     // Besides the newest seal record, its plan and its predecessor, which say what is sealed.
     let calls = store.calls().into_iter().filter(|(_, key)| !key.starts_with("seals/"));
     let calls: Vec<_> = calls.filter(|(operation, _)| operation.starts_with("get")).collect();
     let read = calls.len();
     assert!(read <= 8, "{read} reads: {:?}", store.calls());
-    assert_eq!(answer.scanned_bytes, {
+    assert_eq!(answer.facts.scanned_bytes, {
         let objects = calls.into_iter().filter(|(operation, _)| *operation == "get").map(|(_, key)| key);
         let mut bytes = 0;
         for key in objects {
@@ -319,7 +327,7 @@ async fn twenty_empty_years_cost_a_handful_of_lists() {
     let store = Arc::new(Meddling::new(store));
     let engine = ScanEngine::new(Arc::clone(&store) as _, world.lake.clone(), Settings::default());
     let answer = search(&engine, &acme(&[]), 10).await;
-    assert_eq!(answer.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), ["new", "old"]);
+    assert_eq!(answer.found.events.iter().map(|event| event.event_id.as_ref()).collect::<Vec<_>>(), ["new", "old"]);
     let calls = store.calls();
     assert!(calls.len() < 30, "{} calls", calls.len());
 }
@@ -350,7 +358,7 @@ async fn one_id_among_many_objects_reads_their_bloom_filters_only() {
     let settings = Settings { whole_object_bytes: 0, tail_bytes: 6_000, gap_bytes: 0, ..Settings::default() };
     let engine = ScanEngine::new(Arc::new(store), world.lake.clone(), settings);
     let answer = search(&engine, &acme(&[("event_id", &wanted)]), 2).await;
-    assert_eq!(answer.events.len(), 1);
-    assert_eq!(answer.events[0].event_id, wanted);
-    assert!(answer.scanned_bytes * 3 < stored as u64, "{} of {stored} bytes", answer.scanned_bytes);
+    assert_eq!(answer.found.events.len(), 1);
+    assert_eq!(answer.found.events[0].event_id, wanted);
+    assert!(answer.facts.scanned_bytes * 3 < stored as u64, "{} of {stored} bytes", answer.facts.scanned_bytes);
 }

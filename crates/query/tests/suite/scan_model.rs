@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::model::{World, arrivals, query, writing};
 use auditlake_event::{Event, Timestamp};
 use auditlake_query::{
-    Count, CountRequest, Engine, GroupBy, Interval, MetadataKey, Order, Position, Query, ScanEngine, SearchRequest, Settings,
+    Count, CountRequest, EngineExt, GroupBy, Interval, MetadataKey, Order, Position, Query, ScanEngine, SearchRequest,
+    Settings,
 };
 use auditlake_store::memory::MemoryStore;
 use proptest::prelude::*;
@@ -49,12 +50,15 @@ async fn pages(engine: &ScanEngine, query: &Query, order: Order, limit: usize) -
     loop {
         let request = SearchRequest { order, query: query.clone(), after: after.clone(), limit, with_raw: true };
         let answer = engine.search(&request).await.unwrap();
-        assert!(answer.events.len() <= limit);
-        assert_eq!(answer.unreadable_objects, 0);
-        assert!(answer.next.is_none() || answer.events.len() == limit, "a page that is not full is the last");
-        assert_eq!(answer.next.is_some(), answer.next == answer.events.last().map(Position::of) && answer.next.is_some());
-        events.extend(answer.events);
-        after = answer.next;
+        assert!(answer.found.events.len() <= limit);
+        assert_eq!(answer.facts.unreadable_objects, 0);
+        assert!(answer.found.next.is_none() || answer.found.events.len() == limit, "a page that is not full is the last");
+        assert_eq!(
+            answer.found.next.is_some(),
+            answer.found.next == answer.found.events.last().map(Position::of) && answer.found.next.is_some()
+        );
+        events.extend(answer.found.events);
+        after = answer.found.next;
         if after.is_none() {
             return events;
         }
@@ -155,9 +159,9 @@ proptest! {
                 assert_eq!(found.iter().collect::<Vec<_>>(), expected, "oldest first: {query:?}");
                 let request = CountRequest { time_zone: None,  query, interval, group_by, limit: 1_000 };
                 let counts = engine.count(&request).await.unwrap();
-                assert_eq!(counts.counts, expected_counts(&expected, &request), "{request:?}");
-                assert_eq!(counts.sealed_until, sealed_until);
-                assert!(!counts.truncated);
+                assert_eq!(counts.found.counts, expected_counts(&expected, &request), "{request:?}");
+                assert_eq!(counts.facts.sealed_until, sealed_until);
+                assert!(!counts.found.truncated);
             }
         });
     }

@@ -1,6 +1,7 @@
 //! A door that remembers and an engine that answers from what it remembers.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auditlake_api::{Api, Caller, Directory, Door, DoorError, Ingest, Reader, Room};
@@ -10,8 +11,8 @@ use auditlake_event::{Event, Organization, Region, Timestamp};
 use auditlake_lake::clock::{Clock, Entropy, SystemEntropy};
 use auditlake_lake::{Codec, Lake, Period, SealTime};
 use auditlake_query::{
-    Answer, Cost, Count, CountRequest, Counts, Engine, Field, Order, Position, Query, QueryError, QueryErrorKind,
-    SearchRequest,
+    Answer, Cost, Count, CountRequest, Counts, Engine, Facts, Field, Found, Order, Page, Position, Progress, Query,
+    QueryError, QueryErrorKind, Question, SearchRequest,
 };
 use auditlake_store::memory::MemoryStore;
 use bytes::Bytes;
@@ -89,7 +90,24 @@ fn sealed_until() -> SealTime {
 
 #[async_trait]
 impl Engine for Memory {
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, QueryError> {
+    async fn ask(&self, question: &Question, _: Duration) -> Result<Progress<Answer>, QueryError> {
+        let found = match question {
+            Question::Page(request) => Found::Page(self.page(request)?),
+            Question::Count(request) => Found::Counts(self.counts(request)?),
+        };
+        let facts = Facts {
+            sealed_until: sealed_until(),
+            scanned_bytes: 1_234,
+            cost: Cost::default(),
+            unreadable_objects: 0,
+            engine: "memory",
+        };
+        Ok(Progress::Done(Answer { facts, found }))
+    }
+}
+
+impl Memory {
+    fn page(&self, request: &SearchRequest) -> Result<Page, QueryError> {
         let mut events = self.matching(&request.query)?;
         if request.order == Order::OldestFirst {
             events.reverse();
@@ -101,28 +119,12 @@ impl Engine for Memory {
         if !request.with_raw {
             events.iter_mut().for_each(|event| event.raw = None);
         }
-        Ok(Answer {
-            next: if more { events.last().map(Position::of) } else { None },
-            events,
-            sealed_until: sealed_until(),
-            scanned_bytes: 1_234,
-            cost: Cost::default(),
-            unreadable_objects: 0,
-            engine: "memory",
-        })
+        Ok(Page { next: if more { events.last().map(Position::of) } else { None }, events })
     }
 
-    async fn count(&self, request: &CountRequest) -> Result<Counts, QueryError> {
+    fn counts(&self, request: &CountRequest) -> Result<Counts, QueryError> {
         let count = self.matching(&request.query)?.len() as u64;
-        Ok(Counts {
-            counts: vec![Count { time: None, value: None, count }],
-            truncated: false,
-            sealed_until: sealed_until(),
-            scanned_bytes: 1_234,
-            cost: Cost::default(),
-            unreadable_objects: 0,
-            engine: "memory",
-        })
+        Ok(Counts { counts: vec![Count { time: None, value: None, count }], truncated: false })
     }
 }
 

@@ -13,12 +13,12 @@ use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::pages;
 use crate::answer::{Counted, answered, json};
 use crate::context::Context;
-use crate::pages;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::question::{Question, asked};
+use crate::question::{ReadCall, asked};
 use crate::state::{Reader, actors_of, query_problem};
 
 /// Longest wait of a caller in seconds, and how long is waited where none is stated: an HTTP API gives up after 30 s.
@@ -41,9 +41,10 @@ const COME_BACK_SECONDS: u32 = 2;
 /// What an id holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Slow {
-    question: Question,
+    #[serde(rename = "question")]
+    call: ReadCall,
     ticket: Ticket,
-    /// When the question was first asked.
+    /// When it was first asked.
     created: Timestamp,
 }
 
@@ -95,15 +96,15 @@ pub(crate) fn take_wait(parameters: &mut Parameters) -> Result<Duration, Problem
 pub(crate) async fn ask(
     reader: &Reader,
     context: &Context<'_>,
-    question: Question,
+    call: ReadCall,
     wait: Duration,
 ) -> Result<Response<Bytes>, Problem> {
     let created = reader.clock.now();
-    let actors = actors_of(reader, &question.query().organization).await?;
-    let widened = actors.widen(question.query())?;
-    match question.find(reader.engine.as_ref(), widened, None, wait).await.map_err(query_problem)? {
-        Progress::Done(found) => pages::of(&question, reader, context, &actors, found),
-        Progress::Pending(ticket) => running(reader, Slow { question, ticket, created }, wait).await,
+    let actors = actors_of(reader, &call.query().organization).await?;
+    let widened = actors.widen(call.query())?;
+    match call.ask(reader.engine.as_ref(), widened, None, wait).await.map_err(query_problem)? {
+        Progress::Done(answer) => pages::of(&call, reader, context, &actors, answer),
+        Progress::Pending(ticket) => running(reader, Slow { call, ticket, created }, wait).await,
     }
 }
 
@@ -113,7 +114,7 @@ async fn running(reader: &Reader, slow: Slow, wait: Duration) -> Result<Response
     if response.is_err() {
         stop(reader, &slow.ticket).await;
     }
-    let mut response = answered(response?, asked(slow.question.what(), slow.question.query()), Counted::default());
+    let mut response = answered(response?, asked(slow.call.what(), slow.call.query()), Counted::default());
     response.extensions_mut().insert(slow.ticket);
     Ok(response)
 }
@@ -175,7 +176,7 @@ fn open(reader: &Reader, context: &Context<'_>, id: &str, named: Option<&str>) -
         return Err(problem);
     }
     let slow = Slow::decode(id, &reader.cursor_key).ok_or_else(no_such_query)?;
-    let organization = &slow.question.query().organization;
+    let organization = &slow.call.query().organization;
     let may_read = |named: &Organization| context.caller.organization_to_read(Some(named.as_str())).is_ok();
     if !may_read(organization) || named.is_some_and(|named| named != organization.as_str()) {
         return Err(no_such_query());
@@ -200,17 +201,16 @@ pub(crate) async fn poll(reader: &Reader, context: &Context<'_>, id: &str) -> Re
     let slow = open(reader, context, id, named.as_deref())?;
     check_age(reader, &slow).await?;
     // The directory may have changed since; the windows that run already are answered as they were asked.
-    let actors = actors_of(reader, &slow.question.query().organization).await?;
-    let widened = actors.widen(slow.question.query())?;
-    let found =
-        slow.question.find(reader.engine.as_ref(), widened, Some(&slow.ticket), wait).await.map_err(
-            |error| match error.kind {
-                QueryErrorKind::Cancelled => gone("the query was cancelled"),
-                _ => query_problem(error),
-            },
-        )?;
-    match found {
-        Progress::Done(found) => pages::of(&slow.question, reader, context, &actors, found),
+    let actors = actors_of(reader, &slow.call.query().organization).await?;
+    let widened = actors.widen(slow.call.query())?;
+    let progress = slow.call.ask(reader.engine.as_ref(), widened, Some(&slow.ticket), wait).await.map_err(|error| {
+        match error.kind {
+            QueryErrorKind::Cancelled => gone("the query was cancelled"),
+            _ => query_problem(error),
+        }
+    })?;
+    match progress {
+        Progress::Done(answer) => pages::of(&slow.call, reader, context, &actors, answer),
         Progress::Pending(ticket) => {
             let mut response = running(reader, Slow { ticket, ..slow }, wait).await?;
             // The caller has an id already: what cannot be recorded now is not given up.

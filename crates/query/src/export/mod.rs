@@ -6,6 +6,9 @@
 //! An export holds every event that was acknowledged before it was started and matches, once. What is acknowledged while it runs
 //! may or may not be in it.
 
+pub mod guard;
+pub mod id;
+
 use async_trait::async_trait;
 use auditlake_event::{Column, Organization, Timestamp};
 use auditlake_lake::SealTime;

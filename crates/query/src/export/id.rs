@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::cursor::Cursor;
-    use crate::engine::Position;
+    use crate::question::Position;
     use crate::typed::Query;
 
     const KEY: &[u8] = b"a key of the test";

@@ -2,7 +2,10 @@
 
 use auditlake_event::Organization;
 use auditlake_lake::SealTime;
-use auditlake_query::{Answer, Cost, Count, Counts, Cursor, GroupBy, Interval, Position, Query, TimeZone};
+use auditlake_query::{
+    Answer, Cost, Count, CountRequest, Counts, Cursor, Facts, GroupBy, Interval, Page, Position, Query, SearchRequest,
+    TimeZone,
+};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -14,15 +17,15 @@ use crate::delivery::{Validator, link_next};
 use crate::directory::{Actor, Actors};
 use crate::event_json::{EventJson, event_link};
 use crate::problem::Problem;
-use crate::question::{EventQuestion, Found, ListQuestion, Question, StatsQuestion, asked};
-use crate::state::{Reader, cursor_problem};
+use crate::question::{EventRequest, ReadCall, asked};
+use crate::state::{Reader, cursor_problem, query_problem};
 
 /// A page ends before it grows beyond this, in bytes of JSON (4 MiB): a function's answer has 6 MB. One event always fits.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What every result states about how it was made.
 #[derive(Serialize)]
-struct Facts {
+struct FactsJson {
     sealed_until: SealTime,
     complete: bool,
     scanned_bytes: u64,
@@ -33,14 +36,22 @@ struct Facts {
     engine: &'static str,
 }
 
+impl FactsJson {
+    fn of(facts: Facts, query: &Query) -> Self {
+        let complete = facts.is_complete(query);
+        let Facts { sealed_until, scanned_bytes, cost, unreadable_objects, engine } = facts;
+        Self { sealed_until, complete, scanned_bytes, cost, unreadable_objects, engine }
+    }
+}
+
 /// A page of events as JSON.
 #[derive(Serialize)]
-struct Page<'a> {
+struct PageJson<'a> {
     events: &'a [Box<RawValue>],
     next_cursor: Option<String>,
     cut: Option<Cut>,
     #[serde(flatten)]
-    facts: Facts,
+    facts: FactsJson,
 }
 
 /// One event as JSON, and the links to others of the same id.
@@ -64,7 +75,7 @@ struct Statistics {
     counts: Vec<CountJson>,
     truncated: bool,
     #[serde(flatten)]
-    facts: Facts,
+    facts: FactsJson,
 }
 
 /// One count as JSON, and who is meant where it counts an actor's events.
@@ -98,30 +109,24 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// Whether nothing more can be sealed into the range that was asked for, save for late events.
-fn is_complete(query: &Query, sealed_until: SealTime, unreadable_objects: usize) -> bool {
-    unreadable_objects == 0 && query.end().is_some_and(|end| end <= sealed_until.start())
-}
-
 /// Whether links must name the organization.
 fn links_name(context: &Context<'_>, organization: &Organization) -> bool {
     context.caller.default_organization() != Some(organization)
 }
 
-/// The answer to a question, of what an engine found.
+/// The response to a call, from the engine's answer.
 pub(crate) fn of(
-    question: &Question,
+    call: &ReadCall,
     reader: &Reader,
     context: &Context<'_>,
     actors: &Actors,
-    found: Found,
+    answer: Answer,
 ) -> Result<Response<Bytes>, Problem> {
-    match (question, found) {
-        (Question::Events(question), Found::Events(answer)) => page_of_events(reader, context, question, actors, answer),
-        (Question::Event(question), Found::Events(answer)) => event_in_full(context, question, actors, &answer),
-        (Question::Stats(question), Found::Counts(counts)) => statistics(question, actors, counts),
-        // `find` never mixes them up.
-        (_, Found::Events(_) | Found::Counts(_)) => Err(Problem::internal()),
+    let page = |answer: Answer| answer.into_page().map_err(query_problem);
+    match call {
+        ReadCall::Events(request) => page_of_events(reader, context, request, actors, page(answer)?),
+        ReadCall::Event(request) => event_in_full(context, request, actors, &page(answer)?),
+        ReadCall::Stats(request) => statistics(request, actors, answer.into_counts().map_err(query_problem)?),
     }
 }
 
@@ -129,17 +134,16 @@ pub(crate) fn of(
 fn page_of_events(
     reader: &Reader,
     context: &Context<'_>,
-    question: &ListQuestion,
+    request: &SearchRequest,
     actors: &Actors,
-    answer: Answer,
+    Answer { facts, found: Page { events: found, mut next } }: Answer<Page>,
 ) -> Result<Response<Bytes>, Problem> {
-    let query = &question.query;
+    let query = &request.query;
     let names_organization = links_name(context, &query.organization);
-    let mut events = Vec::with_capacity(answer.events.len());
-    let mut cut = answer.next.as_ref().map(|_| Cut::Limit);
-    let mut next = answer.next;
+    let mut events = Vec::with_capacity(found.len());
+    let mut cut = next.as_ref().map(|_| Cut::Limit);
     let mut page_bytes = 0;
-    for (index, event) in answer.events.iter().enumerate() {
+    for (index, event) in found.iter().enumerate() {
         let known = event.actor_id.as_deref().and_then(|id| actors.get(id));
         let value = to_raw_value(&EventJson::with_link(event, names_organization).known_as(known)).map_err(|error| {
             tracing::error!(%error, "event cannot be serialised");
@@ -147,7 +151,7 @@ fn page_of_events(
         })?;
         page_bytes += value.get().len();
         if page_bytes > MAX_PAGE_BYTES && index > 0 {
-            next = answer.events.get(index - 1).map(Position::of);
+            next = found.get(index - 1).map(Position::of);
             cut = Some(Cut::PageSize);
             break;
         }
@@ -155,24 +159,12 @@ fn page_of_events(
     }
     let next_cursor = match next {
         Some(after) => {
-            Some(Cursor { after, order: question.order }.encode(query, &reader.cursor_key).map_err(cursor_problem)?)
+            Some(Cursor { after, order: request.order }.encode(query, &reader.cursor_key).map_err(cursor_problem)?)
         }
         None => None,
     };
-    let page = Page {
-        events: &events,
-        next_cursor,
-        cut,
-        facts: Facts {
-            sealed_until: answer.sealed_until,
-            complete: is_complete(query, answer.sealed_until, answer.unreadable_objects),
-            scanned_bytes: answer.scanned_bytes,
-            cost: answer.cost,
-            unreadable_objects: answer.unreadable_objects,
-            engine: answer.engine,
-        },
-    };
-    let numbers = Counted { rows: events.len() as u64, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
+    let page = PageJson { events: &events, next_cursor, cut, facts: FactsJson::of(facts, query) };
+    let numbers = Counted { rows: events.len() as u64, scanned_bytes: facts.scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &page)?;
     let mut validator = Validator::new();
     events.iter().for_each(|event| validator.add(event.get().as_bytes()));
@@ -188,46 +180,40 @@ fn page_of_events(
 /// The event of an answer.
 fn event_in_full(
     context: &Context<'_>,
-    question: &EventQuestion,
+    request: &EventRequest,
     actors: &Actors,
-    answer: &Answer,
+    Answer { facts, found: page }: &Answer<Page>,
 ) -> Result<Response<Bytes>, Problem> {
-    let EventQuestion { query, looked } = question;
-    let Some((event, others)) = answer.events.split_first() else {
+    let EventRequest { query, looked } = request;
+    let Some((event, others)) = page.events.split_first() else {
         return Err(Problem::not_found(format!("there is no event of this id {looked}")));
     };
     let names_organization = links_name(context, &query.organization);
     let links = others.iter().map(|other| event_link(other, names_organization)).collect();
     let known = event.actor_id.as_deref().and_then(|id| actors.get(id));
     let one = OneEvent { event: &EventJson::with_link(event, names_organization).known_as(known), same_id: links };
-    let numbers = Counted { rows: 1, scanned_bytes: answer.scanned_bytes, ..Counted::default() };
+    let numbers = Counted { rows: 1, scanned_bytes: facts.scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &one)?;
     let mut validator = Validator::new();
     validator.add(response.body());
-    validator.set(event.event_time < answer.sealed_until.start(), &mut response);
+    validator.set(event.event_time < facts.sealed_until.start(), &mut response);
     Ok(answered(response, asked("event", query), numbers))
 }
 
 /// The counts of an answer.
-fn statistics(question: &StatsQuestion, actors: &Actors, counts: Counts) -> Result<Response<Bytes>, Problem> {
-    let StatsQuestion { query, interval, time_zone, group_by, .. } = question;
+fn statistics(request: &CountRequest, actors: &Actors, answer: Answer<Counts>) -> Result<Response<Bytes>, Problem> {
+    let CountRequest { query, interval, time_zone, group_by, .. } = request;
+    let Answer { facts, found: Counts { counts, truncated } } = answer;
     let statistics = Statistics {
         interval: *interval,
         time_zone: time_zone.clone(),
         group_by: *group_by,
-        counts: counts.counts.into_iter().map(|count| CountJson::of(count, *group_by, actors)).collect(),
-        truncated: counts.truncated,
-        facts: Facts {
-            sealed_until: counts.sealed_until,
-            complete: is_complete(query, counts.sealed_until, counts.unreadable_objects),
-            scanned_bytes: counts.scanned_bytes,
-            cost: counts.cost,
-            unreadable_objects: counts.unreadable_objects,
-            engine: counts.engine,
-        },
+        counts: counts.into_iter().map(|count| CountJson::of(count, *group_by, actors)).collect(),
+        truncated,
+        facts: FactsJson::of(facts, query),
     };
-    let (rows, scanned_bytes) = (statistics.counts.len() as u64, statistics.facts.scanned_bytes);
-    let numbers = Counted { rows, scanned_bytes, ..Counted::default() };
+    let rows = statistics.counts.len() as u64;
+    let numbers = Counted { rows, scanned_bytes: facts.scanned_bytes, ..Counted::default() };
     let mut response = json(StatusCode::OK, &statistics)?;
     let mut validator = Validator::new();
     for CountJson { count, .. } in &statistics.counts {

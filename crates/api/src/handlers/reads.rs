@@ -2,15 +2,17 @@
 
 use auditlake_event::Timestamp;
 use auditlake_event::limits::LEAD_MS;
-use auditlake_query::{Condition, Cursor, Field, GroupBy, Interval, Order, Query, TimeZone, nearest};
+use auditlake_query::{
+    Condition, CountRequest, Cursor, Field, GroupBy, Interval, Order, Query, SearchRequest, TimeZone, nearest,
+};
 use bytes::Bytes;
 use http::Response;
 
+use super::queries::{ask, take_wait};
 use crate::context::Context;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::queries::{ask, take_wait};
-use crate::question::{EventQuestion, ListQuestion, Question, StatsQuestion};
+use crate::question::{EventRequest, ReadCall};
 use crate::state::{Reader, cursor_problem, invalid};
 
 /// Events on a page when the caller does not say.
@@ -41,7 +43,7 @@ pub(crate) async fn list_events(reader: &Reader, context: &Context<'_>) -> Resul
         Some(text) => Some(Cursor::decode(&text, &query, order, &reader.cursor_key).map_err(cursor_problem)?.after),
         None => None,
     };
-    ask(reader, context, Question::Events(ListQuestion { query, order, after, limit }), wait).await
+    ask(reader, context, ReadCall::Events(SearchRequest { query, order, after, limit, with_raw: false }), wait).await
 }
 
 pub(crate) async fn one_event(reader: &Reader, context: &Context<'_>, id: &str) -> Result<Response<Bytes>, Problem> {
@@ -71,7 +73,7 @@ pub(crate) async fn one_event(reader: &Reader, context: &Context<'_>, id: &str) 
     if let Some(source) = source {
         query.conditions.push(Condition::any_of(Field::Source, vec![source]));
     }
-    ask(reader, context, Question::Event(EventQuestion { query, looked }), wait).await
+    ask(reader, context, ReadCall::Event(EventRequest { query, looked }), wait).await
 }
 
 fn interval_of(text: &str) -> Result<Interval, Problem> {
@@ -105,6 +107,6 @@ pub(crate) async fn stats(reader: &Reader, context: &Context<'_>) -> Result<Resp
     let wait = take_wait(&mut parameters)?;
     let query = Query::from_parameters(organization, parameters.rest().iter().map(|(name, value)| (name, value)))
         .map_err(invalid)?;
-    let question = StatsQuestion { query, interval, time_zone, group_by, limit };
-    ask(reader, context, Question::Stats(question), wait).await
+    let request = CountRequest { query, interval, time_zone, group_by, limit };
+    ask(reader, context, ReadCall::Stats(request), wait).await
 }

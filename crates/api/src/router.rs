@@ -14,17 +14,15 @@ use crate::caller::Caller;
 use crate::context::{Context, QUERIES, compute, shown_path};
 use crate::delivery::deliver;
 use crate::directory;
-use crate::exports;
-use crate::ingest::{self, Ingest};
+use crate::handlers::ingest::Ingest;
+use crate::handlers::status::Vitals;
+use crate::handlers::{exports, ingest, queries, reads, status};
 use crate::openapi;
 use crate::parameters::decode_path_part;
 use crate::problem::Problem;
-use crate::queries;
-use crate::reads;
 use crate::recording::{Record, Recorder};
 use crate::room::Room;
 use crate::state::Reader;
-use crate::status::{self, Vitals};
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

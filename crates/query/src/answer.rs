@@ -192,4 +192,20 @@ mod tests {
         assert_eq!(back.read::<(String, u64)>("scan"), None);
         assert_eq!(back.read::<Vec<bool>>("athena"), None, "a state of another version is no state");
     }
+
+    #[test]
+    fn an_answer_of_the_other_kind_is_a_defect_of_the_engine() {
+        let facts = Facts {
+            sealed_until: SealTime::from_start(Timestamp::from_millis(0)),
+            scanned_bytes: 0,
+            cost: Cost::default(),
+            unreadable_objects: 0,
+            engine: "test",
+        };
+        let page = Answer { facts, found: Found::Page(Page { events: Vec::new(), next: None }) };
+        let counts = Answer { facts, found: Found::Counts(Counts { counts: Vec::new(), truncated: false }) };
+        assert_eq!(page.clone().into_counts().unwrap_err().kind, QueryErrorKind::Internal);
+        assert_eq!(counts.clone().into_page().unwrap_err().kind, QueryErrorKind::Internal);
+        assert!(page.into_page().unwrap().found.events.is_empty() && counts.into_counts().unwrap().found.counts.is_empty());
+    }
 }
